@@ -1,0 +1,134 @@
+# Warmpath: see README.md. `make help` lists the targets.
+
+VERSION := 0.1.0
+PREFIX  ?= /usr/local
+BUILD   ?= build
+CC      ?= gcc
+
+# Overridden by the sanitizer targets.
+SANITIZE ?=
+OPT      ?= -O2
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+        -Wwrite-strings -Wvla
+BASE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DWARMPATH_VERSION='"$(VERSION)"' -I. -g $(OPT) $(WARN) -MMD -MP
+
+# The library redefines libc's names: no fortified inlines, no builtins of them, nothing exported
+# but what symbols.def names.
+PRELOAD_CFLAGS := $(BASE_CFLAGS) -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin \
+                  -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=0 -fno-stack-protector \
+                  -fno-delete-null-pointer-checks -Wno-nonnull-compare
+AGENT_CFLAGS := $(BASE_CFLAGS) $(SANITIZE) -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+AGENT_LIBS := -lcurl -lcrypto -lexpat -linih -ljansson -lxxhash -lpthread
+TOOL_LIBS := -ljansson
+
+COMMON_SRC  := $(wildcard common/*.c)
+PRELOAD_SRC := $(wildcard preload/*.c)
+AGENT_SRC   := $(wildcard agent/*.c)
+FETCH_SRC   := $(wildcard fetch/*.c)
+POLICY_SRC  := $(wildcard policy/*.c)
+TOOL_SRC    := $(wildcard tool/*.c)
+UNIT_SRC    := $(wildcard tests/unit/test_*.c)
+
+PRELOAD_COMMON := common/map.c common/options.c common/wire.c common/log.c common/counters.c
+PRELOAD_OBJ := $(patsubst %.c,$(BUILD)/pic/%.o,$(PRELOAD_SRC) $(PRELOAD_COMMON))
+PARTS_OBJ   := $(patsubst %.c,$(BUILD)/obj/%.o,$(COMMON_SRC) $(FETCH_SRC) $(POLICY_SRC) \
+                 $(filter-out agent/main.c,$(AGENT_SRC)))
+AGENT_OBJ   := $(PARTS_OBJ) $(BUILD)/obj/agent/main.o
+TOOL_OBJ    := $(patsubst %.c,$(BUILD)/obj/%.o,$(COMMON_SRC) $(TOOL_SRC))
+UNIT_BIN    := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(UNIT_SRC))
+
+.PHONY: all deps build demo test bench lint layers format asan tsan unit install clean help
+
+all: deps build
+
+help:
+	@echo 'all (default)  install what is missing, build'
+	@echo 'demo           a real inference job on a real S3, from nothing'
+	@echo 'test           every test; closes with "N passed, N failed"'
+	@echo 'bench          side by side with local files, curl, s3fs and rclone'
+	@echo 'lint           compilers, clang-tidy, format, layers, shellcheck'
+	@echo 'asan           agent and unit tests under address and undefined-behaviour sanitizers'
+	@echo 'install        library, agent, tool and man pages into PREFIX ($(PREFIX))'
+
+deps:
+	@scripts/deps
+
+build: $(BUILD)/libwarmpath.so $(BUILD)/warmpathd $(BUILD)/warmpath
+
+demo: all
+	@scripts/demo
+
+test: all unit
+	@tests/run
+
+bench: all
+	@bench/run
+
+unit: $(UNIT_BIN)
+
+# --- the library -----------------------------------------------------------------
+
+$(BUILD)/symbols.map $(BUILD)/twins.ld: preload/symbols.def scripts/symbols
+	@mkdir -p $(BUILD)
+	@scripts/symbols map <preload/symbols.def >$(BUILD)/symbols.map
+	@scripts/symbols twins <preload/symbols.def >$(BUILD)/twins.ld
+
+$(BUILD)/pic/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(PRELOAD_CFLAGS) -c -o $@ $<
+
+$(BUILD)/libwarmpath.so: $(PRELOAD_OBJ) $(BUILD)/symbols.map $(BUILD)/twins.ld
+	$(CC) -shared -o $@ $(PRELOAD_OBJ) $(BUILD)/twins.ld -Wl,--version-script=$(BUILD)/symbols.map \
+	  -Wl,-Bsymbolic -Wl,-z,now -Wl,-z,relro -Wl,--no-undefined -Wl,--as-needed -ldl
+	@scripts/check-library $@
+
+# --- agent, tool, unit tests -------------------------------------------------------
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(AGENT_CFLAGS) -c -o $@ $<
+
+$(BUILD)/warmpathd: $(AGENT_OBJ)
+	$(CC) $(SANITIZE) -o $@ $^ $(AGENT_LIBS)
+
+$(BUILD)/warmpath: $(TOOL_OBJ)
+	$(CC) $(SANITIZE) -o $@ $^ $(TOOL_LIBS)
+
+$(BUILD)/tests/unit/%: tests/unit/%.c $(PARTS_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(AGENT_CFLAGS) -o $@ $< $(PARTS_OBJ) -lcmocka $(AGENT_LIBS)
+
+# --- checks ------------------------------------------------------------------------
+
+C_FILES := $(wildcard common/*.[ch] preload/*.[ch] agent/*.[ch] fetch/*.[ch] policy/*.[ch] tool/*.[ch] tests/unit/*.[ch])
+
+lint: layers
+	@scripts/lint $(C_FILES)
+
+layers:
+	@scripts/layers
+
+format:
+	clang-format -i $(C_FILES)
+
+ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+TSAN := -fsanitize=thread -fno-omit-frame-pointer
+
+asan:
+	@$(MAKE) --no-print-directory BUILD=build/asan OPT=-O1 SANITIZE="$(ASAN)" build unit
+	@tests/run --build build/asan --only unit,agent,faults
+
+tsan:
+	@$(MAKE) --no-print-directory BUILD=build/tsan OPT=-O1 SANITIZE="$(TSAN)" build unit
+	@tests/run --build build/tsan --only unit,agent
+
+install: build
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/warmpath
+	install -m 755 $(BUILD)/libwarmpath.so $(BUILD)/warmpathd $(DESTDIR)$(PREFIX)/lib/warmpath/
+	install -m 755 $(BUILD)/warmpath $(DESTDIR)$(PREFIX)/bin/
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(PRELOAD_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(UNIT_BIN:=.d)

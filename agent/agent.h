@@ -1,0 +1,21 @@
+/* The agent's parts, made once by main and handed to all. Loop thread only, but for those parts
+ * whose own headers allow more. */
+#ifndef WARMPATH_AGENT_AGENT_H
+#define WARMPATH_AGENT_AGENT_H
+
+#include <stdint.h>
+
+#include "agent/loop.h"
+#include "agent/store.h"
+#include "fetch/http.h"
+
+struct agent {
+    struct loop *loop;
+    struct http_engine *engine;
+    struct store *store;
+    uint32_t block_bytes;
+    int64_t deadline_ms; /* for a request to S3, all attempts */
+    int64_t started_s;
+};
+
+#endif

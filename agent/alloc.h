@@ -1,0 +1,29 @@
+/* Memory for the agent. It cannot do its work without, and the next job starts a new one:
+ * running out ends it with a line in its log. */
+#ifndef WARMPATH_AGENT_ALLOC_H
+#define WARMPATH_AGENT_ALLOC_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static inline void *must(void *p)
+{
+    if (!p) {
+        fputs("warmpath: out of memory\n", stderr);
+        abort();
+    }
+    return p;
+}
+
+static inline void *must_calloc(size_t n, size_t size)
+{
+    return must(calloc(n, size));
+}
+
+static inline char *must_strndup(const char *text, size_t len)
+{
+    return must(strndup(text, len));
+}
+
+#endif

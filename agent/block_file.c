@@ -1,0 +1,73 @@
+#include "agent/block_file.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "common/wire.h"
+
+static const char magic[8] = {'W', 'A', 'R', 'M', 'B', 'L', 'K', '1'};
+
+uint32_t block_file_trailer(const struct version *v, uint64_t index, uint64_t data_hash,
+                            uint8_t *out)
+{
+    struct wire_buf b = wire_buf(out, BLOCK_FILE_TRAILER_MAX);
+    wire_put(&b, magic, sizeof(magic));
+    wire_put_u64(&b, data_hash);
+    wire_put_u64(&b, index);
+    wire_put_u64(&b, v->size_bytes);
+    wire_put_u32(&b, version_block_len(v, index));
+    wire_put_u32(&b, v->block_bytes);
+    wire_put(&b, v->id.bytes, sizeof(v->id.bytes));
+    wire_put_str(&b, v->bucket, strlen(v->bucket));
+    wire_put_str(&b, v->key, strlen(v->key));
+    wire_put_str(&b, v->etag, strlen(v->etag));
+    uint32_t len = (uint32_t)(b.at - out);
+    wire_put_u64(&b, XXH3_64bits(out, len));
+    return len + (uint32_t)sizeof(uint64_t);
+}
+
+static bool data_hash(int fd, uint32_t len, uint64_t *hash)
+{
+    if (len == 0) {
+        *hash = XXH3_64bits("", 0);
+        return true;
+    }
+    /* By pread, not by a mapping: a disk that fails to read must not raise SIGBUS here. */
+    XXH3_state_t *state = XXH3_createState();
+    if (!state)
+        return false;
+    XXH3_64bits_reset(state);
+    char piece[65536];
+    uint32_t done = 0;
+    while (done < len) {
+        size_t want = len - done < sizeof(piece) ? len - done : sizeof(piece);
+        ssize_t got = pread(fd, piece, want, done);
+        if (got <= 0)
+            break;
+        XXH3_64bits_update(state, piece, (size_t)got);
+        done += (uint32_t)got;
+    }
+    *hash = XXH3_64bits_digest(state);
+    XXH3_freeState(state);
+    return done == len;
+}
+
+bool block_file_verify(int fd, const struct version *v, uint64_t index, bool check_data)
+{
+    uint8_t found[BLOCK_FILE_TRAILER_MAX], expected[BLOCK_FILE_TRAILER_MAX];
+    uint32_t len = version_block_len(v, index);
+    ssize_t got = pread(fd, found, sizeof(found), (off_t)block_file_trailer_at(len));
+    if (got < (ssize_t)(sizeof(magic) + sizeof(uint64_t)))
+        return false;
+    uint64_t hash;
+    memcpy(&hash, found + sizeof(magic), sizeof(hash));
+    /* The trailer of the block that we want, with the checksum found, must be the trailer found. */
+    uint32_t expected_len = block_file_trailer(v, index, hash, expected);
+    if (got != (ssize_t)expected_len || memcmp(found, expected, expected_len) != 0)
+        return false;
+    uint64_t actual;
+    return !check_data || (data_hash(fd, len, &actual) && actual == hash);
+}

@@ -1,0 +1,32 @@
+/* The format of one block file: data, padding to a page, trailer. No policy, no threads.
+ *
+ * Layout: data [0, len); zeros up to the next multiple of BLOCK_FILE_ALIGN, so that a file mapped
+ * by a job ends in zeros as any file does; then the trailer:
+ *   char magic[8] "WARMBLK1", u64 xxh3 of the data, u64 block index, u64 object size,
+ *   u32 block length, u32 block size, u8 id[16], u16 lengths of bucket, key and ETag,
+ *   the three texts, u64 xxh3 of the trailer up to here. Little-endian. */
+#ifndef WARMPATH_AGENT_BLOCK_FILE_H
+#define WARMPATH_AGENT_BLOCK_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/version.h"
+
+#define BLOCK_FILE_ALIGN 4096u
+
+/* Where the trailer of a block of `len` bytes begins. */
+static inline uint64_t block_file_trailer_at(uint32_t len)
+{
+    return ((uint64_t)len + BLOCK_FILE_ALIGN - 1) / BLOCK_FILE_ALIGN * BLOCK_FILE_ALIGN;
+}
+
+/* Writes the trailer into `out` (at least BLOCK_FILE_TRAILER_MAX bytes); its length. */
+#define BLOCK_FILE_TRAILER_MAX 2048
+uint32_t block_file_trailer(const struct version *v, uint64_t index, uint64_t data_hash,
+                            uint8_t *out);
+
+/* Is the file this block of this version, with `check_data` also its checksum? */
+bool block_file_verify(int fd, const struct version *v, uint64_t index, bool check_data);
+
+#endif

@@ -1,0 +1,134 @@
+#include "agent/context.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <uthash.h>
+
+#include "agent/alloc.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/map.h"
+
+#define RESOLVE_AGAIN_MS 60000
+#define STYLES           3
+
+struct resolved {
+    struct s3_context *s3;
+    int64_t when_ms;
+    int error;
+    char why[384];
+};
+
+struct context {
+    UT_hash_handle hh;
+    uint64_t serial;
+    int refs;
+    char **vars; /* NULL-terminated */
+    struct resolved styles[STYLES];
+    size_t name_len;
+    char name[]; /* the variables, each with its zero: the table's key */
+};
+
+static struct context *contexts;
+
+static size_t join(const char *const *vars, size_t n, char *out)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t part = strlen(vars[i]) + 1;
+        if (out)
+            memcpy(out + len, vars[i], part);
+        len += part;
+    }
+    return len;
+}
+
+struct context *context_get(const char *const *vars, size_t n)
+{
+    static uint64_t serials;
+    size_t name_len = join(vars, n, NULL);
+    struct context *c = must_calloc(1, sizeof(*c) + name_len + 1);
+    c->name_len = join(vars, n, c->name);
+
+    struct context *known;
+    HASH_FIND(hh, contexts, c->name, c->name_len, known);
+    if (known) {
+        free(c);
+        known->refs++;
+        return known;
+    }
+    c->serial = ++serials;
+    c->refs = 1;
+    c->vars = must_calloc(n + 1, sizeof(*c->vars));
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        c->vars[i] = c->name + at;
+        at += strlen(vars[i]) + 1;
+    }
+    HASH_ADD_KEYPTR(hh, contexts, c->name, c->name_len, c);
+    return c;
+}
+
+struct context *context_ref(struct context *c)
+{
+    c->refs++;
+    return c;
+}
+
+void context_unref(struct context *c)
+{
+    if (!c || --c->refs > 0)
+        return;
+    HASH_DEL(contexts, c);
+    for (int i = 0; i < STYLES; i++)
+        if (c->styles[i].s3)
+            s3_context_unref(c->styles[i].s3);
+    free(c->vars);
+    explicit_bzero(c->name, c->name_len); /* it holds the secret key */
+    free(c);
+}
+
+uint64_t context_serial(const struct context *c)
+{
+    return c->serial;
+}
+
+static void resolve(struct context *c, struct resolved *r, enum s3_style style)
+{
+    struct aws_env env = {.vars = (const char *const *)c->vars};
+    struct s3_endpoint endpoint = {0};
+    struct credentials credentials = {0};
+    r->when_ms = clock_monotonic_ms();
+    r->error = s3_endpoint_resolve(&env, style, &endpoint, r->why, sizeof(r->why));
+    if (r->error == 0)
+        r->error = credentials_resolve(&env, &credentials, r->why, sizeof(r->why));
+    if (r->error < 0) {
+        s3_endpoint_clear(&endpoint);
+        return;
+    }
+    log_info("s3", "credentials from %s, endpoint %s://%s, region %s", credentials.source,
+             endpoint.scheme, endpoint.authority, endpoint.region);
+    if (r->s3)
+        s3_context_unref(r->s3);
+    r->s3 = s3_context_new(&endpoint, &credentials);
+}
+
+struct s3_context *context_s3(struct context *c, uint8_t style, int *error, char *why,
+                              size_t why_size)
+{
+    static const enum s3_style styles[STYLES] = {
+        [MAP_STYLE_AUTO] = S3_STYLE_AUTO,
+        [MAP_STYLE_PATH] = S3_STYLE_PATH,
+        [MAP_STYLE_VIRTUAL] = S3_STYLE_VIRTUAL,
+    };
+    struct resolved *r = &c->styles[style < STYLES ? style : 0];
+    int64_t age_ms = clock_monotonic_ms() - r->when_ms;
+    if (r->when_ms == 0 || age_ms > RESOLVE_AGAIN_MS || r->error < 0)
+        resolve(c, r, styles[style < STYLES ? style : 0]);
+    if (r->error < 0) {
+        *error = r->error;
+        snprintf(why, why_size, "%s", r->why);
+        return NULL;
+    }
+    return r->s3;
+}

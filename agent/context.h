@@ -1,0 +1,28 @@
+/* Credential contexts: what a job brought along (AWS_*, HOME), resolved once and shared by all its
+ * connections and by every other job that brought the same. Loop thread only. */
+#ifndef WARMPATH_AGENT_CONTEXT_H
+#define WARMPATH_AGENT_CONTEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fetch/s3.h"
+
+struct context;
+
+/* The context of these variables ("NAME=value"; copied). Counts a reference. Never NULL: one whose
+ * credentials can't be found says so in context_s3(). */
+struct context *context_get(const char *const *vars, size_t n);
+struct context *context_ref(struct context *c);
+void context_unref(struct context *c);
+
+/* The endpoint and credentials to use for a mapping of this style (enum map_style); borrowed. NULL
+ * with an errno (negative) and a sentence when they can't be found. Credentials are looked for
+ * again about once a minute, because the files they came from may have changed. */
+struct s3_context *context_s3(struct context *c, uint8_t style, int *error, char *why,
+                              size_t why_size);
+
+/* A number that no two contexts share, for keys of tables. */
+uint64_t context_serial(const struct context *c);
+
+#endif

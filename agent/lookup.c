@@ -1,0 +1,369 @@
+#include "agent/lookup.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <uthash.h>
+#include <utlist.h>
+
+#include "agent/alloc.h"
+#include "agent/s3_count.h"
+#include "common/clock.h"
+#include "common/log.h"
+
+enum step { STEP_HEAD, STEP_GET, STEP_LIST, STEP_PARENT };
+
+struct lookup {
+    UT_hash_handle hh;
+    struct loop_task task;
+    struct agent *agent;
+    struct context *context;
+    struct s3_context *s3;
+    struct job *job;
+    struct lookup_name name;
+    enum step step;
+    bool list_came_first; /* an empty list then means: ask for the object */
+    bool below_file;
+    struct meta known; /* GET: what If-None-Match names */
+    struct lookup_waiter *waiters;
+    struct s3_request request;
+    char parent[WIRE_KEY_MAX + 2]; /* or the prefix to list */
+    uint32_t entries;              /* LIST: seen */
+    struct store_writer *writer;   /* GET: block 0, engine's thread until done */
+    int block_fd;
+    size_t id_len;
+    char id[]; /* the table's key */
+};
+
+static struct lookup *lookups;
+
+static void step_start(struct lookup *l, enum step step);
+
+void lookup_version(const struct agent *a, struct s3_context *s3, const struct lookup_name *name,
+                    const struct meta *m, struct version *out)
+{
+    memset(out, 0, sizeof(*out));
+    memcpy(out->bucket, name->bucket, sizeof(out->bucket));
+    memcpy(out->key, name->key, sizeof(out->key));
+    memcpy(out->etag, m->etag, sizeof(out->etag));
+    out->style = name->style;
+    out->size_bytes = m->size_bytes;
+    out->block_bytes = a->block_bytes;
+    version_name(out, s3_context_endpoint(s3));
+}
+
+/* --- ending -------------------------------------------------------------------- */
+
+static void finish(struct lookup *l, const struct lookup_result *r)
+{
+    HASH_DEL(lookups, l);
+    struct lookup_waiter *w;
+    while ((w = l->waiters)) {
+        DL_DELETE(l->waiters, w);
+        w->lookup = NULL;
+        w->wake(w, r);
+    }
+    if (l->block_fd >= 0)
+        close(l->block_fd);
+    s3_context_unref(l->s3);
+    context_unref(l->context);
+    job_unref(l->job);
+    free(l);
+}
+
+static void finish_error(struct lookup *l, int error, const char *why)
+{
+    struct lookup_result r = {.error = error, .why = why, .block_fd = -1};
+    finish(l, &r);
+}
+
+static void finish_found(struct lookup *l, const struct meta *m, bool readable)
+{
+    meta_put(context_serial(l->context), l->name.bucket, l->name.key, m, readable);
+    struct lookup_result r = {.why = "", .meta = *m, .block_fd = l->block_fd};
+    finish(l, &r);
+}
+
+static void finish_none(struct lookup *l, bool below_file)
+{
+    struct meta m = {.kind = META_NONE, .not_below_file = !below_file};
+    meta_put(context_serial(l->context), l->name.bucket, l->name.key, &m, false);
+    finish_error(l, below_file ? -ENOTDIR : -ENOENT, "");
+}
+
+static void file_meta(const struct s3_meta *from, struct meta *to)
+{
+    *to = (struct meta){
+        .kind = META_FILE, .size_bytes = from->size_bytes, .mtime_s = from->mtime_s};
+    snprintf(to->etag, sizeof(to->etag), "%s", from->etag);
+}
+
+/* --- what each step's answer means ---------------------------------------------- */
+
+static void on_absent(struct lookup *l)
+{
+    if (l->list_came_first)
+        step_start(l, STEP_PARENT);
+    else
+        step_start(l, STEP_LIST);
+}
+
+static void on_object(struct lookup *l)
+{
+    const struct s3_result *result = &l->request.result;
+    struct meta m;
+    if (result->http_status == 304) {
+        m = l->known;
+        finish_found(l, &m, true);
+    } else if (result->http_status == 416) {
+        /* Nothing at offset 0: an empty object. */
+        step_start(l, STEP_HEAD);
+    } else {
+        file_meta(&l->request.meta, &m);
+        finish_found(l, &m, true);
+    }
+}
+
+static void on_list(struct lookup *l)
+{
+    if (l->entries > 0 || l->name.key[0] == '\0') {
+        struct meta m = {.kind = META_DIR};
+        finish_found(l, &m, false);
+    } else if (l->list_came_first) {
+        step_start(l, STEP_HEAD);
+    } else {
+        step_start(l, STEP_PARENT);
+    }
+}
+
+static void on_parent(struct lookup *l)
+{
+    struct meta m;
+    if (l->request.result.error == 0) {
+        file_meta(&l->request.meta, &m);
+        meta_put(context_serial(l->context), l->name.bucket, l->parent, &m, true);
+        finish_none(l, true);
+    } else {
+        finish_none(l, false);
+    }
+}
+
+static void on_answer(struct loop_task *task)
+{
+    struct lookup *l = (struct lookup *)((char *)task - offsetof(struct lookup, task));
+    const struct s3_result *result = &l->request.result;
+    char why[sizeof(result->why)];
+    s3_count(l->job, &l->request);
+    free(l->request.next_token);
+    l->request.next_token = NULL;
+    if (l->step == STEP_PARENT) {
+        on_parent(l);
+    } else if (result->error == -ENOENT && l->step != STEP_LIST) {
+        on_absent(l);
+    } else if (result->error < 0) {
+        memcpy(why, result->why, sizeof(why));
+        finish_error(l, result->error, why);
+    } else if (l->step == STEP_LIST) {
+        on_list(l);
+    } else {
+        on_object(l);
+    }
+}
+
+/* --- on the engine's thread ------------------------------------------------------ */
+
+static void on_done(struct s3_request *r)
+{
+    struct lookup *l = r->user;
+    if (l->writer) {
+        bool published;
+        if (r->result.error == 0)
+            l->block_fd = store_commit(l->writer, &published);
+        else
+            store_abort(l->writer);
+        l->writer = NULL;
+    }
+    loop_post(l->agent->loop, &l->task);
+}
+
+static int on_body(struct s3_request *r, uint64_t offset, const void *data, size_t len)
+{
+    struct lookup *l = r->user;
+    (void)offset;
+    if (!l->writer) {
+        struct meta m;
+        struct version v;
+        file_meta(&r->meta, &m);
+        lookup_version(l->agent, l->s3, &l->name, &m, &v);
+        l->writer = store_begin(l->agent->store, &v, 0);
+    }
+    return store_write(l->writer, data, len);
+}
+
+static void on_entry(struct s3_request *r, const struct s3_entry *entry)
+{
+    struct lookup *l = r->user;
+    (void)entry;
+    l->entries++;
+}
+
+/* --- starting ------------------------------------------------------------------- */
+
+/* The first block again only if it isn't the one in the store. */
+static void make_conditional(struct lookup *l)
+{
+    const struct meta *m =
+        meta_find(context_serial(l->context), l->name.bucket, l->name.key);
+    struct version v;
+    if (!m || m->kind != META_FILE || m->size_bytes == 0)
+        return;
+    l->known = *m;
+    lookup_version(l->agent, l->s3, &l->name, m, &v);
+    if (store_has(l->agent->store, &v, 0))
+        l->request.if_none_match = l->known.etag;
+}
+
+/* "a/b/c" → "a/b"; false where the name has no parent in the bucket. */
+static bool parent_of(const char *key, char *out)
+{
+    const char *slash = strrchr(key, '/');
+    if (!slash || slash == key)
+        return false;
+    memcpy(out, key, (size_t)(slash - key));
+    out[slash - key] = '\0';
+    return true;
+}
+
+static bool parent_known(struct lookup *l, bool *is_file)
+{
+    if (!parent_of(l->name.key, l->parent))
+        return *is_file = false, true;
+    const struct meta *m = meta_find(context_serial(l->context), l->name.bucket, l->parent);
+    *is_file = m && m->kind == META_FILE;
+    return m && (m->kind != META_NONE || m->not_below_file);
+}
+
+static void step_start(struct lookup *l, enum step step)
+{
+    bool is_file;
+    l->step = step;
+    if (step == STEP_PARENT && parent_known(l, &is_file)) {
+        finish_none(l, is_file);
+        return;
+    }
+    l->entries = 0;
+    l->request = (struct s3_request){.context = l->s3,
+                                     .bucket = l->name.bucket,
+                                     .key = step == STEP_PARENT ? l->parent : l->name.key,
+                                     .deadline_ms = l->agent->deadline_ms,
+                                     .done = on_done,
+                                     .user = l};
+    switch (step) {
+    case STEP_HEAD:
+    case STEP_PARENT:
+        l->request.op = S3_HEAD;
+        break;
+    case STEP_GET:
+        l->request.op = S3_GET;
+        l->request.length = l->agent->block_bytes;
+        l->request.write = on_body;
+        make_conditional(l);
+        break;
+    case STEP_LIST:
+        l->request.op = S3_LIST;
+        snprintf(l->parent, sizeof(l->parent), "%s%s", l->name.key, l->name.key[0] ? "/" : "");
+        l->request.prefix = l->parent;
+        l->request.max_keys = 1;
+        l->request.entry = on_entry;
+        break;
+    }
+    int r = s3_submit(l->agent->engine, &l->request);
+    if (r < 0)
+        finish_error(l, r, "the request to S3 could not be started");
+}
+
+static enum step first_step(const struct lookup_request *q, const struct meta *known)
+{
+    if (q->name->key[0] == '\0')
+        return STEP_LIST;
+    if (q->want_directory && !(known && known->kind == META_FILE))
+        return STEP_LIST;
+    if (known && known->kind == META_DIR)
+        return STEP_LIST;
+    return q->how == LOOKUP_OPEN ? STEP_GET : STEP_HEAD;
+}
+
+/* Answers from memory where that is fresh enough. */
+static bool answer_known(const struct lookup_request *q, const struct meta *m,
+                         struct lookup_waiter *w)
+{
+    int64_t now = clock_monotonic_ms();
+    if (!m || !meta_fresh(m->learned_ms, q->ttl_ms, now))
+        return false;
+    struct lookup_result r = {.why = "", .meta = *m, .block_fd = -1};
+    if (m->kind == META_FILE && q->how == LOOKUP_OPEN &&
+        !meta_fresh(m->readable_ms, q->ttl_ms, now))
+        return false;
+    if (m->kind == META_NONE)
+        r.error = m->not_below_file ? -ENOENT : -ENOTDIR;
+    w->wake(w, &r);
+    return true;
+}
+
+static size_t make_id(const struct lookup_request *q, char *out, size_t size)
+{
+    return (size_t)snprintf(out, size, "%llu %d %d %s/%s",
+                            (unsigned long long)context_serial(q->context), (int)q->how,
+                            (int)q->want_directory, q->name->bucket, q->name->key);
+}
+
+void lookup_start(struct agent *a, const struct lookup_request *q, struct lookup_waiter *w)
+{
+    const struct meta *known =
+        meta_find(context_serial(q->context), q->name->bucket, q->name->key);
+    w->lookup = NULL;
+    if (answer_known(q, known, w))
+        return;
+
+    char id[WIRE_KEY_MAX + 512], why[384];
+    size_t id_len = make_id(q, id, sizeof(id));
+    struct lookup *l;
+    HASH_FIND(hh, lookups, id, id_len, l);
+    if (l) {
+        w->lookup = l;
+        DL_APPEND(l->waiters, w);
+        return;
+    }
+    int error = 0;
+    struct s3_context *s3 = context_s3(q->context, q->name->style, &error, why, sizeof(why));
+    if (!s3) {
+        struct lookup_result r = {.error = error, .why = why, .block_fd = -1};
+        w->wake(w, &r);
+        return;
+    }
+    l = must_calloc(1, sizeof(*l) + id_len);
+    l->task.run = on_answer;
+    l->agent = a;
+    l->context = context_ref(q->context);
+    l->s3 = s3_context_ref(s3);
+    l->job = q->job;
+    job_ref(q->job);
+    l->name = *q->name;
+    l->block_fd = -1;
+    l->id_len = id_len;
+    memcpy(l->id, id, id_len);
+    HASH_ADD_KEYPTR(hh, lookups, l->id, l->id_len, l);
+    w->lookup = l;
+    DL_APPEND(l->waiters, w);
+    enum step step = first_step(q, known);
+    l->list_came_first = step == STEP_LIST;
+    step_start(l, step);
+}
+
+void lookup_cancel(struct lookup_waiter *w)
+{
+    if (!w->lookup)
+        return;
+    DL_DELETE(w->lookup->waiters, w);
+    w->lookup = NULL;
+}

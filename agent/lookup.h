@@ -1,0 +1,58 @@
+/* What stands behind a name: asks S3 where it isn't known well enough. Loop thread only.
+ *
+ *   stat   HEAD → (404) list for a directory → (none) is the parent a file?
+ *   open   GET of the first block, conditional where that block is in the store already; so a
+ *          small file costs one request, and S3 has let the job read it. → as for stat
+ *
+ * Callers that ask for the same at the same time share one request. */
+#ifndef WARMPATH_AGENT_LOOKUP_H
+#define WARMPATH_AGENT_LOOKUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/agent.h"
+#include "agent/context.h"
+#include "agent/job.h"
+#include "agent/meta.h"
+
+enum lookup_how { LOOKUP_STAT, LOOKUP_OPEN };
+
+struct lookup_name {
+    char bucket[256];
+    char key[WIRE_KEY_MAX + 1];
+    uint8_t style;
+};
+
+struct lookup_result {
+    int error; /* 0 or -errno; -ENOENT, -ENOTDIR, -EACCES, -EIO */
+    const char *why;
+    struct meta meta;
+    int block_fd;       /* open of a file: block 0 if it was fetched just now, else -1; borrowed */
+};
+
+/* Embedded in the caller's request; must stay until woken or cancelled. */
+struct lookup_waiter {
+    struct lookup_waiter *prev, *next;
+    struct lookup *lookup; /* lookup.c's own; NULL when not waiting */
+    void (*wake)(struct lookup_waiter *w, const struct lookup_result *r);
+};
+
+struct lookup_request {
+    struct context *context;
+    struct job *job; /* whose numbers the requests to S3 go to; may be NULL */
+    const struct lookup_name *name;
+    enum lookup_how how;
+    int64_t ttl_ms;      /* how long knowledge is trusted */
+    bool want_directory; /* a hint: the caller expects a directory */
+};
+
+/* Wakes `w` once, perhaps before it returns. */
+void lookup_start(struct agent *a, const struct lookup_request *request, struct lookup_waiter *w);
+void lookup_cancel(struct lookup_waiter *w);
+
+/* Version of a known file. */
+void lookup_version(const struct agent *a, struct s3_context *s3, const struct lookup_name *name,
+                    const struct meta *m, struct version *out);
+
+#endif

@@ -1,0 +1,16 @@
+/* The connections of jobs and tools: reads requests, has them done, replies. Loop thread only. */
+#ifndef WARMPATH_AGENT_SESSION_H
+#define WARMPATH_AGENT_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "agent/agent.h"
+
+/* Accepts connections on a listening SOCK_SEQPACKET socket (taken over). 0 or -errno. */
+int sessions_start(struct agent *a, int listen_fd);
+
+/* Connections of jobs (not of tools). */
+size_t sessions_count(void);
+
+#endif

@@ -1,0 +1,132 @@
+/* The BLOCKS request: is the job allowed, is the first block here, which others go along? */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/session_internal.h"
+
+void conn_count_block(struct conn *c, const struct version *v, uint64_t index, bool was_stored)
+{
+    uint32_t len = version_block_len(v, index);
+    job_count(c->job, was_stored ? COUNTER_store_hit_blocks : COUNTER_store_miss_blocks, 1);
+    job_count(c->job, was_stored ? COUNTER_store_hit_bytes : COUNTER_store_miss_bytes, len);
+}
+
+static void reply_blocks(struct conn *c, const int *fds, int n)
+{
+    uint8_t body[64];
+    struct wire_buf b = wire_buf(body, sizeof(body));
+    conn_put_status(&b, 0, "");
+    wire_put_u32(&b, (uint32_t)n);
+    conn_reply(c, body, (size_t)(b.at - body), fds, n);
+    blocks_ahead(c->agent, &c->version, c->first, (uint64_t)n, c->context, c->job);
+}
+
+/* Adds the stored blocks that follow without a gap. */
+static int add_stored(struct conn *c, int *fds, int n)
+{
+    uint64_t blocks = version_blocks(&c->version);
+    while (n < (int)c->at_most && c->first + (uint64_t)n < blocks) {
+        fds[n] = store_get(c->agent->store, &c->version, c->first + (uint64_t)n);
+        if (fds[n] < 0)
+            break;
+        conn_count_block(c, &c->version, c->first + (uint64_t)n, true);
+        n++;
+    }
+    return n;
+}
+
+static void on_fetched(struct block_waiter *w, const struct block_result *r)
+{
+    struct conn *c = conn_of(w, block);
+    int fds[WIRE_MAX_FDS];
+    if (r->error) {
+        conn_reply_error(c, r->error, r->why);
+        return;
+    }
+    fds[0] = r->fd;
+    conn_count_block(c, &c->version, c->first, false);
+    int n = add_stored(c, fds, 1);
+    reply_blocks(c, fds, n);
+    while (n > 1)
+        close(fds[--n]);
+}
+
+static void serve(struct conn *c)
+{
+    int fds[WIRE_MAX_FDS];
+    int n = add_stored(c, fds, 0);
+    if (n > 0) {
+        reply_blocks(c, fds, n);
+        while (n > 0)
+            close(fds[--n]);
+        return;
+    }
+    c->block.context = c->context;
+    c->block.job = c->job;
+    c->block.wake = on_fetched;
+    blocks_fetch(c->agent, &c->version, c->first, &c->block);
+}
+
+static void on_allowed(struct lookup_waiter *w, const struct lookup_result *r)
+{
+    struct conn *c = conn_of(w, lookup);
+    if (r->error == -ENOENT || r->error == -ENOTDIR)
+        conn_reply_error(c, -ESTALE, "the object was deleted while it was open");
+    else if (r->error)
+        conn_reply_error(c, r->error, r->why);
+    else
+        serve(c);
+}
+
+/* Blocks go only to a context that S3 let read the object. Who opened it here was let through; after
+ * a restart of the agent S3 is asked once more. */
+static void check_allowed(struct conn *c)
+{
+    const struct meta *m = meta_find(context_serial(c->context), c->name.bucket, c->name.key);
+    if (m && m->kind == META_FILE && m->readable_ms > 0) {
+        serve(c);
+        return;
+    }
+    struct lookup_request q = {.context = c->context,
+                               .job = c->job,
+                               .name = &c->name,
+                               .how = LOOKUP_STAT,
+                               .ttl_ms = 0};
+    c->lookup.wake = on_allowed;
+    lookup_start(c->agent, &q, &c->lookup);
+}
+
+static bool get_version(struct conn *c, struct wire_buf *b)
+{
+    struct meta m = {.kind = META_FILE};
+    struct wire_name n = wire_get_name(b);
+    wire_get_text(b, m.etag, sizeof(m.etag));
+    m.size_bytes = wire_get_u64(b);
+    c->first = wire_get_u64(b);
+    c->at_most = wire_get_u32(b);
+    if (b->bad || n.bucket.len >= sizeof(c->name.bucket) || n.key.len >= sizeof(c->name.key))
+        return false;
+    memset(&c->name, 0, sizeof(c->name));
+    memcpy(c->name.bucket, n.bucket.at, n.bucket.len);
+    memcpy(c->name.key, n.key.at, n.key.len);
+    c->name.style = n.style;
+    if (c->at_most == 0 || c->at_most > WIRE_MAX_FDS)
+        c->at_most = WIRE_MAX_FDS;
+
+    int error = 0;
+    char why[384];
+    struct s3_context *s3 = context_s3(c->context, n.style, &error, why, sizeof(why));
+    if (!s3)
+        return false;
+    lookup_version(c->agent, s3, &c->name, &m, &c->version);
+    return c->first < version_blocks(&c->version);
+}
+
+void session_blocks(struct conn *c, struct wire_buf *b)
+{
+    if (!get_version(c, b))
+        conn_reply_error(c, -EIO, "malformed request for blocks, or credentials are gone");
+    else
+        check_allowed(c);
+}

@@ -1,0 +1,42 @@
+#include "agent/status.h"
+
+#include <jansson.h>
+#include <unistd.h>
+
+#include "agent/blocks.h"
+#include "agent/job.h"
+#include "agent/session.h"
+#include "common/clock.h"
+
+static json_t *counters_object(struct agent *a, const struct store_numbers *store)
+{
+    struct counters total = {0};
+    json_t *o = json_object();
+    (void)a;
+    jobs_total(&total);
+    counters_add(&total, COUNTER_evicted_blocks, store->evicted_blocks);
+    counters_add(&total, COUNTER_bad_blocks, store->bad_blocks);
+    for (enum counter_id id = 0; id < COUNTER_COUNT; id++)
+        json_object_set_new(o, counter_rows[id].name,
+                            json_integer((json_int_t)counters_get(&total, id)));
+    return o;
+}
+
+size_t status_json(struct agent *a, char *out, size_t size)
+{
+    struct store_numbers store;
+    store_numbers(a->store, &store);
+    json_t *root = json_pack(
+        "{s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:{s:s, s:I, s:I, s:b}, s:o}", "pid", (int)getpid(),
+        "version", WARMPATH_VERSION, "uptime_s", (json_int_t)(clock_wall_s() - a->started_s),
+        "jobs", (json_int_t)jobs_running(), "connections", (json_int_t)sessions_count(),
+        "blocks_in_flight", (json_int_t)blocks_in_flight(), "block_bytes",
+        (json_int_t)a->block_bytes, "store", "dir", store_dir(a->store), "used_bytes",
+        (json_int_t)store.used_bytes, "limit_bytes", (json_int_t)store.limit_bytes, "counted",
+        store.counted, "counters", counters_object(a, &store));
+    if (!root)
+        return 0;
+    size_t len = json_dumpb(root, out, size, JSON_INDENT(2));
+    json_decref(root);
+    return len <= size ? len : 0;
+}

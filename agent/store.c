@@ -1,0 +1,434 @@
+#include "agent/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "agent/alloc.h"
+#include "agent/block_file.h"
+#include "agent/store_evict.h"
+#include "agent/store_internal.h"
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/options.h"
+
+#define TOUCH_EVERY_S 60 /* precision of "last used" */
+
+struct store_writer {
+    struct store *store;
+    struct version version;
+    uint64_t index;
+    uint32_t len, written;
+    int fd;
+    bool in_memory; /* the disk is full or failed */
+    char tmp_name[64];
+    XXH3_state_t *hash;
+};
+
+static void block_name(const struct version *v, uint64_t index, char out[STORE_NAME_MAX])
+{
+    static const char hex[] = "0123456789abcdef";
+    char *p = out + sprintf(out, "blocks/%02x/", v->id.bytes[0]);
+    for (size_t i = 0; i < sizeof(v->id.bytes); i++) {
+        *p++ = hex[v->id.bytes[i] >> 4];
+        *p++ = hex[v->id.bytes[i] & 15];
+    }
+    sprintf(p, "-%08llx", (unsigned long long)index);
+}
+
+/* --- opening ------------------------------------------------------------------ */
+
+static int make_dirs(const char *path)
+{
+    char part[4096];
+    size_t len = strlen(path);
+    if (len >= sizeof(part))
+        return -ENAMETOOLONG;
+    for (size_t i = 1; i <= len; i++) {
+        if (path[i] != '/' && path[i] != '\0')
+            continue;
+        memcpy(part, path, i);
+        part[i] = '\0';
+        if (mkdir(part, 0700) < 0 && errno != EEXIST)
+            return -errno;
+    }
+    return 0;
+}
+
+static int make_layout(struct store *s)
+{
+    if (mkdirat(s->dir_fd, "tmp", 0700) < 0 && errno != EEXIST)
+        return -errno;
+    if (mkdirat(s->dir_fd, "blocks", 0700) < 0 && errno != EEXIST)
+        return -errno;
+    for (int i = 0; i < STORE_SHARDS; i++) {
+        char name[16];
+        sprintf(name, "blocks/%02x", i);
+        if (mkdirat(s->dir_fd, name, 0700) < 0 && errno != EEXIST)
+            return -errno;
+    }
+    return 0;
+}
+
+static void empty_tmp(struct store *s)
+{
+    int fd = openat(s->dir_fd, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP_CLOSEDIR DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!dir)
+        return;
+    for (struct dirent *e; (e = readdir(dir));)
+        if (e->d_name[0] != '.')
+            unlinkat(fd, e->d_name, 0);
+}
+
+/* Blocks that were written before this moment may have suffered from a crash of the machine: the
+ * first use of the store in a boot. DIR/boot holds the boot's name and that moment. */
+static int64_t suspect_before(struct store *s)
+{
+    char boot[64] = "", mark[128] = "";
+    long long since;
+    CLEANUP_CLOSE int id = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    CLEANUP_CLOSE int fd = openat(s->dir_fd, "boot", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int64_t now = clock_wall_s();
+    if (id < 0 || fd < 0 || read(id, boot, sizeof(boot) - 1) <= 0)
+        return now;
+    boot[strcspn(boot, "\n")] = '\0';
+    ssize_t len = read(fd, mark, sizeof(mark) - 1);
+    size_t boot_len = strlen(boot);
+    if (len > 0 && strncmp(mark, boot, boot_len) == 0 &&
+        sscanf(mark + boot_len, " %lld", &since) == 1)
+        return since;
+    int mark_len = snprintf(mark, sizeof(mark), "%s %lld\n", boot, (long long)now);
+    if (ftruncate(fd, 0) < 0 || pwrite(fd, mark, (size_t)mark_len, 0) < 0)
+        log_warn("store", "cannot write %s/boot: %s", s->dir, strerror(errno));
+    return now;
+}
+
+static bool probe_write(struct store *s)
+{
+    int fd = openat(s->dir_fd, "tmp/probe", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return false;
+    close(fd);
+    return unlinkat(s->dir_fd, "tmp/probe", 0) == 0;
+}
+
+static void *maintain(void *user)
+{
+    store_evict_run(user);
+    return NULL;
+}
+
+static bool prepare(struct store *s, char *why, size_t why_size)
+{
+    int r = make_dirs(s->dir);
+    if (r == 0) {
+        s->dir_fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        r = s->dir_fd < 0 ? -errno : make_layout(s);
+    }
+    if (r == 0 && !probe_write(s))
+        r = -errno;
+    if (r < 0) {
+        snprintf(why, why_size,
+                 "the cache directory %s can't be used: %s; set WARMPATH_CACHE_DIR to a directory "
+                 "that you may write",
+                 s->dir, strerror(-r));
+        return false;
+    }
+    s->lock_fd = openat(s->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (s->lock_fd < 0 || flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+        snprintf(why, why_size,
+                 "the cache directory %s is used by another agent; give this one its own "
+                 "WARMPATH_CACHE_DIR, or the same WARMPATH_SOCKET",
+                 s->dir);
+        return false;
+    }
+    return true;
+}
+
+struct store *store_open(const char *dir, char *why, size_t why_size)
+{
+    struct store *s = must_calloc(1, sizeof(*s));
+    s->dir = must_strndup(dir, strlen(dir));
+    s->dir_fd = s->lock_fd = -1;
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->wanted, NULL);
+    if (!prepare(s, why, why_size)) {
+        store_close(s);
+        return NULL;
+    }
+    empty_tmp(s);
+    s->suspect_before_s = suspect_before(s);
+    struct statvfs disk;
+    uint64_t disk_bytes = fstatvfs(s->dir_fd, &disk) == 0 ? disk.f_blocks * disk.f_frsize : 0;
+    s->limit_bytes = option_share(OPT_CACHE_SIZE, disk_bytes);
+    if (pthread_create(&s->maintainer, NULL, maintain, s) == 0)
+        s->has_maintainer = true;
+    log_info("store", "%s: at most %llu MiB", s->dir, (unsigned long long)(s->limit_bytes >> 20));
+    return s;
+}
+
+void store_close(struct store *s)
+{
+    if (s->has_maintainer) {
+        pthread_mutex_lock(&s->lock);
+        s->closing = true;
+        pthread_cond_signal(&s->wanted);
+        pthread_mutex_unlock(&s->lock);
+        pthread_join(s->maintainer, NULL);
+    }
+    if (s->dir_fd >= 0)
+        close(s->dir_fd);
+    if (s->lock_fd >= 0)
+        close(s->lock_fd);
+    free(s->dir);
+    free(s);
+}
+
+const char *store_dir(const struct store *s)
+{
+    return s->dir;
+}
+
+/* --- reading ------------------------------------------------------------------ */
+
+static bool is_suspect(const struct store *s, const struct stat *st)
+{
+    return st->st_mtim.tv_sec <= s->suspect_before_s || st->st_mtim.tv_sec > clock_wall_s();
+}
+
+/* Verifies a suspect block once: its time of modification then says that it was. */
+static bool trusted(const struct store *s, int fd, const struct stat *st, const struct version *v,
+                    uint64_t index)
+{
+    if ((uint64_t)st->st_size <= block_file_trailer_at(version_block_len(v, index)))
+        return false;
+    if (!is_suspect(s, st))
+        return true;
+    if (!block_file_verify(fd, v, index, true))
+        return false;
+    struct timespec now[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_NOW}};
+    futimens(fd, now);
+    return true;
+}
+
+static void touch(int fd, const struct stat *st)
+{
+    if (clock_wall_s() - st->st_atim.tv_sec < TOUCH_EVERY_S)
+        return;
+    struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_OMIT}};
+    futimens(fd, times);
+}
+
+static void drop_bad(struct store *s, const char *name, const struct stat *st)
+{
+    log_warn("store", "%s/%s does not verify: dropped, it will be fetched again", s->dir, name);
+    atomic_fetch_add(&s->bad_blocks, 1);
+    if (unlinkat(s->dir_fd, name, 0) == 0)
+        store_account(s, -(int64_t)st->st_blocks * 512);
+}
+
+int store_get(struct store *s, const struct version *v, uint64_t index)
+{
+    char name[STORE_NAME_MAX];
+    block_name(v, index, name);
+    CLEANUP_CLOSE int fd = openat(s->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -ENOENT;
+    if (!trusted(s, fd, &st, v, index)) {
+        drop_bad(s, name, &st);
+        return -ENOENT;
+    }
+    touch(fd, &st);
+    return take_fd(fd);
+}
+
+bool store_has(struct store *s, const struct version *v, uint64_t index)
+{
+    char name[STORE_NAME_MAX];
+    block_name(v, index, name);
+    return faccessat(s->dir_fd, name, F_OK, 0) == 0;
+}
+
+/* --- writing ------------------------------------------------------------------ */
+
+static int open_memory(void)
+{
+    return memfd_create("warmpath block", MFD_CLOEXEC);
+}
+
+struct store_writer *store_begin(struct store *s, const struct version *v, uint64_t index)
+{
+    static atomic_uint_fast64_t serial;
+    struct store_writer *w = must_calloc(1, sizeof(*w));
+    w->store = s;
+    w->version = *v;
+    w->index = index;
+    w->len = version_block_len(v, index);
+    w->hash = must(XXH3_createState());
+    XXH3_64bits_reset(w->hash);
+    store_make_room(s);
+    snprintf(w->tmp_name, sizeof(w->tmp_name), "tmp/%llu",
+             (unsigned long long)atomic_fetch_add(&serial, 1));
+    w->fd = openat(s->dir_fd, w->tmp_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+    if (w->fd < 0) {
+        store_complain(s, errno);
+        w->in_memory = true;
+        w->fd = open_memory();
+    }
+    return w;
+}
+
+static int write_all(int fd, const void *data, size_t len, off_t at)
+{
+    const char *p = data;
+    while (len > 0) {
+        ssize_t n = pwrite(fd, p, len, at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
+        p += n;
+        len -= (size_t)n;
+        at += n;
+    }
+    return 0;
+}
+
+/* The disk takes no more: what is there so far moves to memory, and the block goes on there. */
+static int move_to_memory(struct store_writer *w)
+{
+    int memory = open_memory();
+    if (memory < 0)
+        return -errno;
+    char piece[65536];
+    for (uint32_t at = 0; at < w->written;) {
+        uint32_t rest = w->written - at;
+        ssize_t n = pread(w->fd, piece, rest < sizeof(piece) ? rest : sizeof(piece), at);
+        if (n <= 0 || write_all(memory, piece, (size_t)n, at) < 0) {
+            close(memory);
+            return -EIO;
+        }
+        at += (uint32_t)n;
+    }
+    unlinkat(w->store->dir_fd, w->tmp_name, 0);
+    close(w->fd);
+    w->fd = memory;
+    w->in_memory = true;
+    return 0;
+}
+
+int store_write(struct store_writer *w, const void *data, size_t len)
+{
+    if (len > w->len - w->written)
+        return -EIO;
+    int r = write_all(w->fd, data, len, w->written);
+    if (r < 0 && !w->in_memory) {
+        store_complain(w->store, -r);
+        r = move_to_memory(w);
+        if (r == 0)
+            r = write_all(w->fd, data, len, w->written);
+    }
+    if (r < 0)
+        return r;
+    XXH3_64bits_update(w->hash, data, len);
+    w->written += (uint32_t)len;
+    return 0;
+}
+
+static void free_writer(struct store_writer *w)
+{
+    XXH3_freeState(w->hash);
+    if (w->fd >= 0)
+        close(w->fd);
+    free(w);
+}
+
+/* Publish by rename: a reader must never see half a block. */
+static int publish(struct store_writer *w)
+{
+    struct store *s = w->store;
+    char name[STORE_NAME_MAX];
+    block_name(&w->version, w->index, name);
+    int fd = openat(s->dir_fd, w->tmp_name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    struct stat st, old;
+    bool replaces = fstatat(s->dir_fd, name, &old, 0) == 0;
+    if (renameat(s->dir_fd, w->tmp_name, s->dir_fd, name) < 0) {
+        int r = -errno;
+        close(fd);
+        return r;
+    }
+    if (fstat(fd, &st) == 0)
+        store_account(s, ((int64_t)st.st_blocks - (replaces ? (int64_t)old.st_blocks : 0)) * 512);
+    return fd;
+}
+
+static int memory_descriptor(struct store_writer *w)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", w->fd);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+int store_commit(struct store_writer *w, bool *published)
+{
+    uint8_t trailer[BLOCK_FILE_TRAILER_MAX];
+    *published = false;
+    if (w->written != w->len) {
+        store_abort(w);
+        return -EIO;
+    }
+    uint32_t len = block_file_trailer(&w->version, w->index, XXH3_64bits_digest(w->hash), trailer);
+    off_t at = (off_t)block_file_trailer_at(w->len);
+    int r = write_all(w->fd, trailer, len, at);
+    if (r < 0 && !w->in_memory) {
+        store_complain(w->store, -r);
+        r = move_to_memory(w);
+        if (r == 0)
+            r = write_all(w->fd, trailer, len, at);
+    }
+    if (r == 0 && !w->in_memory) {
+        r = publish(w);
+        *published = r >= 0;
+        if (r < 0) {
+            store_complain(w->store, -r);
+            r = move_to_memory(w);
+        }
+    }
+    if (r == 0)
+        r = memory_descriptor(w);
+    if (r < 0)
+        unlinkat(w->store->dir_fd, w->tmp_name, 0);
+    free_writer(w);
+    return r;
+}
+
+void store_abort(struct store_writer *w)
+{
+    if (!w->in_memory)
+        unlinkat(w->store->dir_fd, w->tmp_name, 0);
+    free_writer(w);
+}
+
+void store_numbers(struct store *s, struct store_numbers *out)
+{
+    int64_t used = atomic_load(&s->used_bytes);
+    out->used_bytes = used > 0 ? (uint64_t)used : 0;
+    out->limit_bytes = s->limit_bytes;
+    out->evicted_blocks = atomic_load(&s->evicted_blocks);
+    out->bad_blocks = atomic_load(&s->bad_blocks);
+    out->counted = atomic_load(&s->counted);
+}

@@ -1,0 +1,59 @@
+/* The store: block files in a directory, shared by all jobs of a user on this node.
+ *
+ *   DIR/lock            held by the one agent that uses the store
+ *   DIR/boot            the boot in which the store was last used, and since when
+ *   DIR/tmp/            blocks being written; emptied at start
+ *   DIR/blocks/ab/NAME  NAME = version id in hex, "-", block index in hex (8 digits)
+ *
+ * A block file is the data, zeros up to the next multiple of 4096, and a trailer with its
+ * identity and checksum (XXH3). It is published by rename, never changed, and leaves by unlink:
+ * readers hold no lock and what they mapped stays good. Last use is the file's access time.
+ *
+ * After a reboot what was published may not be what is on disk (a rename can outlive the data),
+ * so each block is then verified before its first use; within one boot the page cache is coherent.
+ *
+ * Threads: get, begin, write, commit, abort may be called from any thread; one writer by one
+ * thread at a time. */
+#ifndef WARMPATH_AGENT_STORE_H
+#define WARMPATH_AGENT_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/version.h"
+
+struct store;
+struct store_writer;
+
+struct store_numbers {
+    uint64_t used_bytes, limit_bytes;
+    uint64_t evicted_blocks, bad_blocks;
+    bool counted; /* false while the store found at start is still being counted */
+};
+
+/* NULL with a sentence in `why` that names the directory and what to do. */
+struct store *store_open(const char *dir, char *why, size_t why_size);
+void store_close(struct store *s);
+const char *store_dir(const struct store *s);
+
+/* A read-only descriptor of the block, owned by the caller, or -ENOENT. */
+int store_get(struct store *s, const struct version *v, uint64_t index);
+bool store_has(struct store *s, const struct version *v, uint64_t index);
+
+/* Starts a block. Never fails for want of disk: see store_commit(). */
+struct store_writer *store_begin(struct store *s, const struct version *v, uint64_t index);
+/* Appends. 0 or -errno. */
+int store_write(struct store_writer *w, const void *data, size_t len);
+/* Publishes a complete block and frees the writer. Returns a read-only descriptor of it, owned
+ * by the caller. When the disk is full or fails, the block is not published but the descriptor (of
+ * memory then) is right all the same, and `*published` is false. -errno when it is incomplete. */
+int store_commit(struct store_writer *w, bool *published);
+void store_abort(struct store_writer *w);
+
+/* Removes all blocks. Bytes freed. */
+uint64_t store_evict_all(struct store *s);
+
+void store_numbers(struct store *s, struct store_numbers *out);
+
+#endif

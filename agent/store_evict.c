@@ -1,0 +1,199 @@
+#include "agent/store_evict.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "agent/alloc.h"
+#include "agent/store_internal.h"
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "policy/evict.h"
+
+#define KEEP_FREE_MAX (1ull << 30) /* leave this, or a twentieth, of the disk to others */
+
+/* --- looking at one shard ------------------------------------------------------ */
+
+struct listing {
+    struct evict_candidate *candidates;
+    char (*names)[48];
+    size_t n, room;
+};
+
+static void listing_clear(struct listing *l)
+{
+    free(l->candidates);
+    free(l->names);
+}
+
+static void listing_add(struct listing *l, const char *name, const struct stat *st)
+{
+    if (l->n == l->room) {
+        l->room = l->room ? l->room * 2 : 256;
+        l->candidates = must(reallocarray(l->candidates, l->room, sizeof(*l->candidates)));
+        l->names = must(reallocarray(l->names, l->room, sizeof(*l->names)));
+    }
+    snprintf(l->names[l->n], sizeof(l->names[0]), "%s", name);
+    l->candidates[l->n] = (struct evict_candidate){.last_used_s = st->st_atim.tv_sec,
+                                                   .bytes = (uint64_t)st->st_blocks * 512,
+                                                   .ref = (uint32_t)l->n};
+    l->n++;
+}
+
+static int open_shard(struct store *s, int shard)
+{
+    char name[16];
+    snprintf(name, sizeof(name), "blocks/%02x", shard & (STORE_SHARDS - 1));
+    return openat(s->dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static void list_shard(int shard_fd, struct listing *l)
+{
+    int fd = openat(shard_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP_CLOSEDIR DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!dir)
+        return;
+    struct stat st;
+    for (struct dirent *e; (e = readdir(dir));)
+        if (e->d_name[0] != '.' && strlen(e->d_name) < sizeof(l->names[0]) &&
+            fstatat(shard_fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+            listing_add(l, e->d_name, &st);
+}
+
+/* --- evicting ------------------------------------------------------------------ */
+
+static int64_t spare_bytes(struct store *s)
+{
+    struct statvfs disk;
+    if (fstatvfs(s->dir_fd, &disk) < 0)
+        return 0;
+    uint64_t keep = disk.f_blocks * disk.f_frsize / 20;
+    if (keep > KEEP_FREE_MAX)
+        keep = KEEP_FREE_MAX;
+    return (int64_t)(disk.f_bavail * disk.f_frsize) - (int64_t)keep;
+}
+
+static uint64_t goal(struct store *s)
+{
+    int64_t used = atomic_load(&s->used_bytes);
+    return evict_goal(used > 0 ? (uint64_t)used : 0, s->limit_bytes, spare_bytes(s));
+}
+
+/* Frees up to `goal_bytes` from a shard. Bytes freed. */
+static uint64_t evict_shard(struct store *s, int shard, uint64_t goal_bytes, bool all)
+{
+    struct listing l = {0};
+    uint64_t freed = 0;
+    CLEANUP_CLOSE int fd = open_shard(s, shard);
+    if (fd < 0)
+        return 0;
+    list_shard(fd, &l);
+    size_t n = all ? l.n : evict_pick(l.candidates, l.n, goal_bytes);
+    for (size_t i = 0; i < n; i++) {
+        if (unlinkat(fd, l.names[l.candidates[i].ref], 0) < 0)
+            continue;
+        freed += l.candidates[i].bytes;
+        atomic_fetch_add(&s->evicted_blocks, 1);
+    }
+    store_account(s, -(int64_t)freed);
+    listing_clear(&l);
+    return freed;
+}
+
+static void evict_until_fits(struct store *s)
+{
+    unsigned shard = 0;
+    if (getrandom(&shard, sizeof(shard), 0) < 0)
+        shard = (unsigned)clock_monotonic_ms();
+    uint64_t freed = 0;
+    for (int i = 0; i < STORE_SHARDS; i++) {
+        uint64_t want = goal(s);
+        if (want == 0)
+            break;
+        freed += evict_shard(s, (int)shard + i, want, false);
+    }
+    if (freed)
+        log_info("store", "evicted %llu MiB", (unsigned long long)(freed >> 20));
+}
+
+uint64_t store_evict_all(struct store *s)
+{
+    uint64_t freed = 0;
+    for (int i = 0; i < STORE_SHARDS; i++)
+        freed += evict_shard(s, i, UINT64_MAX, true);
+    return freed;
+}
+
+/* --- the thread ---------------------------------------------------------------- */
+
+static bool is_closing(struct store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool closing = s->closing;
+    pthread_mutex_unlock(&s->lock);
+    return closing;
+}
+
+static void count(struct store *s)
+{
+    int64_t bytes = 0;
+    size_t blocks = 0;
+    for (int i = 0; i < STORE_SHARDS && !is_closing(s); i++) {
+        struct listing l = {0};
+        CLEANUP_CLOSE int fd = open_shard(s, i);
+        if (fd >= 0)
+            list_shard(fd, &l);
+        for (size_t k = 0; k < l.n; k++)
+            bytes += (int64_t)l.candidates[k].bytes;
+        blocks += l.n;
+        listing_clear(&l);
+    }
+    store_account(s, bytes);
+    atomic_store(&s->counted, true);
+    log_info("store", "found %zu blocks, %lld MiB", blocks, (long long)(bytes >> 20));
+}
+
+void store_evict_run(struct store *s)
+{
+    count(s);
+    for (;;) {
+        pthread_mutex_lock(&s->lock);
+        while (!s->want_room && !s->closing)
+            pthread_cond_wait(&s->wanted, &s->lock);
+        bool closing = s->closing;
+        s->want_room = false;
+        pthread_mutex_unlock(&s->lock);
+        if (closing)
+            return;
+        evict_until_fits(s);
+    }
+}
+
+void store_make_room(struct store *s)
+{
+    if (goal(s) == 0)
+        return;
+    pthread_mutex_lock(&s->lock);
+    s->want_room = true;
+    pthread_cond_signal(&s->wanted);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void store_complain(struct store *s, int error)
+{
+    int64_t now = clock_monotonic_ms(), last = atomic_load(&s->complained_ms);
+    if (last && now - last < 60000)
+        return;
+    if (!atomic_compare_exchange_strong(&s->complained_ms, &last, now))
+        return;
+    log_warn("store",
+             "%s: %s (%s): reads go on from memory and cost more; free space there, or set "
+             "WARMPATH_CACHE_DIR or a smaller WARMPATH_CACHE_SIZE",
+             s->dir, error == ENOSPC || error == EDQUOT ? "the disk is full" : "cannot write",
+             strerror(error));
+}

@@ -1,0 +1,35 @@
+/* What store.c (blocks) and store_evict.c (room) share; nobody else includes it. */
+#ifndef WARMPATH_AGENT_STORE_INTERNAL_H
+#define WARMPATH_AGENT_STORE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "agent/store.h"
+
+#define STORE_SHARDS   256
+#define STORE_NAME_MAX 80 /* "blocks/ab/" + 32 + "-" + 8, with room */
+
+struct store {
+    char *dir;
+    int dir_fd, lock_fd;
+    uint64_t limit_bytes;
+    int64_t suspect_before_s; /* blocks older than that are verified before use */
+    atomic_int_fast64_t used_bytes; /* as the disk counts; complete once `counted` */
+    atomic_uint_fast64_t evicted_blocks, bad_blocks;
+    atomic_bool counted;
+    atomic_int_fast64_t complained_ms; /* last line about a full or failing disk */
+
+    pthread_t maintainer;
+    bool has_maintainer;
+    pthread_mutex_t lock; /* guards closing and want_room */
+    pthread_cond_t wanted;
+    bool closing, want_room;
+};
+
+static inline void store_account(struct store *s, int64_t bytes)
+{
+    atomic_fetch_add(&s->used_bytes, bytes);
+}
+
+#endif

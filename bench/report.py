@@ -1,0 +1,129 @@
+"""The table on stdout and the raw numbers in results.json."""
+
+import dataclasses
+import datetime
+import json
+import os
+import platform
+import subprocess
+
+from measure import median
+
+# A column shows every arm that means the same thing in the figures that have it.
+COLUMNS = (("baseline", ("local", "plain", "curl")), ("warmpath", ("warmpath",)),
+           ("s3fs", ("s3fs",)), ("rclone", ("rclone",)))
+
+
+def number(value):
+    if abs(value) >= 1000:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.2f}"
+
+
+def cell(row, arms):
+    for arm in arms:
+        if arm in row.failed:
+            return "cannot run"
+        if row.samples.get(arm):
+            return cell_of(row, arm)
+    return "-"
+
+
+def cell_of(row, arm):
+    text = number(median(row.samples[arm]))
+    if arm == row.base:
+        return f"{arm} {text}"
+    value = row.compared(arm)
+    if row.compare == "difference":
+        return f"{text} ({value:+.0f})"
+    return f"{text} ({value:.3f}x)" if abs(value) < 2 else f"{text} ({value:.0f}x)"
+
+
+def goal_text(row):
+    if row.goal and row.compare == "difference":
+        return row.goal.replace("<= ", "<= +") + f" {row.unit}"
+    return f"{row.goal}x" if row.goal else ""
+
+
+def table(rows):
+    lines = [["", "figure", "unit", *(title for title, _ in COLUMNS), "goal", "met"]]
+    for row in rows:
+        lines.append([row.figure, row.name, row.unit, *(cell(row, arms) for _, arms in COLUMNS),
+                      goal_text(row), row.verdict()])
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    text = ["  ".join(word.ljust(width) for word, width in zip(line, widths)).rstrip() for line in lines]
+    text.insert(1, "-" * max(map(len, text)))
+    return text
+
+
+def footnotes(rows):
+    notes = []
+    for row in rows:
+        for note in [*row.failed.values(), *row.notes]:
+            line = f"{row.figure}: {note}"
+            if line not in notes:
+                notes.append(line)
+    return notes
+
+
+def print_report(rows, setting, flags):
+    print()
+    print(f"Warmpath {setting['commit']}, {setting['cpus']} x {setting['cpu']}, Linux {setting['kernel']}, "
+          f"{setting['system']}")
+    if setting["quick"]:
+        print("Quick sizes: for trying the benchmark, not for quoting.")
+    if setting["load_before"] > setting["cpus"] / 2:
+        print(f"The machine was busy before the run began (load {setting['load_before']:.1f}): measure again when idle.")
+    print("Medians over all rounds; in brackets the median of the comparisons with the baseline of the same round.")
+    print()
+    print("\n".join(table(rows)))
+    print()
+    print("\n".join(footnotes(rows) + [f"{name}: {text}" for name, text in flags.items()]))
+
+
+def first_line(*argv):
+    try:
+        return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()[0].strip()
+    except (OSError, subprocess.CalledProcessError, IndexError):
+        return "unknown"
+
+
+def os_release():
+    with open("/etc/os-release", encoding="utf-8") as file:
+        fields = dict(line.strip().split("=", 1) for line in file if "=" in line)
+    return fields.get("PRETTY_NAME", "unknown").strip('"')
+
+
+def cpu_model():
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        return next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")),
+                    platform.machine())
+
+
+def describe_setting(root, quick):
+    """Where and with what the numbers were taken: they mean nothing without it."""
+    commit = first_line("git", "-C", root, "describe", "--always", "--dirty")
+    return {
+        "when": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "commit": commit, "quick": quick, "cpu": cpu_model(), "cpus": len(os.sched_getaffinity(0)),
+        "memory_mib": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // (1024 * 1024),
+        "kernel": platform.release(), "system": os_release(), "libc": " ".join(platform.libc_ver()),
+        "load_before": os.getloadavg()[0],
+        "versions": {"s3fs": first_line("s3fs", "--version"), "rclone": first_line("rclone", "version"),
+                     "curl": first_line("curl", "--version"), "radosgw": first_line("radosgw", "--version"),
+                     "gcc": first_line("gcc", "--version")},
+    }
+
+
+def write_results(path, rows, setting, flags):
+    results = []
+    for row in rows:
+        arms = [name for name in row.samples if row.samples[name]]
+        results.append({**dataclasses.asdict(row),
+                        "median": {name: median(row.samples[name]) for name in arms},
+                        "compared_with_base": {name: row.compared(name) for name in arms},
+                        "met": row.verdict()})
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({"setting": {**setting, "load_after": os.getloadavg()[0]}, "flags": flags, "rows": results},
+                  file, indent=1)
+        file.write("\n")

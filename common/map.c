@@ -1,0 +1,258 @@
+#include "common/map.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct span {
+    const char *at;
+    size_t len;
+};
+
+typedef void complain_fn(const char *sentence);
+
+static bool span_is(struct span s, const char *text)
+{
+    return strlen(text) == s.len && memcmp(s.at, text, s.len) == 0;
+}
+
+/* Cuts the text up to `separator` off the front of `rest`. */
+static struct span cut(struct span *rest, char separator)
+{
+    const char *stop = rest->len ? memchr(rest->at, separator, rest->len) : NULL;
+    struct span head = {rest->at, stop ? (size_t)(stop - rest->at) : rest->len};
+    size_t used = head.len + (stop ? 1 : 0);
+    rest->at += used;
+    rest->len -= used;
+    return head;
+}
+
+__attribute__((format(printf, 3, 4))) static void complain_about(complain_fn *complain,
+                                                                 struct span entry,
+                                                                 const char *format, ...)
+{
+    char what[256], sentence[640];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof(what), format, args);
+    va_end(args);
+    snprintf(sentence, sizeof(sentence),
+             "WARMPATH_MAP: '%.*s': %s; this mapping is not served (write "
+             "/data=s3://bucket/prefix)",
+             (int)(entry.len < 200 ? entry.len : 200), entry.at, what);
+    complain(sentence);
+}
+
+/* Copies a text into the map's own storage, with a terminating zero. */
+static char *keep(struct map *map, struct span text, const char *suffix)
+{
+    size_t suffix_len = strlen(suffix);
+    if (map->text_len + text.len + suffix_len + 1 > sizeof(map->text))
+        return NULL;
+    char *copy = map->text + map->text_len;
+    memcpy(copy, text.at, text.len);
+    memcpy(copy + text.len, suffix, suffix_len + 1);
+    map->text_len += text.len + suffix_len + 1;
+    return copy;
+}
+
+size_t path_normalise(char *path, size_t len)
+{
+    size_t out = 0;
+    size_t in = 0;
+    while (in < len) {
+        while (in < len && path[in] == '/')
+            in++;
+        size_t start = in;
+        while (in < len && path[in] != '/')
+            in++;
+        size_t part = in - start;
+        if (part == 0 || (part == 1 && path[start] == '.'))
+            continue;
+        if (part == 2 && path[start] == '.' && path[start + 1] == '.') {
+            while (out > 0 && path[--out] != '/')
+                ;
+            continue;
+        }
+        path[out++] = '/';
+        memmove(path + out, path + start, part);
+        out += part;
+    }
+    if (out == 0)
+        path[out++] = '/';
+    path[out] = '\0';
+    return out;
+}
+
+static bool parse_options(struct mapping *m, struct span options, struct span entry,
+                          complain_fn *complain)
+{
+    while (options.len) {
+        struct span option = cut(&options, '&');
+        if (span_is(option, "ro") || option.len == 0)
+            continue;
+        if (span_is(option, "style=auto"))
+            m->style = MAP_STYLE_AUTO;
+        else if (span_is(option, "style=path"))
+            m->style = MAP_STYLE_PATH;
+        else if (span_is(option, "style=virtual"))
+            m->style = MAP_STYLE_VIRTUAL;
+        else if (span_is(option, "rw")) {
+            complain_about(complain, entry, "writing is not supported yet: leave ?rw out");
+            return false;
+        } else {
+            complain_about(complain, entry,
+                           "unknown option '%.*s': known are ro, style=auto, style=path, "
+                           "style=virtual",
+                           (int)(option.len < 60 ? option.len : 60), option.at);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool valid_bucket(struct span bucket)
+{
+    if (bucket.len < 3 || bucket.len > 255)
+        return false;
+    for (size_t i = 0; i < bucket.len; i++) {
+        char c = bucket.at[i];
+        bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                    c == '-' || c == '.' || c == '_';
+        if (!fine)
+            return false;
+    }
+    return true;
+}
+
+/* Local side: "/data". False after complaining. */
+static bool parse_prefix(struct map *map, struct mapping *m, struct span prefix, struct span entry,
+                         complain_fn *complain)
+{
+    if (prefix.len == 0 || prefix.at[0] != '/') {
+        complain_about(complain, entry, "the path before '=' must be absolute");
+        return false;
+    }
+    char *copy = keep(map, prefix, "");
+    if (!copy)
+        return false;
+    m->prefix_len = path_normalise(copy, prefix.len);
+    m->prefix = copy;
+    if (m->prefix_len == 1) {
+        complain_about(complain, entry, "'/' itself can't be mapped: name a directory");
+        return false;
+    }
+    for (int i = 0; i < map->n; i++)
+        if (map->entries[i].prefix_len == m->prefix_len &&
+            memcmp(map->entries[i].prefix, copy, m->prefix_len) == 0) {
+            complain_about(complain, entry, "'%.100s' is mapped already", copy);
+            return false;
+        }
+    return true;
+}
+
+/* Remote side: "s3://bucket/prefix". False after complaining. */
+static bool parse_url(struct map *map, struct mapping *m, struct span url, struct span entry,
+                      complain_fn *complain)
+{
+    if (url.len < 5 || memcmp(url.at, "s3://", 5) != 0) {
+        complain_about(complain, entry, "after '=' comes a URL that begins with s3://");
+        return false;
+    }
+    url.at += 5;
+    url.len -= 5;
+    struct span bucket = cut(&url, '/');
+    if (!valid_bucket(bucket)) {
+        complain_about(complain, entry, "'%.*s' is no bucket name",
+                       (int)(bucket.len < 80 ? bucket.len : 80), bucket.at);
+        return false;
+    }
+    while (url.len && url.at[url.len - 1] == '/')
+        url.len--;
+    if (url.len > 1000) {
+        complain_about(complain, entry, "the prefix is longer than S3 allows");
+        return false;
+    }
+    m->bucket = keep(map, bucket, "");
+    m->bucket_len = bucket.len;
+    m->key_prefix = keep(map, url, url.len ? "/" : "");
+    m->key_prefix_len = url.len ? url.len + 1 : 0;
+    return m->bucket && m->key_prefix;
+}
+
+static void insert(struct map *map, const struct mapping *m)
+{
+    int at = map->n++;
+    while (at > 0 && map->entries[at - 1].prefix_len < m->prefix_len) {
+        map->entries[at] = map->entries[at - 1];
+        at--;
+    }
+    map->entries[at] = *m;
+}
+
+static void parse_entry(struct map *map, struct span entry, complain_fn *complain)
+{
+    struct mapping m = {.style = MAP_STYLE_AUTO};
+    if (!memchr(entry.at, '=', entry.len)) {
+        complain_about(complain, entry, "there is no '='");
+        return;
+    }
+    if (map->n == MAP_MAX_ENTRIES) {
+        complain_about(complain, entry, "more than %d mappings", MAP_MAX_ENTRIES);
+        return;
+    }
+    struct span rest = entry;
+    struct span prefix = cut(&rest, '=');
+    struct span url = cut(&rest, '?');
+    if (parse_prefix(map, &m, prefix, entry, complain) && parse_url(map, &m, url, entry, complain) &&
+        parse_options(&m, rest, entry, complain))
+        insert(map, &m);
+}
+
+void map_parse(struct map *map, const char *spec, void (*complain)(const char *sentence))
+{
+    map->n = 0;
+    map->text_len = 0;
+    if (!spec)
+        return;
+    struct span rest = {spec, strlen(spec)};
+    if (rest.len > MAP_MAX_BYTES) {
+        complain("WARMPATH_MAP is longer than 16384 bytes; no mapping is served");
+        return;
+    }
+    while (rest.len) {
+        struct span entry = cut(&rest, ',');
+        while (entry.len && (entry.at[0] == ' ' || entry.at[0] == '\n')) {
+            entry.at++;
+            entry.len--;
+        }
+        while (entry.len && (entry.at[entry.len - 1] == ' ' || entry.at[entry.len - 1] == '\n'))
+            entry.len--;
+        if (entry.len)
+            parse_entry(map, entry, complain);
+    }
+}
+
+const struct mapping *map_find(const struct map *map, const char *path, size_t len)
+{
+    for (int i = 0; i < map->n; i++) {
+        const struct mapping *m = &map->entries[i];
+        if (len >= m->prefix_len && memcmp(path, m->prefix, m->prefix_len) == 0 &&
+            (len == m->prefix_len || path[m->prefix_len] == '/'))
+            return m;
+    }
+    return NULL;
+}
+
+bool map_below(const struct map *map, const char *dir, size_t len)
+{
+    if (len == 1)
+        return map->n > 0;
+    for (int i = 0; i < map->n; i++) {
+        const struct mapping *m = &map->entries[i];
+        if (m->prefix_len >= len && memcmp(m->prefix, dir, len) == 0 &&
+            (m->prefix_len == len || m->prefix[len] == '/'))
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,57 @@
+/* The options: names, defaults and values from an environment. Pure but for getenv;
+ * safe before main, allocates nothing. Rows: options.def. */
+#ifndef WARMPATH_OPTIONS_H
+#define WARMPATH_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum option_type { OPTION_TEXT, OPTION_PATH, OPTION_SIZE, OPTION_SHARE, OPTION_SECONDS };
+
+enum option_id {
+#define OPTION(id, variable, type, fallback, help) OPT_##id,
+#include "common/options.def"
+#undef OPTION
+    OPT_COUNT
+};
+
+struct option_row {
+    const char *variable;
+    enum option_type type;
+    const char *fallback;
+    const char *help;
+};
+
+extern const struct option_row option_rows[OPT_COUNT];
+
+/* The option's text: the variable's, or the default where it is unset or empty. Borrowed. */
+const char *option_text(enum option_id id);
+
+/* A number in the option's unit (bytes, seconds). A malformed value gives the default, as
+ * options_check() has said. */
+uint64_t option_number(enum option_id id);
+
+/* WARMPATH_CACHE_SIZE against a disk of `disk_bytes`. */
+uint64_t option_share(enum option_id id, uint64_t disk_bytes);
+
+/* Calls `complain` with a sentence for each WARMPATH_* variable that is malformed or not known.
+ * Returns how many there were. */
+int options_check(void (*complain)(const char *sentence));
+
+/* "4M" → 4194304. False when it is no number with an optional K, M, G or T. */
+bool parse_size(const char *text, uint64_t *bytes);
+
+/* Where the agent of this environment keeps its blocks. False when neither HOME nor the option is set,
+ * or when it does not fit. */
+bool option_cache_dir(char *out, size_t size);
+
+/* The agent's socket: WARMPATH_SOCKET, else one in a directory of the user's own, named by
+ * the store (so that two stores are two agents). False when it does not fit a socket address. */
+bool option_socket_path(char *out, size_t size);
+
+/* The user's own directory for what lives no longer than the machine is up: $XDG_RUNTIME_DIR/warmpath
+ * or /tmp/warmpath-UID; made if need be, and checked to be nobody else's. 0 or -errno. */
+int option_runtime_dir(char *out, size_t size);
+
+#endif

@@ -1,0 +1,59 @@
+/* Where a job's credentials and S3 endpoint come from, as the AWS SDKs read them.
+ *
+ * The agent serves many jobs, so nothing here reads the agent's own environment:
+ * the caller passes the job's variables. Files are read when resolving, on the
+ * calling thread. Source: AWS SDKs and Tools Reference Guide, "Standardized
+ * credential providers" and "Service-specific endpoints". */
+#ifndef WARMPATH_FETCH_CREDENTIALS_H
+#define WARMPATH_FETCH_CREDENTIALS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A job's environment: NULL-terminated array of "NAME=value" (AWS_*, HOME, and PWD, in which
+ * relative paths stand). Borrowed. */
+struct aws_env {
+    const char *const *vars;
+};
+
+/* Value of a variable, or NULL when unset or empty. Borrowed. */
+const char *aws_env_get(const struct aws_env *env, const char *name);
+
+struct credentials {
+    char *access_key;    /* owned; NULL when anonymous */
+    char *secret_key;    /* owned; wiped by credentials_clear() */
+    char *session_token; /* owned; NULL when there is none */
+    bool anonymous;      /* sign nothing (AWS_NO_SIGN_REQUEST=true) */
+    int64_t expires_s;   /* wall clock; 0: does not expire */
+    char source[64];     /* for logs: "environment", "profile default in ~/.aws/credentials" */
+};
+
+/* Finds credentials in the SDKs' order (today: AWS_NO_SIGN_REQUEST, environment, shared credentials
+ * and config files with AWS_PROFILE, AWS_SHARED_CREDENTIALS_FILE, AWS_CONFIG_FILE).
+ * 0, or -EACCES with a sentence in `why` that says where was looked and what to set. */
+int credentials_resolve(const struct aws_env *env, struct credentials *out, char *why,
+                        size_t why_size);
+void credentials_clear(struct credentials *c);
+
+enum s3_style { S3_STYLE_AUTO, S3_STYLE_PATH, S3_STYLE_VIRTUAL };
+
+struct s3_endpoint {
+    char *scheme;    /* "http" or "https"; owned, as are the next four */
+    char *authority; /* host, or host:port where not the scheme's default */
+    char *base_path; /* path of the endpoint URL without trailing slash, usually "" */
+    char *region;    /* never NULL; "us-east-1" where nothing is set */
+    char *ca_bundle; /* AWS_CA_BUNDLE or the profile's ca_bundle; NULL: system's */
+    enum s3_style style;
+};
+
+/* AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, profile's endpoint_url (services section too),
+ * else https://s3.REGION.amazonaws.com; AWS_REGION, AWS_DEFAULT_REGION, profile's region.
+ * S3_STYLE_AUTO is settled here: the profile's s3.addressing_style, else virtual-hosted for AWS'
+ * own hosts and path-style otherwise. 0, or -EINVAL with a sentence in `why` (malformed endpoint
+ * URL). */
+int s3_endpoint_resolve(const struct aws_env *env, enum s3_style style, struct s3_endpoint *out,
+                        char *why, size_t why_size);
+void s3_endpoint_clear(struct s3_endpoint *e);
+
+#endif

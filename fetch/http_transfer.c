@@ -1,0 +1,154 @@
+#include "fetch/http_transfer.h"
+
+#include <string.h>
+
+#include "common/clock.h"
+
+#define DEFAULT_CONNECT_MS    10000
+#define DEFAULT_FIRST_BYTE_MS 30000
+#define DEFAULT_STALL_MS      20000
+#define DEFAULT_TOTAL_MS      600000
+#define RECEIVE_BUFFER_BYTES  (512L * 1024)
+
+static int64_t or_default(int64_t value_ms, int64_t default_ms)
+{
+    return value_ms > 0 ? value_ms : default_ms;
+}
+
+/* ---- what curl calls ---- */
+
+static void hear(struct http_transfer *t)
+{
+    if (!t->last_heard_ms)
+        *t->next_check_ms = 0; /* another timeout counts from here on, perhaps a shorter one */
+    t->last_heard_ms = clock_monotonic_ms();
+}
+
+static size_t on_header(char *data, size_t size, size_t n, void *user)
+{
+    struct http_transfer *t = user;
+    size_t len = size * n;
+    long status = 0;
+
+    hear(t);
+    bool blank = len <= 2 && (data[0] == '\r' || data[0] == '\n');
+    if (!blank || t->headers_complete)
+        return len; /* after headers_complete: a chunked body's trailers */
+
+    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status < 200)
+        return len; /* 100 Continue and the like: the real answer follows */
+    t->headers_complete = true;
+    t->request->status = (int)status;
+    if (t->request->head && !t->request->head(t->request)) {
+        t->refused = true;
+        return 0;
+    }
+    return len;
+}
+
+static size_t on_body(char *data, size_t size, size_t n, void *user)
+{
+    struct http_transfer *t = user;
+    size_t len = size * n;
+
+    hear(t);
+    if (t->request->body && !t->request->body(t->request, data, len)) {
+        t->refused = true;
+        return 0;
+    }
+    return len;
+}
+
+const char *http_header(const struct http_request *r, const char *name)
+{
+    struct curl_header *header;
+    if (!r->transfer || !r->transfer->easy)
+        return NULL;
+    if (curl_easy_header(r->transfer->easy, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+        return NULL;
+    return header->value;
+}
+
+/* ---- what curl is told ---- */
+
+static bool set_headers(struct http_transfer *t)
+{
+    for (const char *const *line = t->request->headers; line && *line; line++) {
+        struct curl_slist *longer = curl_slist_append(t->headers, *line);
+        if (!longer)
+            return false;
+        t->headers = longer;
+    }
+    return true;
+}
+
+static void set_options(CURL *easy, struct http_transfer *t)
+{
+    const struct http_request *r = t->request;
+
+    curl_easy_setopt(easy, CURLOPT_URL, r->url);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L); /* "a/../b" is a key like any other */
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* never wait for a resolver's thread */
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                     (long)or_default(r->connect_timeout_ms, DEFAULT_CONNECT_MS));
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->detail);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
+    if (r->ca_bundle)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, r->ca_bundle);
+    if (strcmp(r->method, "HEAD") == 0)
+        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    else if (strcmp(r->method, "GET") != 0)
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method);
+}
+
+bool http_transfer_set_up(struct http_transfer *t)
+{
+    if (!set_headers(t))
+        return false;
+    set_options(t->easy, t);
+    return true;
+}
+
+/* ---- timeouts ---- */
+
+int64_t http_transfer_limit_ms(const struct http_transfer *t, int64_t now_ms, const char **what,
+                               int64_t *timeout_ms)
+{
+    const struct http_request *r = t->request;
+    curl_off_t sent_us = 0;
+    int64_t from_ms = now_ms; /* still connecting: curl watches that */
+
+    if (t->last_heard_ms) {
+        *what = "went quiet in the middle of its answer for";
+        *timeout_ms = or_default(r->stall_timeout_ms, DEFAULT_STALL_MS);
+        from_ms = t->last_heard_ms;
+    } else {
+        *what = "did not answer within";
+        *timeout_ms = or_default(r->first_byte_timeout_ms, DEFAULT_FIRST_BYTE_MS);
+        if (t->easy)
+            curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_us);
+        if (sent_us)
+            from_ms = t->started_ms + sent_us / 1000;
+    }
+    int64_t limit = from_ms + *timeout_ms;
+    int64_t total_ms = or_default(r->total_timeout_ms, DEFAULT_TOTAL_MS);
+    if (t->due_ms + total_ms < limit) {
+        limit = t->due_ms + total_ms;
+        *timeout_ms = total_ms;
+        if (t->last_heard_ms)
+            *what = "did not complete its answer within";
+    }
+    return limit;
+}

@@ -1,0 +1,38 @@
+/* One attempt on its way through a worker of http.c: what curl is told, and what it calls back.
+ * Belongs to the worker's thread once it has left the inbox. */
+#ifndef WARMPATH_FETCH_HTTP_TRANSFER_H
+#define WARMPATH_FETCH_HTTP_TRANSFER_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fetch/http.h"
+
+struct worker;
+
+/* Its easy handle is borrowed from the worker's pool while it is active. */
+struct http_transfer {
+    struct http_request *request;
+    struct worker *worker;
+    struct http_transfer *prev, *next;
+    struct curl_slist *headers;
+    CURL *easy;
+    int64_t due_ms;         /* may start from here on */
+    int64_t started_ms;     /* became active */
+    int64_t last_heard_ms;  /* last byte of the answer; 0: none yet */
+    int64_t *next_check_ms; /* the worker's; set to 0 when the limit has come nearer */
+    bool headers_complete;
+    bool refused; /* a callback returned false */
+    char detail[CURL_ERROR_SIZE];
+};
+
+/* Prepares t->easy for t->request. False when memory is short. */
+bool http_transfer_set_up(struct http_transfer *t);
+
+/* When the transfer runs out of time if nothing more is heard; what to say then, for
+ * http_why_timeout(). */
+int64_t http_transfer_limit_ms(const struct http_transfer *t, int64_t now_ms, const char **what,
+                               int64_t *timeout_ms);
+
+#endif

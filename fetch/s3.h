@@ -1,0 +1,96 @@
+/* S3 as the agent needs it: HEAD, ranged GET, ListObjectsV2 (asynchronous, signed, retried).
+ *
+ * A context is an endpoint with credentials: immutable, reference-counted, shared by all
+ * requests of the jobs that brought the same ones. Completions run on an engine thread. */
+#ifndef WARMPATH_FETCH_S3_H
+#define WARMPATH_FETCH_S3_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fetch/credentials.h"
+#include "fetch/http.h"
+
+#define S3_KEY_MAX    1024 /* bytes of UTF-8; S3's own limit */
+#define S3_BUCKET_MAX 255
+#define S3_ETAG_MAX   130 /* with quotes, as sent */
+
+struct s3_context;
+
+/* Takes over endpoint and credentials (their members; empties the structs). */
+struct s3_context *s3_context_new(struct s3_endpoint *endpoint, struct credentials *credentials);
+struct s3_context *s3_context_ref(struct s3_context *c);
+void s3_context_unref(struct s3_context *c);
+/* "https://s3.eu-west-1.amazonaws.com": names the endpoint in logs and in version ids. Borrowed. */
+const char *s3_context_endpoint(const struct s3_context *c);
+
+struct s3_meta {
+    uint64_t size_bytes;    /* of the whole object, also after a ranged GET */
+    int64_t mtime_s;        /* Last-Modified */
+    char etag[S3_ETAG_MAX]; /* with its quotes */
+};
+
+/* How a request ended, over all its attempts. */
+struct s3_result {
+    int error;       /* 0, or -errno: -ENOENT (no key, no bucket), -EACCES (403, 401, expired
+                        token), -ESTALE (412: If-Match failed), -EIO (the rest), -ETIMEDOUT
+                        (the last attempt met silence), -ECANCELED, -ENOMEM, or what write gave */
+    int http_status; /* of the last attempt; 304 and 416 come with error 0 and their status */
+    uint32_t attempts;
+    uint64_t body_bytes; /* received, over all attempts */
+    char why[384]; /* a sentence for the job's log: bucket, S3's code and message, what to do */
+};
+
+struct s3_entry {
+    const char *name; /* the full key (object) or prefix with trailing slash (is_prefix) */
+    bool is_prefix;
+    struct s3_meta meta; /* objects only */
+};
+
+enum s3_op { S3_HEAD, S3_GET, S3_LIST };
+
+struct s3_request {
+    /* in; strings are borrowed until done */
+    enum s3_op op;
+    struct s3_context *context; /* borrowed: the caller holds a reference until done */
+    const char *bucket;
+    const char *key;           /* HEAD, GET: raw bytes, not encoded */
+    uint64_t offset;           /* GET: range [offset, offset + length), length > 0 */
+    uint64_t length;           /*   the object may end sooner */
+    const char *if_match;      /* NULL, or the ETag that the object must still have */
+    const char *if_none_match; /* NULL, or an ETag: 304 when unchanged (then no body) */
+    const char *prefix;        /* LIST: keys begin with it */
+    const char *token;         /* LIST: continuation, NULL for the first page */
+    uint32_t max_keys;         /* LIST: 1 to 1000 */
+    int64_t deadline_ms;       /* budget for all attempts, relative to submit; 0: 60 s */
+
+    /* GET: a piece of the body; offset is absolute in the object, and pieces come in order
+     * without gaps or repeats, also over retries (a short body is resumed where it stopped,
+     * under If-Match of the version that the first attempt saw). Called only once the response was
+     * found right: 206 with the wanted Content-Range and a matching ETag (200 only for a whole
+     * object from 0 whose Content-Length agrees). `meta` is set. Return 0, or -errno to give up
+     * (result.error gets it). */
+    int (*write)(struct s3_request *r, uint64_t offset, const void *data, size_t len);
+    /* LIST: one entry; borrowed for the call. Delimiter is "/"; order as S3 sends it. Called only
+     * once the whole page is there and right: no entry comes twice or belongs to half a page. */
+    void (*entry)(struct s3_request *r, const struct s3_entry *entry);
+    void (*done)(struct s3_request *r);
+    void *user;
+
+    /* out */
+    struct s3_result result;
+    struct s3_meta meta; /* HEAD, GET: valid when error is 0 and status 200 or 206 */
+    char *next_token;    /* LIST: owned by the request, freed after done; NULL on the last page */
+
+    struct s3_attempt *attempt; /* s3.c's own */
+};
+
+/* Starts a request: signs, sends, retries with backoff (policy/retry) on network faults, 5xx, 429
+ * and SlowDown until the deadline; what was never reachable is given up within seconds. A HEAD that
+ * is refused (403, 400) may be followed by one GET, for the sentence in its error document. `r`
+ * must stay until done, which may free it. 0, -EINVAL, -ENAMETOOLONG (key), -ENOMEM, -ECANCELED
+ * (engine is being freed): then done is not called. Thread-safe. */
+int s3_submit(struct http_engine *engine, struct s3_request *r);
+
+#endif

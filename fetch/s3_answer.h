@@ -1,0 +1,41 @@
+/* What S3's answer means: is it what was asked for, and if not, which errno, which sentence, and is
+ * it worth another try. Used by s3.c; reads the response through http_header(). Thread-safe. */
+#ifndef WARMPATH_FETCH_S3_ANSWER_H
+#define WARMPATH_FETCH_S3_ANSWER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fetch/http.h"
+#include "fetch/s3.h"
+#include "policy/retry.h"
+
+struct s3_verdict {
+    int error; /* 0: as asked for */
+    enum retry_cause cause;
+    int64_t retry_after_ms;
+    char why[384];
+};
+
+/* Sets error, cause and the formatted sentence. Returns false, for `return s3_verdict_set(…)`. */
+__attribute__((format(printf, 4, 5))) bool
+s3_verdict_set(struct s3_verdict *v, int error, enum retry_cause cause, const char *format, ...);
+
+/* HEAD, 200: size, date and ETag into `meta`. False with a verdict when something is missing. */
+bool s3_answer_head(const struct http_request *http, struct s3_meta *meta, struct s3_verdict *v);
+
+/* GET, 200 or 206: is the body bytes [first, …] of a version that carries `etag` ("" any)? Fills
+ * `meta` and `end`, where the body ends: `last` + 1 or the object's end. False with a verdict
+ * otherwise. */
+bool s3_answer_get(const struct http_request *http, uint64_t first, uint64_t last, const char *etag,
+                   struct s3_meta *meta, uint64_t *end, struct s3_verdict *v);
+
+/* No answer, or half of one: from http.error and http.why. */
+void s3_answer_network(const struct http_request *http, struct s3_verdict *v);
+
+/* Any status that isn't success; `document` is the body, as far as it came. */
+void s3_answer_fault(const struct http_request *http, const struct s3_request *request,
+                     const void *document, size_t len, struct s3_verdict *v);
+
+#endif

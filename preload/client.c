@@ -1,0 +1,316 @@
+#include "preload/client.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/options.h"
+#include "preload/fault.h"
+#include "preload/memory.h"
+#include "preload/ownfd.h"
+#include "preload/spawn.h"
+#include "preload/state.h"
+
+#define ATTEMPTS       4
+#define ENV_TEXT_BYTES 24576
+#define ENV_VARS_MAX   64
+#define RETRY_AFTER_S  5 /* a start that failed is not tried again for that long */
+
+extern char **environ;
+
+/* As the job was started: what it does to its environment later is not for the agent. */
+static struct {
+    char text[ENV_TEXT_BYTES];
+    const char *vars[ENV_VARS_MAX];
+    uint16_t n;
+    char job[64];
+} hello;
+
+static struct {
+    _Atomic int64_t failed_s; /* monotonic; 0: never */
+    int error;
+    char why[512];
+} start_failure;
+
+static bool is_for_agent(const char *var)
+{
+    return strncmp(var, "AWS_", 4) == 0 || strncmp(var, "HOME=", 5) == 0;
+}
+
+void client_init(void)
+{
+    size_t used = 0;
+    for (char **var = environ; var && *var && hello.n < ENV_VARS_MAX; var++) {
+        size_t len = strlen(*var) + 1;
+        if (!is_for_agent(*var) || used + len > sizeof(hello.text))
+            continue;
+        memcpy(hello.text + used, *var, len);
+        hello.vars[hello.n++] = hello.text + used;
+        used += len;
+    }
+    const char *job = getenv("WARMPATH_JOB");
+    snprintf(hello.job, sizeof(hello.job), "%s", job ? job : "");
+}
+
+const char *client_job(void)
+{
+    return hello.job;
+}
+
+/* --- connections -------------------------------------------------------------------- */
+
+static int take_idle(void)
+{
+    for (int i = 0; i < CONNECTIONS_IDLE; i++) {
+        if (!atomic_load_explicit(&state.child->idle[i], memory_order_relaxed))
+            continue;
+        int fd = atomic_exchange(&state.child->idle[i], 0);
+        if (fd)
+            return fd - 1;
+    }
+    return -1;
+}
+
+static void give_idle(int fd)
+{
+    for (int i = 0; i < CONNECTIONS_IDLE; i++) {
+        int none = 0;
+        if (atomic_compare_exchange_strong(&state.child->idle[i], &none, fd + 1))
+            return;
+    }
+    ownfd_close(fd);
+}
+
+static int64_t now_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+static int connect_socket(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    fd = ownfd_take(fd);
+    strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+        int error = errno;
+        ownfd_close(fd);
+        return -error;
+    }
+    /* The agent answers within its own deadline; should it hang, the job must not. */
+    struct timeval limit = {.tv_sec = (time_t)option_number(OPT_DEADLINE) * 2 + 60};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+    return fd;
+}
+
+static void adopt_counters(const int *fds, int n_fds)
+{
+    if (n_fds < 1)
+        return;
+    void *page = memory_map_fd(COUNTERS_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
+    syscall(SYS_close, fds[0]);
+    if (page)
+        atomic_store(&state.child->counters, page);
+}
+
+static int say_hello(int fd)
+{
+    uint8_t body[ENV_TEXT_BYTES + 512], reply[256];
+    struct wire_buf b = wire_buf(body, sizeof(body));
+    int fds[1], n_fds = 1;
+    bool want_page = !atomic_exchange(&state.child->counters_asked, 1);
+    wire_put_u8(&b, WIRE_HELLO);
+    wire_put_u32(&b, WIRE_VERSION);
+    wire_put_u32(&b, (uint32_t)getpid());
+    wire_put_u32(&b, want_page ? WIRE_HELLO_WANT_COUNTERS : 0);
+    wire_put_u64(&b, (uint64_t)state.meta_ttl_s);
+    wire_put_str(&b, hello.job, strlen(hello.job));
+    wire_put_u16(&b, hello.n);
+    for (uint16_t i = 0; i < hello.n; i++)
+        wire_put_str(&b, hello.vars[i], strlen(hello.vars[i]));
+    if (b.bad)
+        return -E2BIG;
+    int r = wire_send(fd, body, (size_t)(b.at - body), NULL, 0);
+    ssize_t n = r < 0 ? r : wire_receive(fd, reply, sizeof(reply), fds, &n_fds);
+    if (n <= 0)
+        return n < 0 ? (int)n : -ECONNRESET;
+    adopt_counters(fds, n_fds);
+    struct wire_buf in = wire_buf(reply, (size_t)n);
+    uint32_t block_bytes = wire_get_u32(&in);
+    if (in.bad || block_bytes < 4096 || (block_bytes & (block_bytes - 1)))
+        return -EPROTO;
+    state.block_bytes = block_bytes;
+    return 0;
+}
+
+static int start_agent(const char *path)
+{
+    int64_t failed = atomic_load(&start_failure.failed_s);
+    if (failed && now_s() - failed < RETRY_AFTER_S)
+        return start_failure.error;
+    char why[sizeof(start_failure.why)];
+    int r = spawn_agent(path, why, sizeof(why));
+    if (r < 0) {
+        memcpy(start_failure.why, why, sizeof(why));
+        start_failure.error = r;
+        atomic_store(&start_failure.failed_s, now_s());
+    }
+    return r;
+}
+
+static int connect_agent(bool may_start)
+{
+    char path[256];
+    if (!option_socket_path(path, sizeof(path))) {
+        snprintf(start_failure.why, sizeof(start_failure.why),
+                 "no usable path for the agent's socket: set WARMPATH_SOCKET to a path of less than "
+                 "108 characters, in a directory of your own");
+        return -ENAMETOOLONG;
+    }
+    int fd = connect_socket(path);
+    if (may_start && (fd == -ENOENT || fd == -ECONNREFUSED)) {
+        int r = start_agent(path);
+        if (r < 0)
+            return r;
+        fd = connect_socket(path);
+    }
+    if (fd < 0) {
+        snprintf(start_failure.why, sizeof(start_failure.why),
+                 "the agent can't be reached at %s: %s", path, strerror(-fd));
+        return fd;
+    }
+    int r = say_hello(fd);
+    if (r == 0)
+        return fd;
+    snprintf(start_failure.why, sizeof(start_failure.why),
+             "the agent at %s hung up at once (%s): is it another version? 'warmpath stop' ends it",
+             path, strerror(-r));
+    ownfd_close(fd);
+    return r;
+}
+
+int client_greet(bool may_start)
+{
+    if (state.block_bytes)
+        return 0;
+    int fd = connect_agent(may_start);
+    if (fd < 0)
+        return fd;
+    give_idle(fd);
+    return 0;
+}
+
+/* --- calls -------------------------------------------------------------------------- */
+
+void client_begin(struct client_call *c, enum wire_op op)
+{
+    c->out = wire_buf(c->request, sizeof(c->request));
+    c->n_fds = 0;
+    wire_put_u8(&c->out, op);
+}
+
+void client_put_name(struct client_call *c, const struct mapping *m, const char *key,
+                     size_t key_len)
+{
+    struct wire_name name = {
+        .bucket = {m->bucket, m->bucket_len}, .key = {key, key_len}, .style = (uint8_t)m->style};
+    wire_put_name(&c->out, &name);
+}
+
+static bool agent_is_gone(ssize_t r)
+{
+    return r == 0 || r == -EPIPE || r == -ECONNRESET || r == -ECONNREFUSED || r == -ENOENT ||
+           r == -ENOTCONN || r == -EBADF || r == -ENOTSOCK;
+}
+
+/* One exchange on one connection. Length of the reply, or -errno. */
+static ssize_t exchange(struct client_call *c, int fd, void *room, size_t room_bytes)
+{
+    int r = wire_send(fd, c->request, (size_t)(c->out.at - c->request), NULL, 0);
+    if (r < 0)
+        return r;
+    c->n_fds = WIRE_MAX_FDS;
+    ssize_t n = wire_receive(fd, room, room_bytes, c->fds, &c->n_fds);
+    if (n <= 0)
+        c->n_fds = 0;
+    return n == 0 ? -ECONNRESET : n;
+}
+
+int client_call_raw(struct client_call *c, void *room, size_t room_bytes, size_t *len)
+{
+    if (c->out.bad)
+        return -ENAMETOOLONG;
+    ssize_t n = -ECONNREFUSED;
+    for (int attempt = 0; attempt < ATTEMPTS;) {
+        int fd = take_idle();
+        /* Idle connections may all be dead: only new ones count as attempts. */
+        if (fd < 0) {
+            attempt++;
+            fd = connect_agent(true);
+        }
+        if (fd < 0) {
+            n = fd;
+            if (!agent_is_gone(n))
+                return (int)n;
+            continue;
+        }
+        n = exchange(c, fd, room, room_bytes);
+        if (n >= 0) {
+            give_idle(fd);
+            *len = (size_t)n;
+            return 0;
+        }
+        ownfd_close(fd);
+        /* Every request can be repeated, and the next agent can answer it. */
+        if (!agent_is_gone(n))
+            break;
+        snprintf(start_failure.why, sizeof(start_failure.why),
+                 "the agent ended again and again; its log is agent.log in the cache directory");
+    }
+    if (n == -EAGAIN)
+        snprintf(start_failure.why, sizeof(start_failure.why),
+                 "the agent does not answer; is it stopped? 'warmpath status' asks it too");
+    return (int)n;
+}
+
+int client_call(struct client_call *c, const char *path, void *room, size_t room_bytes)
+{
+    size_t len = 0;
+    if (!room) {
+        room = c->reply;
+        room_bytes = sizeof(c->reply);
+    }
+    int r = client_call_raw(c, room, room_bytes, &len);
+    if (r < 0) {
+        fault_tell(path, EIO, start_failure.why, strlen(start_failure.why));
+        return -EIO;
+    }
+    c->in = wire_buf(room, len);
+    int status = (int)wire_get_u32(&c->in);
+    struct wire_str why = wire_get_str(&c->in);
+    if (c->in.bad)
+        status = -EIO;
+    if (status < 0) {
+        while (c->n_fds > 0)
+            syscall(SYS_close, c->fds[--c->n_fds]);
+        if (status != -ENOENT && status != -ENOTDIR)
+            fault_tell(path, -status, why.at, why.len);
+    }
+    /* The log says that time ran out; to the job a read that fails is EIO. */
+    return status == -ETIMEDOUT ? -EIO : status;
+}

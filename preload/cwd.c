@@ -1,0 +1,106 @@
+#include "preload/cwd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "common/log.h"
+#include "preload/real.h"
+#include "preload/state.h"
+
+static struct {
+    volatile bool mapped;
+    size_t len;
+    char path[PATH_MAX + 1];
+} cwd;
+
+bool cwd_is_mapped(void)
+{
+    return cwd.mapped;
+}
+
+ssize_t cwd_get(char *out, size_t size)
+{
+    if (cwd.len >= size)
+        return -ERANGE;
+    memcpy(out, cwd.path, cwd.len + 1);
+    return (ssize_t)cwd.len;
+}
+
+/* RUNTIME/cwd/data/sub, made with its parents. 0 or -errno. */
+static int make_standin(const char *path, char *out, size_t size)
+{
+    int n = snprintf(out, size, "%s/cwd%s", state.runtime_dir, path);
+    if (!state.runtime_dir_len)
+        return -EACCES;
+    if (n < 0 || (size_t)n >= size)
+        return -ENAMETOOLONG;
+    for (size_t i = state.runtime_dir_len + 1; i <= (size_t)n; i++) {
+        if (out[i] != '/' && out[i] != '\0')
+            continue;
+        char kept = out[i];
+        out[i] = '\0';
+        int r = REAL(mkdir)(out, 0700);
+        out[i] = kept;
+        if (r < 0 && errno != EEXIST)
+            return -errno;
+    }
+    return 0;
+}
+
+int cwd_enter(const char *path, size_t len)
+{
+    char standin[PATH_MAX + 512];
+    int r = make_standin(path, standin, sizeof(standin));
+    if (r == 0 && REAL(chdir)(standin) < 0)
+        r = -errno;
+    if (r < 0) {
+        log_warn("path", "cannot go to %s: no stand-in directory below %s: %s", path,
+                 state.runtime_dir_len ? state.runtime_dir : "/tmp or $XDG_RUNTIME_DIR",
+                 strerror(-r));
+        return -EACCES;
+    }
+    if (state_in_vfork_child())
+        return 0; /* its parent stays where it is; what is executed next finds out by itself */
+    memcpy(cwd.path, path, len + 1);
+    cwd.len = len;
+    cwd.mapped = true;
+    return 0;
+}
+
+void cwd_leave(void)
+{
+    if (cwd.mapped && !state_in_vfork_child())
+        cwd.mapped = false;
+}
+
+void cwd_inherit(void)
+{
+    char real_path[PATH_MAX];
+    size_t prefix = state.runtime_dir_len + 4;
+    long n = syscall(SYS_getcwd, real_path, sizeof(real_path));
+    if (!state.runtime_dir_len || n <= (long)prefix || real_path[0] != '/' ||
+        memcmp(real_path, state.runtime_dir, state.runtime_dir_len) != 0 ||
+        memcmp(real_path + state.runtime_dir_len, "/cwd/", 5) != 0)
+        return;
+    const char *path = real_path + prefix;
+    size_t len = strlen(path);
+    if (!map_find(&state.map, path, len))
+        return;
+    memcpy(cwd.path, path, len + 1);
+    cwd.len = len;
+    cwd.mapped = true;
+}
+
+int cwd_open_standin(bool close_on_exec)
+{
+    char standin[PATH_MAX + 512];
+    int r = make_standin("", standin, sizeof(standin));
+    if (r < 0)
+        return r;
+    int fd = REAL(open)(standin, O_PATH | O_DIRECTORY | (close_on_exec ? O_CLOEXEC : 0));
+    return fd < 0 ? -errno : fd;
+}

@@ -1,0 +1,237 @@
+#include "preload/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+#include "common/hash.h"
+#include "preload/client.h"
+#include "preload/cwd.h"
+#include "preload/dirstream.h"
+#include "preload/fdtab.h"
+#include "preload/real.h"
+#include "preload/slab.h"
+#include "preload/statfill.h"
+
+static struct slab files = {.item_bytes = SLAB_ITEM_BYTES(struct file)};
+
+struct file *file_new(void)
+{
+    struct file *f = slab_take(&files);
+    if (!f)
+        return NULL;
+    f->kind = FILE_REGULAR;
+    f->path_only = false;
+    f->object = NULL;
+    atomic_store(&f->run, NULL);
+    atomic_store(&f->offset, 0);
+    atomic_store(&f->shared, false);
+    atomic_store(&f->dir, NULL);
+    atomic_store(&f->refs, 1);
+    return f;
+}
+
+bool file_try_ref(struct file *f)
+{
+    uint32_t refs = atomic_load(&f->refs);
+    do
+        if (refs == 0)
+            return false;
+    while (!atomic_compare_exchange_weak(&f->refs, &refs, refs + 1));
+    return true;
+}
+
+void file_unref(struct file *f)
+{
+    if (atomic_fetch_sub(&f->refs, 1) != 1)
+        return;
+    run_free(atomic_exchange(&f->run, NULL));
+    dirstream_free(atomic_exchange(&f->dir, NULL));
+    if (f->object)
+        object_unref(f->object);
+    slab_give(&files, f);
+}
+
+/* --- opening --------------------------------------------------------------------------- */
+
+static int open_directory(struct file *f, const struct target *t, int flags)
+{
+    f->kind = FILE_DIRECTORY;
+    f->target = *t;
+    f->path_only = flags & O_PATH;
+    int fd = cwd_open_standin(flags & O_CLOEXEC);
+    if (fd >= 0 && !fdtab_set(fd, f)) {
+        syscall(SYS_close, fd);
+        fd = -EMFILE;
+    }
+    if (fd < 0)
+        file_unref(f);
+    return fd;
+}
+
+/* The reply's placeholder becomes the job's descriptor. */
+static int open_regular(struct file *f, const struct target *t, int flags, struct client_call *c,
+                        const struct object_name *name)
+{
+    int fd = c->fds[0];
+    f->target = *t;
+    f->path_only = flags & O_PATH;
+    f->object = object_get(name);
+    if (c->n_fds > 1)
+        atomic_store(&f->run, run_new(0, &c->fds[1], 1));
+    c->n_fds = 1;
+    if (f->object && !(flags & O_CLOEXEC))
+        REAL(fcntl)(fd, F_SETFD, 0);
+    if (f->object && fdtab_set(fd, f))
+        return fd;
+    int error = f->object ? -EMFILE : -ENOMEM;
+    file_unref(f);
+    return error;
+}
+
+static int open_reply(const struct target *t, int flags, struct client_call *c)
+{
+    char etag[WIRE_ETAG_MAX];
+    uint8_t kind = wire_get_u8(&c->in);
+    struct object_name name = {.mapping = t->mapping, .key = t->key, .etag = etag};
+    name.size_bytes = wire_get_u64(&c->in);
+    name.mtime_s = (int64_t)wire_get_u64(&c->in);
+    name.block_bytes = state.block_bytes;
+    wire_get_text(&c->in, etag, sizeof(etag));
+    if (c->in.bad || (kind == WIRE_FILE && c->n_fds < 1))
+        return -EIO;
+    if (kind == WIRE_FILE && (t->must_be_dir || (flags & O_DIRECTORY)))
+        return -ENOTDIR;
+    struct file *f = file_new();
+    if (!f)
+        return -ENOMEM;
+    return kind == WIRE_DIR ? open_directory(f, t, flags) : open_regular(f, t, flags, c, &name);
+}
+
+int file_open(const struct target *t, int flags)
+{
+    struct client_call c;
+    client_begin(&c, WIRE_OPEN);
+    client_put_name(&c, t->mapping, t->key, t->key_len);
+    bool directory = t->must_be_dir || (flags & O_DIRECTORY);
+    wire_put_u8(&c.out, (uint8_t)((directory ? WIRE_OPEN_DIRECTORY : 0) |
+                                  (flags & O_PATH ? WIRE_OPEN_NO_BLOCK : 0)));
+    int r = client_call(&c, t->path, NULL, 0);
+    if (r < 0)
+        return r;
+    state_count(COUNTER_opens, 1);
+    int fd = open_reply(t, flags, &c);
+    if (fd < 0)
+        while (c.n_fds > 0)
+            syscall(SYS_close, c.fds[--c.n_fds]);
+    return fd;
+}
+
+/* --- reading --------------------------------------------------------------------------- */
+
+ssize_t file_pread(struct file *f, void *buf, size_t n, off_t offset)
+{
+    if (f->kind == FILE_DIRECTORY)
+        return -EISDIR;
+    if (f->path_only)
+        return -EBADF;
+    if (offset < 0)
+        return -EINVAL;
+    struct object *o = f->object;
+    if ((uint64_t)offset >= o->size_bytes || n == 0)
+        return 0;
+    if (n > o->size_bytes - (uint64_t)offset)
+        n = o->size_bytes - (uint64_t)offset;
+    if (n > 0x7ffff000)
+        n = 0x7ffff000; /* as the kernel does */
+
+    struct run *run = atomic_exchange(&f->run, NULL);
+    ssize_t r = object_read(o, &run, buf, n, (uint64_t)offset);
+    struct run *others = run ? atomic_exchange(&f->run, run) : NULL;
+    run_free(others);
+    if (r > 0) {
+        state_count(COUNTER_reads, 1);
+        state_count(COUNTER_read_bytes, (uint64_t)r);
+    }
+    return r;
+}
+
+off_t file_tell(struct file *f, int fd)
+{
+    return atomic_load(&f->shared) ? REAL(lseek)(fd, 0, SEEK_CUR) : atomic_load(&f->offset);
+}
+
+static void set_offset(struct file *f, int fd, off_t offset)
+{
+    if (atomic_load(&f->shared))
+        REAL(lseek)(fd, offset, SEEK_SET);
+    else
+        atomic_store(&f->offset, offset);
+}
+
+ssize_t file_read(struct file *f, int fd, void *buf, size_t n)
+{
+    off_t offset = file_tell(f, fd);
+    ssize_t r = file_pread(f, buf, n, offset);
+    if (r > 0)
+        set_offset(f, fd, offset + r);
+    return r;
+}
+
+off_t file_seek(struct file *f, int fd, off_t offset, int whence)
+{
+    if (f->path_only)
+        return -EBADF;
+    if (f->kind == FILE_DIRECTORY)
+        return dirstream_seek_fd(f, offset, whence);
+    off_t size = (off_t)f->object->size_bytes;
+    off_t base;
+    switch (whence) {
+    case SEEK_SET:
+        base = 0;
+        break;
+    case SEEK_CUR:
+        base = file_tell(f, fd);
+        break;
+    case SEEK_END:
+        base = size;
+        break;
+    case SEEK_DATA:
+        if (offset < 0 || offset >= size)
+            return -ENXIO;
+        base = 0;
+        break;
+    case SEEK_HOLE:
+        if (offset < 0 || offset >= size)
+            return -ENXIO;
+        base = size - offset;
+        break;
+    default:
+        return -EINVAL;
+    }
+    off_t to;
+    if (__builtin_add_overflow(base, offset, &to))
+        return -EOVERFLOW;
+    if (to < 0)
+        return -EINVAL;
+    set_offset(f, fd, to);
+    return to;
+}
+
+void file_share(struct file *f, int fd)
+{
+    if (f->kind != FILE_REGULAR || atomic_load(&f->shared))
+        return;
+    REAL(lseek)(fd, atomic_load(&f->offset), SEEK_SET);
+    atomic_store(&f->shared, true);
+}
+
+void file_stat(const struct file *f, struct stat *st)
+{
+    if (f->kind == FILE_DIRECTORY)
+        statfill(st, &f->target, WIRE_DIR, 0, 0);
+    else
+        statfill(st, &f->target, WIRE_FILE, f->object->size_bytes, f->object->mtime_s);
+}

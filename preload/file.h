@@ -1,0 +1,57 @@
+/* An open mapped file or directory: what POSIX calls an open file description.
+ *
+ * Several descriptors may share one (dup), and a forked child has copies of all. The offset
+ * lives here while the description belongs to one process. Once it may be shared (fork, exec,
+ * spawn), it lives in the kernel, as the offset of the placeholder, which all sharers have. */
+#ifndef WARMPATH_PRELOAD_FILE_H
+#define WARMPATH_PRELOAD_FILE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "preload/object.h"
+#include "preload/target.h"
+
+enum file_kind { FILE_REGULAR, FILE_DIRECTORY };
+
+struct dirstream;
+
+struct file {
+    _Atomic uint32_t refs; /* 0: free */
+    enum file_kind kind;
+    bool path_only; /* O_PATH */
+    struct object *object;        /* FILE_REGULAR */
+    _Atomic(struct run *) run;    /* FILE_REGULAR; taken by exchange while in use */
+    _Atomic int64_t offset;
+    atomic_bool shared;           /* the kernel has the offset */
+    _Atomic(struct dirstream *) dir; /* FILE_DIRECTORY, for getdents64 */
+    struct target target;
+};
+
+/* A new description with one reference, or NULL. */
+struct file *file_new(void);
+/* One more reference unless it is being freed. */
+bool file_try_ref(struct file *f);
+void file_unref(struct file *f);
+
+/* Opens: asks the agent. A descriptor (a placeholder at the lowest free number, registered in
+ * fdtab) or -errno. Only for reading: the caller has refused the rest. */
+int file_open(const struct target *t, int flags);
+
+/* Bytes read (short only at the end of the file) or -errno. `fd` is any descriptor of `f`. */
+ssize_t file_read(struct file *f, int fd, void *buf, size_t n);
+ssize_t file_pread(struct file *f, void *buf, size_t n, off_t offset);
+off_t file_seek(struct file *f, int fd, off_t offset, int whence);
+
+/* The current offset. */
+off_t file_tell(struct file *f, int fd);
+
+/* Hands the offset over to the kernel. */
+void file_share(struct file *f, int fd);
+
+void file_stat(const struct file *f, struct stat *st);
+
+#endif

@@ -1,0 +1,36 @@
+/* What every hook_*.c needs. A hook reads: guard (is it ours?) → look up → delegate. */
+#ifndef WARMPATH_PRELOAD_HOOK_H
+#define WARMPATH_PRELOAD_HOOK_H
+
+#include <errno.h>
+
+#include "preload/fault.h"
+#include "preload/fdtab.h"
+#include "preload/file.h"
+#include "preload/real.h"
+#include "preload/target.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* -errno inside, errno outside. */
+static inline long hook_result(long r)
+{
+    if (r >= 0)
+        return r;
+    errno = (int)-r;
+    return -1;
+}
+
+static inline void *hook_null(int error)
+{
+    errno = error > 0 ? error : -error;
+    return NULL;
+}
+
+/* 1: `path` is mapped and `t` filled; 0: libc's; negative: ours, with that error. */
+static inline int hook_find(int at, const char *path, struct target *t)
+{
+    return __builtin_expect(target_is_elsewhere(at, path), 1) ? 0 : target_find(at, path, t);
+}
+
+#endif

@@ -1,0 +1,48 @@
+/* The wrappers whose bodies follow from their rows in symbols.def. */
+#include "preload/hook.h"
+
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+
+#define HOOK(type, name, parameters)
+#define OLD(type, name, parameters)
+#define TWIN(name, of)
+
+#define ROFS(type, name, parameters, arguments, at, path)                                          \
+    EXPORT type name parameters                                                                    \
+    {                                                                                              \
+        struct target t;                                                                           \
+        if (hook_find(at, path, &t) == 0)                                                         \
+            return REAL(name) arguments;                                                           \
+        return (type)hook_result(-EROFS);                                                          \
+    }
+
+#define ROFS2(type, name, parameters, arguments, at1, path1, at2, path2)                           \
+    EXPORT type name parameters                                                                    \
+    {                                                                                              \
+        struct target t;                                                                           \
+        if (hook_find(at1, path1, &t) == 0 && hook_find(at2, path2, &t) == 0)                    \
+            return REAL(name) arguments;                                                           \
+        return (type)hook_result(-EROFS);                                                          \
+    }
+
+#define FDNO(type, name, parameters, arguments, fd, error)                                         \
+    EXPORT type name parameters                                                                    \
+    {                                                                                              \
+        if (!fdtab_has(fd))                                                                        \
+            return REAL(name) arguments;                                                           \
+        return (type)hook_result(-(error));                                                        \
+    }
+
+#define NOSUP(type, name, parameters, arguments, at, path, error, failure)                         \
+    EXPORT type name parameters                                                                    \
+    {                                                                                              \
+        struct target t;                                                                           \
+        if (hook_find(at, path, &t) == 0)                                                         \
+            return REAL(name) arguments;                                                           \
+        fault_unsupported(#name, path, error);                                                     \
+        errno = error;                                                                             \
+        return failure;                                                                            \
+    }
+
+#include "preload/symbols.def"

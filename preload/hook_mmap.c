@@ -1,0 +1,124 @@
+/* mmap of a mapped file: its blocks' files, one behind the other.
+ *
+ * Every block of the range is there before the job gets the address, so that no page is ever
+ * missing. The mapping holds the block files: it outlives close, and eviction. */
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "preload/hook.h"
+#include "preload/memory.h"
+
+#define PAGE 4096u
+#define FETCH_AT_ONCE WIRE_MAX_FDS
+
+struct span {
+    char *at;         /* where the range begins in memory */
+    uint64_t offset;  /* of the range in the object */
+    size_t len;       /* bytes; ends at the last page that holds data */
+    int protection, flags;
+};
+
+/* Puts one block's part of the range into its place. */
+static int place_block(const struct span *s, const struct object *o, uint64_t index, int fd)
+{
+    uint64_t start = index << o->block_shift;
+    uint64_t from = start > s->offset ? start : s->offset;
+    uint64_t stop = start + object_block_len(o, index);
+    if (stop > s->offset + s->len)
+        stop = s->offset + s->len;
+    size_t len = (size_t)(stop - from + PAGE - 1) & ~(size_t)(PAGE - 1);
+    long at = syscall(SYS_mmap, s->at + (from - s->offset), len, s->protection,
+                      s->flags | MAP_FIXED, fd, from - start);
+    return at == -1 ? -errno : 0;
+}
+
+static int place_blocks(const struct span *s, struct object *o)
+{
+    uint64_t index = s->offset >> o->block_shift;
+    uint64_t last = (s->offset + s->len - 1) >> o->block_shift;
+    while (index <= last) {
+        int fds[FETCH_AT_ONCE];
+        uint64_t left = last - index + 1;
+        int n = object_fetch(o, index, left < FETCH_AT_ONCE ? (int)left : FETCH_AT_ONCE, fds);
+        if (n < 0)
+            return n;
+        int r = 0;
+        for (int i = 0; i < n; i++) {
+            if (r == 0)
+                r = place_block(s, o, index + (uint64_t)i, fds[i]);
+            syscall(SYS_close, fds[i]);
+        }
+        if (r < 0)
+            return r;
+        index += (uint64_t)n;
+    }
+    state_count(COUNTER_mapped_bytes, s->len);
+    return 0;
+}
+
+/* Address space for the whole length: what lies behind the object's last page faults (SIGBUS
+ * on a plain file, SIGSEGV here), and never shows zeros as data. */
+static void *reserve(void *at, size_t len, int flags)
+{
+    long r = syscall(SYS_mmap, at, len, PROT_NONE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+                         (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_32BIT)),
+                     -1, 0);
+    return r == -1 ? NULL : (void *)r;
+}
+
+static int check(const struct file *f, size_t len, int protection, int flags, off_t offset)
+{
+    int type = flags & MAP_TYPE;
+    if (f->kind != FILE_REGULAR)
+        return -ENODEV;
+    if (f->path_only)
+        return -EBADF;
+    if (len == 0 || offset < 0 || offset % PAGE)
+        return -EINVAL;
+    if (type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE)
+        return -EINVAL;
+    return type != MAP_PRIVATE && (protection & PROT_WRITE) ? -EACCES : 0;
+}
+
+static void *map_file(struct file *f, void *at, size_t len, int protection, int flags,
+                      off_t offset)
+{
+    struct object *o = f->object;
+    int r = check(f, len, protection, flags, offset);
+    if (r < 0)
+        goto fail;
+    char *start = reserve(at, len, flags);
+    if (!start)
+        return MAP_FAILED;
+    uint64_t rest = (uint64_t)offset < o->size_bytes ? o->size_bytes - (uint64_t)offset : 0;
+    struct span s = {.at = start,
+                     .offset = (uint64_t)offset,
+                     .len = rest < len ? (size_t)rest : len,
+                     .protection = protection,
+                     .flags = flags & ~(MAP_FIXED_NOREPLACE | MAP_POPULATE | MAP_32BIT)};
+    if ((flags & MAP_TYPE) == MAP_SHARED_VALIDATE)
+        s.flags = (s.flags & ~MAP_TYPE) | MAP_SHARED;
+    if (s.len == 0)
+        return start;
+    r = place_blocks(&s, o);
+    if (r == 0)
+        return start;
+    memory_unmap(start, len);
+fail:
+    errno = -r;
+    return MAP_FAILED;
+}
+
+EXPORT void *mmap(void *at, size_t len, int protection, int flags, int fd, off_t offset)
+{
+    if ((flags & MAP_ANONYMOUS) || !fdtab_has(fd)) {
+        if (!real.mmap) /* inside another library's first malloc */
+            return (void *)syscall(SYS_mmap, at, len, protection, flags, fd, offset);
+        return real.mmap(at, len, protection, flags, fd, offset);
+    }
+    PINNED struct file *f = fdtab_get(fd);
+    if (!f)
+        return REAL(mmap)(at, len, protection, flags, fd, offset);
+    return map_file(f, at, len, protection, flags, offset);
+}

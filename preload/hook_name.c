@@ -1,0 +1,259 @@
+/* Names: access, readlink, realpath, the working directory, pathconf, extended attributes. */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "preload/cwd.h"
+#include "preload/hook.h"
+#include "preload/lookup.h"
+
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+/* --- access ----------------------------------------------------------------------------- */
+
+EXPORT int access(const char *path, int mode)
+{
+    struct target t;
+    int r = hook_find(AT_FDCWD, path, &t);
+    if (r == 0)
+        return REAL(access)(path, mode);
+    return (int)hook_result(r < 0 ? r : lookup_access(&t, mode));
+}
+
+EXPORT int faccessat(int at, const char *path, int mode, int flags)
+{
+    struct target t;
+    int r = hook_find(at, path, &t);
+    if (r == 0)
+        return REAL(faccessat)(at, path, mode, flags);
+    return (int)hook_result(r < 0 ? r : lookup_access(&t, mode));
+}
+
+EXPORT int eaccess(const char *path, int mode)
+{
+    struct target t;
+    int r = hook_find(AT_FDCWD, path, &t);
+    if (r == 0)
+        return REAL(eaccess)(path, mode);
+    return (int)hook_result(r < 0 ? r : lookup_access(&t, mode));
+}
+
+/* --- links: there are none in S3 -------------------------------------------------------- */
+
+/* "/proc/self/fd/7" is a link, to the file's path. */
+static ssize_t read_descriptor_link(const struct target *t, char *buf, size_t n)
+{
+    size_t len = t->path_len < n ? t->path_len : n;
+    memcpy(buf, t->path, len);
+    return (ssize_t)len;
+}
+
+static ssize_t read_link(const struct target *t, const char *path, char *buf, size_t n)
+{
+    struct stat st;
+    if (strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/dev/", 5) == 0)
+        return read_descriptor_link(t, buf, n);
+    int r = lookup_stat(t, &st);
+    return r < 0 ? r : -EINVAL;
+}
+
+EXPORT ssize_t readlink(const char *path, char *buf, size_t n)
+{
+    struct target t;
+    int r = hook_find(AT_FDCWD, path, &t);
+    if (r == 0)
+        return REAL(readlink)(path, buf, n);
+    return hook_result(r < 0 ? r : read_link(&t, path, buf, n));
+}
+
+EXPORT ssize_t readlinkat(int at, const char *path, char *buf, size_t n)
+{
+    struct target t;
+    int r = hook_find(at, path, &t);
+    if (r == 0)
+        return REAL(readlinkat)(at, path, buf, n);
+    return hook_result(r < 0 ? r : read_link(&t, path, buf, n));
+}
+
+ssize_t __readlink_chk(const char *path, char *buf, size_t n, size_t room);
+EXPORT ssize_t __readlink_chk(const char *path, char *buf, size_t n, size_t room)
+{
+    return n > room ? REAL(__readlink_chk)(path, buf, n, room) : readlink(path, buf, n);
+}
+
+ssize_t __readlinkat_chk(int at, const char *path, char *buf, size_t n, size_t room);
+EXPORT ssize_t __readlinkat_chk(int at, const char *path, char *buf, size_t n, size_t room)
+{
+    return n > room ? REAL(__readlinkat_chk)(at, path, buf, n, room)
+                    : readlinkat(at, path, buf, n);
+}
+
+/* --- realpath --------------------------------------------------------------------------- */
+
+static char *resolve_target(const struct target *t, char *resolved)
+{
+    struct stat st;
+    int r = lookup_stat(t, &st);
+    if (r < 0)
+        return hook_null(r);
+    if (!resolved)
+        return strdup(t->path);
+    if (t->path_len >= PATH_MAX)
+        return hook_null(ENAMETOOLONG);
+    return memcpy(resolved, t->path, t->path_len + 1);
+}
+
+EXPORT char *realpath(const char *path, char *resolved)
+{
+    struct target t;
+    int r = path ? hook_find(AT_FDCWD, path, &t) : 0;
+    if (r == 0)
+        return REAL(realpath)(path, resolved);
+    return r < 0 ? hook_null(r) : resolve_target(&t, resolved);
+}
+
+char *__realpath_chk(const char *path, char *resolved, size_t room);
+EXPORT char *__realpath_chk(const char *path, char *resolved, size_t room)
+{
+    return room < PATH_MAX ? REAL(__realpath_chk)(path, resolved, room)
+                           : realpath(path, resolved);
+}
+
+EXPORT char *canonicalize_file_name(const char *path)
+{
+    return realpath(path, NULL);
+}
+
+/* --- the working directory -------------------------------------------------------------- */
+
+static int enter(const struct target *t)
+{
+    int r = lookup_directory(t);
+    return r < 0 ? r : cwd_enter(t->path, t->path_len);
+}
+
+EXPORT int chdir(const char *path)
+{
+    struct target t;
+    int r = hook_find(AT_FDCWD, path, &t);
+    if (r != 0)
+        return (int)hook_result(r < 0 ? r : enter(&t));
+    /* Out of a mapping upwards: the kernel stands in for us elsewhere, so it needs the whole path. */
+    char whole[2 * PATH_MAX];
+    if (cwd_is_mapped() && path && path[0] && path[0] != '/') {
+        ssize_t n = cwd_get(whole, PATH_MAX);
+        size_t len = strlen(path);
+        if (n < 0 || len >= PATH_MAX)
+            return (int)hook_result(-ENAMETOOLONG);
+        whole[n] = '/';
+        memcpy(whole + n + 1, path, len + 1);
+        path_normalise(whole, (size_t)n + 1 + len);
+        path = whole;
+    }
+    r = REAL(chdir)(path);
+    if (r == 0)
+        cwd_leave();
+    return r;
+}
+
+EXPORT int fchdir(int fd)
+{
+    PINNED struct file *f = fdtab_get(fd);
+    if (f && f->kind != FILE_DIRECTORY)
+        return (int)hook_result(-ENOTDIR);
+    if (f)
+        return (int)hook_result(cwd_enter(f->target.path, f->target.path_len));
+    int r = REAL(fchdir)(fd);
+    if (r == 0)
+        cwd_leave();
+    return r;
+}
+
+EXPORT char *getcwd(char *buf, size_t n)
+{
+    if (!cwd_is_mapped())
+        return REAL(getcwd)(buf, n);
+    char path[PATH_MAX + 1];
+    ssize_t len = cwd_get(path, sizeof(path));
+    if (len < 0)
+        return hook_null((int)len);
+    if (buf && n == 0)
+        return hook_null(EINVAL);
+    if (n > 0 && (size_t)len >= n)
+        return hook_null(ERANGE);
+    if (!buf)
+        buf = malloc(n > 0 ? n : (size_t)len + 1);
+    return buf ? memcpy(buf, path, (size_t)len + 1) : NULL;
+}
+
+char *__getcwd_chk(char *buf, size_t n, size_t room);
+EXPORT char *__getcwd_chk(char *buf, size_t n, size_t room)
+{
+    return n > room ? REAL(__getcwd_chk)(buf, n, room) : getcwd(buf, n);
+}
+
+EXPORT char *getwd(char *buf)
+{
+    return cwd_is_mapped() ? getcwd(buf, PATH_MAX) : REAL(getwd)(buf);
+}
+
+EXPORT char *get_current_dir_name(void)
+{
+    return cwd_is_mapped() ? getcwd(NULL, 0) : REAL(get_current_dir_name)();
+}
+
+/* --- pathconf and extended attributes ---------------------------------------------------- */
+
+/* The answers of an ordinary directory. */
+EXPORT long pathconf(const char *path, int name)
+{
+    struct target t;
+    int r = hook_find(AT_FDCWD, path, &t);
+    if (r == 0)
+        return REAL(pathconf)(path, name);
+    struct stat st;
+    r = r < 0 ? r : lookup_stat(&t, &st);
+    return r < 0 ? hook_result(r) : REAL(pathconf)("/", name);
+}
+
+EXPORT long fpathconf(int fd, int name)
+{
+    return fdtab_has(fd) ? REAL(pathconf)("/", name) : REAL(fpathconf)(fd, name);
+}
+
+/* 0: libc's; negative: what the hook answers. */
+static int no_attribute(const char *path)
+{
+    struct target t;
+    struct stat st;
+    int r = hook_find(AT_FDCWD, path, &t);
+    if (r > 0)
+        r = lookup_stat(&t, &st);
+    else if (r == 0)
+        return 0;
+    return r < 0 ? r : -ENODATA;
+}
+
+EXPORT ssize_t getxattr(const char *path, const char *name, void *value, size_t n)
+{
+    int r = no_attribute(path);
+    return r == 0 ? REAL(getxattr)(path, name, value, n) : hook_result(r);
+}
+
+EXPORT ssize_t lgetxattr(const char *path, const char *name, void *value, size_t n)
+{
+    int r = no_attribute(path);
+    return r == 0 ? REAL(lgetxattr)(path, name, value, n) : hook_result(r);
+}
+
+EXPORT ssize_t listxattr(const char *path, char *list, size_t n)
+{
+    int r = no_attribute(path);
+    return r == 0 ? REAL(listxattr)(path, list, n) : hook_result(r == -ENODATA ? 0 : r);
+}
+
+EXPORT ssize_t llistxattr(const char *path, char *list, size_t n)
+{
+    int r = no_attribute(path);
+    return r == 0 ? REAL(llistxattr)(path, list, n) : hook_result(r == -ENODATA ? 0 : r);
+}

@@ -1,0 +1,100 @@
+/* open and its kin. */
+#include <stdarg.h>
+
+#include "preload/hook.h"
+#include "preload/lookup.h"
+
+static bool has_mode(int flags)
+{
+    return (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;
+}
+
+/* Opening for writing: what a read-only file system says. */
+static int refuse_write(const struct target *t, int flags)
+{
+    struct stat st;
+    int r = (flags & O_TMPFILE) == O_TMPFILE ? -EROFS : lookup_stat(t, &st);
+    if (r == -ENOENT && (flags & O_CREAT))
+        return -EROFS;
+    if (r < 0)
+        return r;
+    if ((flags & O_CREAT) && (flags & O_EXCL))
+        return -EEXIST;
+    return S_ISDIR(st.st_mode) ? -EISDIR : -EROFS;
+}
+
+static int open_target(const struct target *t, int flags)
+{
+    bool writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) ||
+                  (flags & O_TMPFILE) == O_TMPFILE || ((flags & O_CREAT) && (flags & O_EXCL));
+    if (writes && !(flags & O_PATH))
+        return refuse_write(t, flags);
+    int fd = file_open(t, flags);
+    return fd == -ENOENT && (flags & O_CREAT) ? -EROFS : fd;
+}
+
+/* libc gave out a number that an unseen close freed: what we had there is gone. */
+static int opened_elsewhere(int fd)
+{
+    if (fd >= 0 && fdtab_has(fd))
+        fdtab_drop(fd);
+    return fd;
+}
+
+#define MODE_OF(flags, mode)                                                                       \
+    mode_t mode = 0;                                                                               \
+    if (has_mode(flags)) {                                                                         \
+        va_list args;                                                                              \
+        va_start(args, flags);                                                                     \
+        mode = va_arg(args, mode_t);                                                               \
+        va_end(args);                                                                              \
+    }
+
+EXPORT int open(const char *path, int flags, ...)
+{
+    struct target t;
+    MODE_OF(flags, mode)
+    int r = hook_find(AT_FDCWD, path, &t);
+    if (r == 0)
+        return opened_elsewhere(REAL(open)(path, flags, mode));
+    return (int)hook_result(r < 0 ? r : open_target(&t, flags));
+}
+
+EXPORT int openat(int at, const char *path, int flags, ...)
+{
+    struct target t;
+    MODE_OF(flags, mode)
+    int r = hook_find(at, path, &t);
+    if (r == 0)
+        return opened_elsewhere(REAL(openat)(at, path, flags, mode));
+    return (int)hook_result(r < 0 ? r : open_target(&t, flags));
+}
+
+EXPORT int creat(const char *path, mode_t mode)
+{
+    struct target t;
+    int r = hook_find(AT_FDCWD, path, &t);
+    if (r == 0)
+        return opened_elsewhere(REAL(creat)(path, mode));
+    return (int)hook_result(r < 0 ? r : open_target(&t, O_CREAT | O_WRONLY | O_TRUNC));
+}
+
+int __open_2(const char *path, int flags);
+EXPORT int __open_2(const char *path, int flags)
+{
+    struct target t;
+    int r = hook_find(AT_FDCWD, path, &t);
+    if (r == 0)
+        return opened_elsewhere(REAL(__open_2)(path, flags));
+    return (int)hook_result(r < 0 ? r : open_target(&t, flags));
+}
+
+int __openat_2(int at, const char *path, int flags);
+EXPORT int __openat_2(int at, const char *path, int flags)
+{
+    struct target t;
+    int r = hook_find(at, path, &t);
+    if (r == 0)
+        return opened_elsewhere(REAL(__openat_2)(at, path, flags));
+    return (int)hook_result(r < 0 ? r : open_target(&t, flags));
+}

@@ -1,0 +1,131 @@
+/* read and its kin, lseek, sendfile. */
+#include "preload/hook.h"
+
+EXPORT ssize_t read(int fd, void *buf, size_t n)
+{
+    PINNED struct file *f = fdtab_get(fd);
+    if (!f)
+        return REAL(read)(fd, buf, n);
+    return hook_result(file_read(f, fd, buf, n));
+}
+
+EXPORT ssize_t pread(int fd, void *buf, size_t n, off_t offset)
+{
+    PINNED struct file *f = fdtab_get(fd);
+    if (!f)
+        return REAL(pread)(fd, buf, n, offset);
+    return hook_result(file_pread(f, buf, n, offset));
+}
+
+/* Fills the pieces in turn from `offset`; what was read before a failure counts. */
+static ssize_t pread_pieces(struct file *f, const struct iovec *pieces, int n_pieces, off_t offset)
+{
+    ssize_t done = 0;
+    if (n_pieces < 0 || n_pieces > 1024)
+        return -EINVAL;
+    for (int i = 0; i < n_pieces; i++) {
+        ssize_t r = file_pread(f, pieces[i].iov_base, pieces[i].iov_len, offset + done);
+        if (r < 0)
+            return done ? done : r;
+        done += r;
+        if ((size_t)r < pieces[i].iov_len)
+            break;
+    }
+    return done;
+}
+
+static ssize_t read_pieces(struct file *f, int fd, const struct iovec *pieces, int n_pieces)
+{
+    off_t offset = file_tell(f, fd);
+    ssize_t r = pread_pieces(f, pieces, n_pieces, offset);
+    if (r > 0)
+        file_seek(f, fd, offset + r, SEEK_SET);
+    return r;
+}
+
+EXPORT ssize_t readv(int fd, const struct iovec *pieces, int n_pieces)
+{
+    PINNED struct file *f = fdtab_get(fd);
+    if (!f)
+        return REAL(readv)(fd, pieces, n_pieces);
+    return hook_result(read_pieces(f, fd, pieces, n_pieces));
+}
+
+EXPORT ssize_t preadv(int fd, const struct iovec *pieces, int n_pieces, off_t offset)
+{
+    PINNED struct file *f = fdtab_get(fd);
+    if (!f)
+        return REAL(preadv)(fd, pieces, n_pieces, offset);
+    return hook_result(pread_pieces(f, pieces, n_pieces, offset));
+}
+
+EXPORT ssize_t preadv2(int fd, const struct iovec *pieces, int n_pieces, off_t offset, int flags)
+{
+    PINNED struct file *f = fdtab_get(fd);
+    if (!f)
+        return REAL(preadv2)(fd, pieces, n_pieces, offset, flags);
+    if (offset == -1)
+        return hook_result(read_pieces(f, fd, pieces, n_pieces));
+    return hook_result(pread_pieces(f, pieces, n_pieces, offset));
+}
+
+/* The fortified forms know the buffer's room; libc's ends the program when it is too small. */
+ssize_t __read_chk(int fd, void *buf, size_t n, size_t room);
+EXPORT ssize_t __read_chk(int fd, void *buf, size_t n, size_t room)
+{
+    PINNED struct file *f = fdtab_get(fd);
+    if (!f || n > room)
+        return REAL(__read_chk)(fd, buf, n, room);
+    return hook_result(file_read(f, fd, buf, n));
+}
+
+ssize_t __pread_chk(int fd, void *buf, size_t n, off_t offset, size_t room);
+EXPORT ssize_t __pread_chk(int fd, void *buf, size_t n, off_t offset, size_t room)
+{
+    PINNED struct file *f = fdtab_get(fd);
+    if (!f || n > room)
+        return REAL(__pread_chk)(fd, buf, n, offset, room);
+    return hook_result(file_pread(f, buf, n, offset));
+}
+
+EXPORT off_t lseek(int fd, off_t offset, int whence)
+{
+    PINNED struct file *f = fdtab_get(fd);
+    if (!f)
+        return REAL(lseek)(fd, offset, whence);
+    return hook_result(file_seek(f, fd, offset, whence));
+}
+
+/* Out of a buffer: the kernel can't send from a placeholder. Stops where the output does. */
+static ssize_t send_pieces(struct file *f, int out, off_t offset, size_t n)
+{
+    char piece[65536];
+    size_t done = 0;
+    while (done < n) {
+        size_t want = n - done < sizeof(piece) ? n - done : sizeof(piece);
+        ssize_t got = file_pread(f, piece, want, offset + (off_t)done);
+        if (got <= 0)
+            return done ? (ssize_t)done : got;
+        ssize_t sent = REAL(write)(out, piece, (size_t)got);
+        if (sent < 0)
+            return done ? (ssize_t)done : -errno;
+        done += (size_t)sent;
+        if (sent < got)
+            break;
+    }
+    return (ssize_t)done;
+}
+
+EXPORT ssize_t sendfile(int out, int in, off_t *offset, size_t n)
+{
+    PINNED struct file *f = fdtab_get(in);
+    if (!f)
+        return REAL(sendfile)(out, in, offset, n);
+    off_t from = offset ? *offset : file_tell(f, in);
+    ssize_t r = send_pieces(f, out, from, n);
+    if (r > 0 && offset)
+        *offset = from + r;
+    else if (r > 0)
+        file_seek(f, in, from + r, SEEK_SET);
+    return hook_result(r);
+}

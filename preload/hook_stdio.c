@@ -1,0 +1,52 @@
+/* Streams: libc's own, over functions of ours. The stream's descriptor is the placeholder, so that
+ * fileno(), std::ifstream and others who go around the stream find the same file. */
+#include <string.h>
+
+#include "preload/hook.h"
+#include "preload/stream.h"
+
+/* "r", "rb", "rce" … → flags of open(); -1 for what opens for writing. */
+static int read_flags(const char *mode)
+{
+    if (mode[0] != 'r' || strchr(mode, '+'))
+        return -1;
+    return O_RDONLY | (strchr(mode, 'e') ? O_CLOEXEC : 0);
+}
+
+static FILE *open_stream(const struct target *t, const char *mode)
+{
+    int flags = read_flags(mode);
+    int fd = flags >= 0 ? file_open(t, flags) : open(t->path, O_WRONLY | O_CREAT, 0666);
+    if (fd < 0)
+        return flags >= 0 ? hook_null(fd) : NULL;
+    FILE *stream = stream_new(fd);
+    if (!stream)
+        close(fd);
+    return stream;
+}
+
+EXPORT FILE *fopen(const char *path, const char *mode)
+{
+    struct target t;
+    int r = hook_find(AT_FDCWD, path, &t);
+    if (r == 0)
+        return REAL(fopen)(path, mode);
+    return r < 0 ? hook_null(r) : open_stream(&t, mode);
+}
+
+EXPORT FILE *fdopen(int fd, const char *mode)
+{
+    if (!fdtab_has(fd))
+        return REAL(fdopen)(fd, mode);
+    return read_flags(mode) < 0 ? hook_null(EINVAL) : stream_new(fd);
+}
+
+EXPORT FILE *freopen(const char *path, const char *mode, FILE *stream)
+{
+    struct target t;
+    int r = path ? hook_find(AT_FDCWD, path, &t) : 0;
+    if (r == 0)
+        return REAL(freopen)(path, mode, stream);
+    fault_unsupported("freopen", path, ENOTSUP);
+    return hook_null(ENOTSUP);
+}

@@ -1,0 +1,132 @@
+#include "preload/inherit.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/placeholder_name.h"
+#include "preload/client.h"
+#include "preload/fdtab.h"
+#include "preload/real.h"
+#include "preload/stream.h"
+
+/* The target of /proc/self/fd/N, by number. Length, or 0. */
+static size_t read_fd_link(int fd, char *out, size_t size)
+{
+    char link[32];
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    long n = syscall(SYS_readlinkat, AT_FDCWD, link, out, size - 1);
+    if (n <= 0)
+        return 0;
+    out[n] = '\0';
+    return (size_t)n;
+}
+
+bool inherit_is_placeholder(int fd)
+{
+    char link[512];
+    return read_fd_link(fd, link, sizeof(link)) &&
+           strncmp(link, PLACEHOLDER_LINK, strlen(PLACEHOLDER_LINK)) == 0;
+}
+
+struct parsed {
+    unsigned style;
+    struct object_name name;
+    char etag[WIRE_ETAG_MAX];
+    char bucket[256];
+    const char *key;
+};
+
+/* "STYLE:SIZE:MTIME:ETAG:BUCKET/KEY (deleted)"; false when it was too long for the kernel. */
+static bool parse_link(char *text, struct parsed *p)
+{
+    unsigned long long size;
+    long long mtime;
+    int used = 0;
+    static const char deleted[] = " (deleted)";
+    size_t len = strlen(text), tail = sizeof(deleted) - 1;
+    if (len > tail && strcmp(text + len - tail, deleted) == 0)
+        text[len - tail] = '\0';
+    if (sscanf(text, "%u:%llu:%lld:%129[^:]:%n", &p->style, &size, &mtime, p->etag, &used) != 4 ||
+        used == 0)
+        return false;
+    const char *slash = strchr(text + used, '/');
+    if (!slash || (size_t)(slash - text - used) >= sizeof(p->bucket))
+        return false;
+    memcpy(p->bucket, text + used, (size_t)(slash - text - used));
+    p->bucket[slash - text - used] = '\0';
+    p->key = slash + 1;
+    p->name.size_bytes = size;
+    p->name.mtime_s = mtime;
+    return strlen(p->key) <= WIRE_KEY_MAX;
+}
+
+/* The mapping through which the object can be seen here, and its local path. */
+static bool find_target(const struct parsed *p, struct target *t)
+{
+    char path[PATH_MAX + 1];
+    for (int i = 0; i < state.map.n; i++) {
+        const struct mapping *m = &state.map.entries[i];
+        if (strcmp(m->bucket, p->bucket) != 0 || (unsigned)m->style != p->style ||
+            strncmp(p->key, m->key_prefix, m->key_prefix_len) != 0)
+            continue;
+        int n = snprintf(path, sizeof(path), "%s/%s", m->prefix, p->key + m->key_prefix_len);
+        return n > 0 && (size_t)n < sizeof(path) && target_set(t, m, path, (size_t)n) > 0;
+    }
+    return false;
+}
+
+static void adopt(int fd, char *link)
+{
+    struct parsed p;
+    struct target t;
+    if (!parse_link(link + strlen(PLACEHOLDER_LINK), &p) || !find_target(&p, &t) ||
+        client_greet(true) < 0)
+        return; /* reads then fail with EBADF: better than the wrong bytes */
+    struct file *f = file_new();
+    if (!f)
+        return;
+    p.name.mapping = t.mapping;
+    p.name.key = t.key;
+    p.name.etag = p.etag;
+    p.name.block_bytes = state.block_bytes;
+    f->target = t;
+    f->object = object_get(&p.name);
+    atomic_store(&f->shared, true);
+    if (!f->object || !fdtab_set(fd, f))
+        file_unref(f);
+    else if (fd == STDIN_FILENO)
+        stream_replace_stdin();
+}
+
+struct linux_dirent {
+    uint64_t ino;
+    int64_t off;
+    unsigned short reclen;
+    unsigned char type;
+    char name[];
+};
+
+void inherit_files(void)
+{
+    char records[2048], link[512];
+    int dir = REAL(open)("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return;
+    long n;
+    while ((n = syscall(SYS_getdents64, dir, records, sizeof(records))) > 0) {
+        for (long at = 0; at < n;) {
+            struct linux_dirent *e = (struct linux_dirent *)(void *)(records + at);
+            at += e->reclen;
+            int fd = atoi(e->name);
+            if (e->name[0] == '.' || fd == dir || !read_fd_link(fd, link, sizeof(link)))
+                continue;
+            if (strncmp(link, PLACEHOLDER_LINK, strlen(PLACEHOLDER_LINK)) == 0)
+                adopt(fd, link);
+        }
+    }
+    syscall(SYS_close, dir);
+}

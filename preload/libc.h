@@ -1,0 +1,33 @@
+/* libc's headers that declare what symbols.def names, and the types that its rows use. */
+#ifndef WARMPATH_PRELOAD_LIBC_H
+#define WARMPATH_PRELOAD_LIBC_H
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fts.h>
+#include <ftw.h>
+#include <glob.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/time.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+#include <utime.h>
+
+typedef int scandir_filter(const struct dirent *);
+typedef int scandir_compare(const struct dirent **, const struct dirent **);
+typedef int fts_compare(const FTSENT **, const FTSENT **);
+
+#endif

@@ -1,0 +1,49 @@
+#include "preload/lookup.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "preload/client.h"
+#include "preload/statfill.h"
+
+int lookup_stat(const struct target *t, struct stat *st)
+{
+    struct client_call c;
+    state_count(COUNTER_stats, 1);
+    client_begin(&c, WIRE_STAT);
+    client_put_name(&c, t->mapping, t->key, t->key_len);
+    int r = client_call(&c, t->path, NULL, 0);
+    if (r < 0)
+        return r;
+    uint8_t kind = wire_get_u8(&c.in);
+    uint64_t size = wire_get_u64(&c.in);
+    int64_t mtime = (int64_t)wire_get_u64(&c.in);
+    if (c.in.bad)
+        return -EIO;
+    if (t->must_be_dir && kind != WIRE_DIR)
+        return -ENOTDIR;
+    statfill(st, t, kind, size, mtime);
+    return 0;
+}
+
+int lookup_access(const struct target *t, int mode)
+{
+    struct stat st;
+    if (mode & ~(R_OK | W_OK | X_OK))
+        return -EINVAL;
+    int r = lookup_stat(t, &st);
+    if (r < 0)
+        return r;
+    if (mode & W_OK)
+        return -EROFS;
+    return (mode & X_OK) && !S_ISDIR(st.st_mode) ? -EACCES : 0;
+}
+
+int lookup_directory(const struct target *t)
+{
+    struct stat st;
+    int r = lookup_stat(t, &st);
+    if (r < 0)
+        return r;
+    return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+}

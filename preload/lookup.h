@@ -1,0 +1,18 @@
+/* Names without opening them. */
+#ifndef WARMPATH_PRELOAD_LOOKUP_H
+#define WARMPATH_PRELOAD_LOOKUP_H
+
+#include <sys/stat.h>
+
+#include "preload/target.h"
+
+/* 0 or -errno. */
+int lookup_stat(const struct target *t, struct stat *st);
+
+/* access(2): 0 or -errno. */
+int lookup_access(const struct target *t, int mode);
+
+/* 0 when it is a directory, else -ENOTDIR, -ENOENT, … */
+int lookup_directory(const struct target *t);
+
+#endif

@@ -1,0 +1,236 @@
+#include "preload/object.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "preload/client.h"
+#include "preload/memory.h"
+#include "preload/ownfd.h"
+#include "preload/real.h"
+#include "preload/slab.h"
+
+#define LARGE_READ   (64 * 1024) /* from here on a pread of the block file is the cheaper copy */
+#define MAPS_MAX     16384       /* mapped blocks a process; the kernel allows 65530 maps */
+#define PAGE         4096u
+
+static struct slab objects = {.item_bytes = SLAB_ITEM_BYTES(struct object)};
+static struct slab runs = {.item_bytes = SLAB_ITEM_BYTES(struct run)};
+static atomic_int maps; /* blocks mapped now */
+
+/* --- life ------------------------------------------------------------------------------ */
+
+static size_t mapped_bytes(const struct object *o, uint64_t index)
+{
+    return (object_block_len(o, index) + PAGE - 1) & ~(size_t)(PAGE - 1);
+}
+
+static int is_named(void *item, const void *user)
+{
+    struct object *o = item;
+    const struct object_name *n = user;
+    uint32_t refs = atomic_load(&o->refs);
+    do
+        if (refs == 0)
+            return 0;
+    while (!atomic_compare_exchange_weak(&o->refs, &refs, refs + 1));
+    if (o->size_bytes == n->size_bytes && o->mapping->bucket_len == n->mapping->bucket_len &&
+        o->block_bytes == n->block_bytes && strcmp(o->etag, n->etag) == 0 &&
+        strcmp(o->key, n->key) == 0 && strcmp(o->mapping->bucket, n->mapping->bucket) == 0)
+        return 1;
+    object_unref(o);
+    return 0;
+}
+
+static struct object *make(const struct object_name *n)
+{
+    struct object *o = slab_take(&objects);
+    if (!o)
+        return NULL;
+    o->mapping = n->mapping;
+    strcpy(o->key, n->key);
+    strcpy(o->etag, n->etag);
+    o->size_bytes = n->size_bytes;
+    o->mtime_s = n->mtime_s;
+    o->block_bytes = n->block_bytes;
+    o->block_shift = (unsigned)__builtin_ctz(n->block_bytes);
+    o->n_blocks = (n->size_bytes + n->block_bytes - 1) >> o->block_shift;
+    atomic_store(&o->only, NULL);
+    o->blocks = o->n_blocks > 1 ? memory_map(o->n_blocks * sizeof(*o->blocks)) : &o->only;
+    if (!o->blocks) {
+        slab_give(&objects, o);
+        return NULL;
+    }
+    atomic_store(&o->refs, 1);
+    return o;
+}
+
+struct object *object_get(const struct object_name *name)
+{
+    struct object *known = slab_find(&objects, is_named, name);
+    return known ? known : make(name);
+}
+
+void object_unref(struct object *o)
+{
+    if (atomic_fetch_sub(&o->refs, 1) != 1)
+        return;
+    for (uint64_t i = 0; i < o->n_blocks; i++) {
+        void *at = atomic_load(&o->blocks[i]);
+        if (!at)
+            continue;
+        memory_unmap(at, mapped_bytes(o, i));
+        atomic_fetch_sub(&maps, 1);
+    }
+    if (o->blocks != &o->only)
+        memory_unmap((void *)o->blocks, o->n_blocks * sizeof(*o->blocks));
+    slab_give(&objects, o);
+}
+
+/* --- runs ------------------------------------------------------------------------------ */
+
+struct run *run_new(uint64_t first, const int *fds, int n)
+{
+    struct run *r = slab_take(&runs);
+    if (!r) {
+        for (int i = 0; i < n; i++)
+            syscall(SYS_close, fds[i]);
+        return NULL;
+    }
+    r->first = first;
+    r->n = n;
+    r->uses = 0;
+    for (int i = 0; i < n; i++)
+        r->fds[i] = ownfd_take(fds[i]);
+    return r;
+}
+
+void run_free(struct run *r)
+{
+    if (!r)
+        return;
+    for (int i = 0; i < r->n; i++)
+        ownfd_close(r->fds[i]);
+    slab_give(&runs, r);
+}
+
+/* --- fetching -------------------------------------------------------------------------- */
+
+int object_fetch(struct object *o, uint64_t first, int at_most, int *fds)
+{
+    struct client_call c;
+    client_begin(&c, WIRE_BLOCKS);
+    client_put_name(&c, o->mapping, o->key, strlen(o->key));
+    wire_put_str(&c.out, o->etag, strlen(o->etag));
+    wire_put_u64(&c.out, o->size_bytes);
+    wire_put_u64(&c.out, first);
+    wire_put_u32(&c.out, (uint32_t)at_most);
+    state_count(COUNTER_block_requests, 1);
+    int r = client_call(&c, o->key, NULL, 0);
+    if (r < 0)
+        return r;
+    for (int i = 0; i < c.n_fds; i++)
+        if (i < at_most)
+            fds[i] = c.fds[i];
+        else
+            syscall(SYS_close, c.fds[i]);
+    return c.n_fds == 0 ? -EIO : c.n_fds < at_most ? c.n_fds : at_most;
+}
+
+/* --- reading --------------------------------------------------------------------------- */
+
+/* Maps a block for good. NULL when there are too many maps: then the descriptor is read instead. */
+static void *map_block(struct object *o, uint64_t index, int fd)
+{
+    if (atomic_load(&maps) >= MAPS_MAX)
+        return NULL;
+    void *at = memory_map_fd(mapped_bytes(o, index), PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+    if (!at)
+        return NULL;
+    void *none = NULL;
+    if (!atomic_compare_exchange_strong(&o->blocks[index], &none, at)) {
+        memory_unmap(at, mapped_bytes(o, index));
+        return none;
+    }
+    atomic_fetch_add(&maps, 1);
+    return at;
+}
+
+static ssize_t read_fd(int fd, void *buf, size_t n, uint64_t offset)
+{
+    size_t done = 0;
+    while (done < n) {
+        ssize_t got = REAL(pread)(fd, (char *)buf + done, n - done, (off_t)(offset + done));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -errno;
+        if (got == 0)
+            return -EIO; /* a block file is never short */
+        done += (size_t)got;
+    }
+    return (ssize_t)n;
+}
+
+/* Makes `*run` cover the block. 0 or -errno. */
+static int run_to(struct object *o, struct run **run, uint64_t index, bool large)
+{
+    struct run *r = *run;
+    if (r && index >= r->first && index < r->first + (uint64_t)r->n)
+        return 0;
+    int fds[RUN_BLOCKS];
+    int want = large && ownfd_has_room() ? RUN_BLOCKS : 1;
+    int n = object_fetch(o, index, want, fds);
+    if (n < 0)
+        return n;
+    run_free(r);
+    *run = run_new(index, fds, n);
+    return *run ? 0 : -ENFILE;
+}
+
+/* A small file is often read once, by one read: that isn't worth a map. */
+static bool is_first_look(const struct object *o, struct run *r)
+{
+    return o->n_blocks == 1 && r->uses++ == 0;
+}
+
+static ssize_t read_block(struct object *o, struct run **run, uint64_t index, void *buf, size_t n,
+                          uint64_t offset)
+{
+    const char *at = atomic_load_explicit(&o->blocks[index], memory_order_acquire);
+    if (at) {
+        state_count(COUNTER_block_hits, 1);
+        memcpy(buf, at + offset, n);
+        return (ssize_t)n;
+    }
+    bool large = n >= LARGE_READ;
+    int r = run_to(o, run, index, large);
+    if (r < 0)
+        return r;
+    int fd = (*run)->fds[index - (*run)->first];
+    if (large || is_first_look(o, *run) || !(at = map_block(o, index, fd)))
+        return read_fd(fd, buf, n, offset);
+    memcpy(buf, at + offset, n);
+    if ((*run)->n == 1) {
+        run_free(*run); /* its only block is mapped now */
+        *run = NULL;
+    }
+    return (ssize_t)n;
+}
+
+ssize_t object_read(struct object *o, struct run **run, void *buf, size_t n, uint64_t offset)
+{
+    size_t done = 0;
+    while (done < n) {
+        uint64_t index = (offset + done) >> o->block_shift;
+        uint64_t inside = (offset + done) & (o->block_bytes - 1);
+        size_t piece = object_block_len(o, index) - inside;
+        if (piece > n - done)
+            piece = n - done;
+        ssize_t r = read_block(o, run, index, (char *)buf + done, piece, inside);
+        if (r < 0)
+            return done ? (ssize_t)done : r;
+        done += piece;
+    }
+    return (ssize_t)n;
+}

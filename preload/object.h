@@ -1,0 +1,69 @@
+/* One version of one object as this process sees it: its blocks, mapped once.
+ *
+ * Shared by all opens of the same version; reference-counted; lock-free. A block, once mapped,
+ * stays until the object goes, so a reader holds nothing but its file. */
+#ifndef WARMPATH_PRELOAD_OBJECT_H
+#define WARMPATH_PRELOAD_OBJECT_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/wire.h"
+#include "preload/target.h"
+
+/* Block descriptors that one reader holds for large reads: [first, first + n) of an object. */
+#define RUN_BLOCKS 8
+struct run {
+    uint64_t first;
+    int n;
+    int uses;
+    int fds[RUN_BLOCKS];
+};
+
+struct object {
+    _Atomic uint32_t refs; /* 0: free */
+    const struct mapping *mapping; /* bucket and style */
+    char key[WIRE_KEY_MAX + 1];
+    char etag[WIRE_ETAG_MAX];
+    uint64_t size_bytes;
+    int64_t mtime_s;
+    uint32_t block_bytes; /* a power of two */
+    unsigned block_shift;
+    uint64_t n_blocks;
+    _Atomic(void *) *blocks;   /* n_blocks of them; points to `only` for one */
+    _Atomic(void *) only;
+};
+
+struct object_name {
+    const struct mapping *mapping;
+    const char *key;
+    const char *etag;
+    uint64_t size_bytes;
+    int64_t mtime_s;
+    uint32_t block_bytes;
+};
+
+/* The object of that name, with one more reference; NULL when memory is short. */
+struct object *object_get(const struct object_name *name);
+void object_unref(struct object *o);
+
+/* A run that holds these descriptors (taken over, moved out of the job's way); NULL closes them. */
+struct run *run_new(uint64_t first, const int *fds, int n);
+void run_free(struct run *r);
+
+/* Reads [offset, offset + n), which lies inside the object. n or -errno. `*run` is the reader's, may be
+ * NULL, and may be replaced. */
+ssize_t object_read(struct object *o, struct run **run, void *buf, size_t n, uint64_t offset);
+
+/* Asks the agent for blocks from `first` on: up to `at_most` descriptors (at least one), the caller's.
+ * Their number or -errno (the job's log was told). */
+int object_fetch(struct object *o, uint64_t first, int at_most, int *fds);
+
+static inline uint32_t object_block_len(const struct object *o, uint64_t index)
+{
+    uint64_t rest = o->size_bytes - (index << o->block_shift);
+    return rest < o->block_bytes ? (uint32_t)rest : o->block_bytes;
+}
+
+#endif

@@ -1,0 +1,13 @@
+/* FILE streams over mapped descriptors. */
+#ifndef WARMPATH_PRELOAD_STREAM_H
+#define WARMPATH_PRELOAD_STREAM_H
+
+#include <stdio.h>
+
+/* A stream for reading that closes `fd` with itself, or NULL with errno. */
+FILE *stream_new(int fd);
+
+/* Standard input is a mapped file that the process was started with: makes `stdin` read it. */
+void stream_replace_stdin(void);
+
+#endif

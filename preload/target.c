@@ -1,0 +1,177 @@
+#include "preload/target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "preload/cwd.h"
+#include "preload/fdtab.h"
+#include "preload/file.h"
+
+/* Can this path hold a "..", "." or empty component? */
+static bool is_tangled(const char *path)
+{
+    for (const char *p = strchr(path, '/'); p; p = strchr(p + 1, '/'))
+        if (p[1] == '/' || p[1] == '.')
+            return true;
+    return false;
+}
+
+static bool absolute_is_elsewhere(const char *path)
+{
+    for (int i = 0; i < state.map.n; i++) {
+        const struct mapping *m = &state.map.entries[i];
+        if (strncmp(path, m->prefix, m->prefix_len) == 0 &&
+            (path[m->prefix_len] == '/' || path[m->prefix_len] == '\0'))
+            return false;
+    }
+    /* Our descriptors have names in /proc and /dev. */
+    if (fdtab_in_use() && (path[1] == 'p' || path[1] == 'd') &&
+        (strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/dev/", 5) == 0))
+        return false;
+    return !is_tangled(path);
+}
+
+/* From a real directory, a relative path gets into a mapping only through a component of
+ * the mapping's prefix, or upwards. */
+static bool relative_is_elsewhere(const char *path)
+{
+    while (path[0] == '.' && path[1] == '/' && path[2] != '/')
+        path += 2;
+    size_t first = strcspn(path, "/");
+    if (first == 0 || (path[0] == '.' && first == 2 && path[1] == '.'))
+        return false;
+    for (int i = 0; i < state.map.n; i++) {
+        const char *prefix = state.map.entries[i].prefix;
+        for (const char *part = prefix; part; part = strchr(part + 1, '/'))
+            if (strncmp(part + 1, path, first) == 0 &&
+                (part[1 + first] == '/' || part[1 + first] == '\0'))
+                return false;
+    }
+    return !is_tangled(path);
+}
+
+bool target_is_elsewhere(int at, const char *path)
+{
+    if (__builtin_expect(!atomic_load_explicit(&state.ready, memory_order_acquire), 0))
+        state_init();
+    if (!state.active || !path)
+        return true;
+    if (path[0] == '/')
+        return absolute_is_elsewhere(path);
+    if (at == AT_FDCWD ? cwd_is_mapped() : fdtab_has(at))
+        return false;
+    if (at != AT_FDCWD && path[0] == '\0')
+        return true; /* AT_EMPTY_PATH on a real descriptor */
+    return relative_is_elsewhere(path);
+}
+
+int target_set(struct target *t, const struct mapping *m, const char *path, size_t len)
+{
+    const char *below = path + m->prefix_len + (len > m->prefix_len);
+    size_t below_len = len - (size_t)(below - path);
+    size_t prefix_len = m->key_prefix_len;
+    if (below_len == 0 && prefix_len)
+        prefix_len--; /* the mapping's root: "v1/" is the directory "v1" */
+    if (prefix_len + below_len > WIRE_KEY_MAX || len > PATH_MAX)
+        return -ENAMETOOLONG;
+    t->mapping = m;
+    t->must_be_dir = false;
+    t->path_len = len;
+    t->key_len = prefix_len + below_len;
+    if (t->path != path)
+        memmove(t->path, path, len);
+    t->path[len] = '\0';
+    memcpy(t->key, m->key_prefix, prefix_len);
+    memcpy(t->key + prefix_len, t->path + (below - path), below_len);
+    t->key[t->key_len] = '\0';
+    return 1;
+}
+
+int target_below(const struct target *dir, const char *name, struct target *t)
+{
+    int n = snprintf(t->path, sizeof(t->path), "%s/%s", dir->path, name);
+    if (n < 0 || (size_t)n >= sizeof(t->path))
+        return -ENAMETOOLONG;
+    return target_set(t, dir->mapping, t->path, (size_t)n);
+}
+
+/* The absolute path of a real directory, by number so that no hook answers. */
+static ssize_t real_directory(int at, char *out, size_t size)
+{
+    if (at == AT_FDCWD) {
+        long n = syscall(SYS_getcwd, out, size);
+        return n > 0 && out[0] == '/' ? n - 1 : -ENOENT;
+    }
+    char link[32];
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", at);
+    long n = syscall(SYS_readlinkat, AT_FDCWD, link, out, size - 1);
+    if (n <= 0 || out[0] != '/')
+        return -ENOENT;
+    out[n] = '\0';
+    return n;
+}
+
+/* The absolute path that a relative one starts from. Its length, or -errno. */
+static ssize_t base_of(int at, char *out, size_t size)
+{
+    if (at == AT_FDCWD && cwd_is_mapped())
+        return cwd_get(out, size);
+    PINNED struct file *dir = at == AT_FDCWD ? NULL : fdtab_get(at);
+    if (!dir)
+        return real_directory(at, out, size);
+    if (dir->target.path_len >= size)
+        return -ENAMETOOLONG;
+    memcpy(out, dir->target.path, dir->target.path_len + 1);
+    return (ssize_t)dir->target.path_len;
+}
+
+/* "/proc/self/fd/7", "/dev/fd/7", "/dev/stdin": the file that the descriptor stands for. */
+static bool names_descriptor(const char *path, struct target *t)
+{
+    int fd = -1;
+    char rest;
+    if (strcmp(path, "/dev/stdin") == 0)
+        fd = 0;
+    else if (sscanf(path, "/proc/self/fd/%d%c", &fd, &rest) != 1 &&
+             sscanf(path, "/dev/fd/%d%c", &fd, &rest) != 1)
+        return false;
+    PINNED struct file *f = fdtab_get(fd);
+    if (!f)
+        return false;
+    *t = f->target;
+    return true;
+}
+
+int target_find(int at, const char *path, struct target *t)
+{
+    char joined[PATH_MAX * 2];
+    size_t len = strlen(path);
+    size_t base = 0;
+    if (path[0] == '/' && names_descriptor(path, t))
+        return 1;
+    if (path[0] != '/') {
+        if (len == 0)
+            return 0; /* ENOENT, or AT_EMPTY_PATH: the hooks look at that first */
+        ssize_t n = base_of(at, joined, PATH_MAX);
+        if (n < 0)
+            return 0; /* the kernel says what is wrong */
+        base = (size_t)n;
+        joined[base++] = '/';
+    }
+    if (len > PATH_MAX)
+        return 0; /* ENAMETOOLONG, from the kernel */
+    memcpy(joined + base, path, len + 1);
+    bool slash = len > 0 && path[len - 1] == '/';
+    bool dot = len > 1 && path[len - 1] == '.' && path[len - 2] == '/';
+    size_t joined_len = path_normalise(joined, base + len);
+    const struct mapping *m = map_find(&state.map, joined, joined_len);
+    if (!m)
+        return 0;
+    int r = target_set(t, m, joined, joined_len);
+    t->must_be_dir = slash || dot;
+    return r;
+}

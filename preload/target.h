@@ -1,0 +1,34 @@
+/* Is this path ours, and what does it stand for? */
+#ifndef WARMPATH_PRELOAD_TARGET_H
+#define WARMPATH_PRELOAD_TARGET_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/wire.h"
+#include "preload/state.h"
+
+struct target {
+    const struct mapping *mapping;
+    bool must_be_dir; /* the path ended in a slash */
+    size_t path_len;
+    size_t key_len;
+    char path[PATH_MAX + 1];      /* absolute, normalised, as the job sees it */
+    char key[WIRE_KEY_MAX + 1]; /* in the bucket; "" for its root */
+};
+
+/* 1: mapped, `t` is filled. 0: not ours, leave it to libc. Negative: ours, but -ENAMETOOLONG, -ENOENT
+ * ("") or the like. `at` as for openat(). */
+int target_find(int at, const char *path, struct target *t);
+
+/* The quick no, before target_find(): most paths of most programs. */
+bool target_is_elsewhere(int at, const char *path);
+
+/* Fills `t` from a normalised absolute path under a mapping (a known directory, a child's name). */
+int target_set(struct target *t, const struct mapping *m, const char *path, size_t len);
+
+/* `dir`/`name`, for the entry of a listing. */
+int target_below(const struct target *dir, const char *name, struct target *t);
+
+#endif

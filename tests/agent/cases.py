@@ -1,0 +1,15 @@
+"""The suite "agent": who starts it, what it keeps and leaves, what it counts, when it ends."""
+
+from suite import Case
+
+import keys
+import life
+import sharing
+import tool
+
+FAMILIES = (life, sharing, keys, tool)
+
+
+def cases(bed):
+    return [Case("agent/" + name[5:].replace("_", "-"), lambda function=function: function(bed))
+            for family in FAMILIES for name, function in vars(family).items() if name.startswith("case_")]

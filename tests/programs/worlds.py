@@ -1,0 +1,172 @@
+"""The same program in its worlds, and what must be equal.
+
+    local           no library, the seeded tree on the local disk
+    preload-local   the library is loaded, but another path is mapped: everything passes through
+    s3-cold         the tree is a mapping, the case's own agent with an empty cache
+    s3-warm         the same mapping through an agent that all cases share and that has it all
+
+Standard output and exit status must be equal in all of them. A program reads the tree below
+$D and may write below $T (its working directory); both are replaced by {D} and {T} in what it
+prints. Programs marked `s3_only` (writes, which a local copy can't refuse in the same way) are
+held against the text in the table instead.
+"""
+
+import dataclasses
+import os
+import textwrap
+import threading
+
+import check
+import job
+from check import Failure
+from node import Node
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+DEADLINE_S = 90
+
+PRELUDE = '''\
+import errno, os, sys
+D, T = os.environ["D"], os.environ["T"]
+
+def err(call, *args, **named):
+    """The name of the errno with which a call fails, or what it gave."""
+    try:
+        return call(*args, **named)
+    except OSError as error:
+        return errno.errorcode.get(error.errno, error.errno)
+
+'''
+
+
+@dataclasses.dataclass
+class Program:
+    name: str
+    kind: str               # sh, bash, py, venv, c, c++, static
+    text: str               # the script, or the source's file name below src/
+    exit: int = 0
+    s3_only: str = None     # expected output where there is no local counterpart
+    env: dict = dataclasses.field(default_factory=dict)
+
+
+def sh(name, text, **more):
+    return Program(name, "sh", text, **more)
+
+
+def bash(name, text, **more):
+    return Program(name, "bash", text, **more)
+
+
+def py(name, text, **more):
+    return Program(name, "py", text, **more)
+
+
+def venv(name, text, **more):
+    """A Python snippet that needs the packages of the private environment."""
+    return Program(name, "venv", text, **more)
+
+
+def c(name, source, **more):
+    return Program(name, "c", source, **more)
+
+
+class Worlds:
+    """Runs programs; keeps the agent that the warm world shares."""
+
+    def __init__(self, bed):
+        self.bed = bed
+        self.lock = threading.Lock()
+        self._shared = None
+        self.bin = os.path.join(bed.scratch, "bin")
+        os.makedirs(self.bin, exist_ok=True)
+
+    def close(self):
+        if self._shared:
+            self._shared.close()
+
+    def shared(self):
+        """The warm agent: everything in the tree was read through it once."""
+        with self.lock:
+            if self._shared is None:
+                node = Node(self.bed, "warm")
+                tree = self.bed.tree()
+                job.run(["/bin/sh", "-c", f"cat {tree.mapped}/*/* {tree.mapped}/[a-z]* >/dev/null 2>&1"],
+                        node.env(tree.mapping), deadline_s=DEADLINE_S)
+                self._shared = node
+        return self._shared
+
+    def check(self, program):
+        tree = self.bed.tree()
+        program_path = self.compiled(program)
+        if program.s3_only is None:
+            want = self.run(program, program_path, tree.local, self.bed.base_env())
+            self.sound(program, want)
+            with Node(self.bed, "pass") as node:
+                env = node.env(f"/mapped/other=s3://{tree.bucket}/other")
+                got = self.run(program, program_path, tree.local, env)
+                self.equal(program, "preload-local", got, want)
+                check.equal("preload-local: standard error", got.errors, want.errors)
+                check.that(not node.pids(), "preload-local: an agent was started for no mapped path")
+        else:
+            want = job.Job([], program.exit, textwrap.dedent(program.s3_only).encode(), b"", 0)
+        with Node(self.bed, "cold") as node:
+            self.equal(program, "s3-cold",
+                       self.run(program, program_path, tree.mapped, node.env(tree.mapping)), want)
+        self.equal(program, "s3-warm", self.run(program, program_path, tree.mapped,
+                                                self.shared().env(tree.mapping)), want)
+
+    def run(self, program, program_path, directory, env):
+        scratch = self.bed.fresh_dir("t")
+        env = env | {"D": directory, "T": scratch, "TMPDIR": scratch} | program.env
+        try:
+            done = job.run(self.command(program, program_path, scratch, directory), env, cwd=scratch,
+                           deadline_s=DEADLINE_S)
+        finally:
+            self.bed.remove(scratch)
+        for place, name in ((directory, b"{D}"), (scratch, b"{T}")):
+            done.out = done.out.replace(place.encode(), name)
+            done.err = done.err.replace(place.encode(), name)
+        return done
+
+    def command(self, program, program_path, scratch, directory):
+        if program.kind == "sh":
+            return ["/bin/sh", "-c", program.text]
+        if program.kind == "bash":
+            return ["/bin/bash", "-c", program.text]
+        if program.kind in ("c", "c++", "static"):
+            return [program_path, directory]
+        path = os.path.join(scratch, "snippet.py")
+        with open(path, "w") as file:
+            file.write(PRELUDE + textwrap.dedent(program.text))
+        return [self.bed.python if program.kind == "py" else self.bed.venv_python, path]
+
+    def compiled(self, program):
+        """Compiles a C or C++ case; the program's path, or None for the other kinds."""
+        if program.kind not in ("c", "c++", "static"):
+            return None
+        path = os.path.join(self.bin, program.name)
+        compiler = ["g++", "-std=c++17"] if program.kind == "c++" else ["gcc", "-std=gnu11"]
+        if program.kind == "static":
+            compiler.append("-static")
+        done = job.run([*compiler, "-O2", "-Wall", "-Wno-unused-result", "-Werror", "-D_GNU_SOURCE", "-D_FORTIFY_SOURCE=2",
+                        "-pthread", "-o", path, os.path.join(HERE, "src", program.text)],
+                       self.bed.base_env())
+        if done.status != 0:
+            raise Failure(f"{program.text} does not compile", done.errors)
+        return path
+
+    @staticmethod
+    def sound(program, want):
+        """The local run must be one that shows something, or equality would mean nothing."""
+        if want.status != program.exit or want.errors or not want.out.strip():
+            raise Failure(f"the case itself is wrong: locally it ended with {want.status} "
+                          f"(expected {program.exit}) and printed {check.short(want.text, 80)!r}",
+                          want.text + want.errors)
+
+    @staticmethod
+    def equal(program, world, got, want):
+        try:
+            check.same_text(f"{world}: output", got.text, want.text, (world, "local"))
+            check.equal(f"{world}: exit status", got.status, want.status)
+        except Failure as failure:
+            raise Failure(f"{failure} {check.short(got.errors, 200)}".rstrip(),
+                          failure.detail + "\n" + got.errors) from None

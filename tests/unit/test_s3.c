@@ -1,0 +1,587 @@
+#include <errno.h>
+#include <semaphore.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/clock.h"
+#include "fetch/s3.h"
+#include "tests/unit/fake_server.h"
+
+#define ETAG "\"e1\""
+#define OK_206(range, len)                                                                         \
+    "HTTP/1.1 206 Partial Content\r\nETag: " ETAG "\r\nContent-Range: bytes " range                \
+    "\r\nContent-Length: " len "\r\nLast-Modified: Thu, 01 Jan 1970 00:00:10 GMT\r\n\r\n"
+/* To be followed by FAKE_CLOSE. */
+#define ERROR_DOCUMENT(status, code)                                                               \
+    "HTTP/1.1 " status "\r\nContent-Type: application/xml\r\n\r\n<Error><Code>" code               \
+    "</Code></Error>"
+#define NO_BODY(status) "HTTP/1.1 " status "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+/* A request with what came of it. */
+struct call {
+    struct s3_request s3;
+    sem_t done;
+    char body[256];
+    uint64_t next; /* offset that the next piece must have */
+    int refuse;    /* what write returns */
+    char entries[512];
+    char token[64];
+};
+
+static int on_write(struct s3_request *r, uint64_t offset, const void *data, size_t len)
+{
+    struct call *c = r->user;
+    size_t have = strlen(c->body);
+    assert_int_equal(offset, c->next);
+    assert_true(len > 0 && have + len < sizeof(c->body));
+    assert_string_not_equal(r->meta.etag, "");
+    memcpy(c->body + have, data, len);
+    c->next += len;
+    return c->refuse;
+}
+
+static void on_entry(struct s3_request *r, const struct s3_entry *entry)
+{
+    struct call *c = r->user;
+    size_t have = strlen(c->entries);
+    snprintf(c->entries + have, sizeof(c->entries) - have, "%s%s:%d;", entry->name,
+             entry->is_prefix ? "*" : "", (int)entry->meta.size_bytes);
+}
+
+static void on_done(struct s3_request *r)
+{
+    struct call *c = r->user;
+    snprintf(c->token, sizeof(c->token), "%s", r->next_token ? r->next_token : "(none)");
+    sem_post(&c->done);
+}
+
+static struct s3_context *context_for(const char *authority, bool with_keys)
+{
+    struct s3_endpoint e = {.scheme = strdup("http"),
+                            .authority = strdup(authority),
+                            .base_path = strdup(""),
+                            .region = strdup("us-east-1"),
+                            .style = S3_STYLE_PATH};
+    struct credentials c = {.anonymous = !with_keys};
+    if (with_keys) {
+        c.access_key = strdup("AKID");
+        c.secret_key = strdup("secret");
+        c.session_token = strdup("token");
+    }
+    return s3_context_new(&e, &c);
+}
+
+static void call_init(struct call *c, enum s3_op op)
+{
+    memset(c, 0, sizeof(*c));
+    sem_init(&c->done, 0, 0);
+    c->s3 = (struct s3_request){.op = op,
+                                .bucket = "bucket",
+                                .key = "a key+%#?",
+                                .length = 10,
+                                .max_keys = 100,
+                                .deadline_ms = 20000,
+                                .write = on_write,
+                                .entry = on_entry,
+                                .done = on_done,
+                                .user = c};
+}
+
+static void call_run(struct call *c, struct http_engine *e, struct s3_context *context)
+{
+    c->s3.context = context;
+    c->next = c->s3.offset;
+    assert_int_equal(s3_submit(e, &c->s3), 0);
+    sem_wait(&c->done);
+}
+
+/* Runs the call against a server with this script, and leaves the server stopped, for a look. */
+static struct fake_server *call_script(struct call *c, const struct fake_step *steps, size_t n)
+{
+    struct fake_server *s = fake_start(steps, n);
+    struct http_engine *e = http_engine_new(1);
+    struct s3_context *context = context_for(s->url + strlen("http://"), true);
+    call_run(c, e, context);
+    http_engine_free(e);
+    s3_context_unref(context);
+    fake_stop(s);
+    return s;
+}
+
+#define CALL_SCRIPT(c, steps) call_script((c), (steps), sizeof(steps) / sizeof((steps)[0]))
+
+/* ---- GET ---- */
+
+static void test_get_a_range(void **unused)
+{
+    (void)unused;
+    static const struct fake_step steps[] = {{OK_206("5-14/100", "10") "0123456789", FAKE_KEEP}};
+    struct call c;
+    call_init(&c, S3_GET);
+    c.s3.offset = 5;
+    c.s3.if_match = ETAG;
+    struct fake_server *s = CALL_SCRIPT(&c, steps);
+
+    assert_int_equal(c.s3.result.error, 0);
+    assert_int_equal(c.s3.result.http_status, 206);
+    assert_int_equal(c.s3.result.attempts, 1);
+    assert_int_equal(c.s3.result.body_bytes, 10);
+    assert_string_equal(c.body, "0123456789");
+    assert_int_equal(c.s3.meta.size_bytes, 100);
+    assert_int_equal(c.s3.meta.mtime_s, 10);
+    assert_string_equal(c.s3.meta.etag, ETAG);
+    const char *sent = s->requests[0];
+    assert_non_null(strstr(sent, "GET /bucket/a%20key%2B%25%23%3F HTTP/1.1\r\n"));
+    assert_non_null(strstr(sent, "Range: bytes=5-14\r\n"));
+    assert_non_null(strstr(sent, "If-Match: " ETAG "\r\n"));
+    assert_non_null(strstr(sent, "x-amz-security-token: token\r\n"));
+    assert_non_null(strstr(sent, "Authorization: AWS4-HMAC-SHA256 Credential=AKID/"));
+    assert_null(strstr(sent, "secret"));
+    fake_free(s);
+}
+
+static void test_anonymous_requests_are_not_signed(void **unused)
+{
+    (void)unused;
+    static const struct fake_step steps[] = {{OK_206("0-9/100", "10") "0123456789", FAKE_KEEP}};
+    struct fake_server *s = FAKE_START(steps);
+    struct http_engine *e = http_engine_new(1);
+    struct s3_context *context = context_for(s->url + strlen("http://"), false);
+    struct call c;
+    call_init(&c, S3_GET);
+    call_run(&c, e, context);
+    http_engine_free(e);
+    s3_context_unref(context);
+    fake_stop(s);
+    assert_int_equal(c.s3.result.error, 0);
+    assert_null(strstr(s->requests[0], "Authorization"));
+    assert_null(strstr(s->requests[0], "x-amz"));
+    fake_free(s);
+}
+
+static void test_get_ends_with_the_object(void **unused)
+{
+    (void)unused;
+    static const struct fake_step steps[] = {{OK_206("5-7/8", "3") "xyz", FAKE_KEEP}};
+    struct call c;
+    call_init(&c, S3_GET);
+    c.s3.offset = 5;
+    fake_free(CALL_SCRIPT(&c, steps));
+    assert_int_equal(c.s3.result.error, 0);
+    assert_string_equal(c.body, "xyz");
+    assert_int_equal(c.s3.meta.size_bytes, 8);
+}
+
+static void test_a_short_body_is_resumed(void **unused)
+{
+    (void)unused;
+    static const struct fake_step steps[] = {
+        {OK_206("5-14/100", "10") "0123", FAKE_CLOSE},
+        {NO_BODY("500 Oops"), FAKE_KEEP},
+        {OK_206("9-14/100", "6") "45", FAKE_CLOSE},
+        {OK_206("11-14/100", "4") "6789", FAKE_KEEP},
+    };
+    struct call c;
+    call_init(&c, S3_GET);
+    c.s3.offset = 5;
+    struct fake_server *s = CALL_SCRIPT(&c, steps);
+    assert_int_equal(c.s3.result.error, 0);
+    assert_string_equal(c.body, "0123456789");
+    assert_int_equal(c.s3.result.attempts, 4);
+    assert_int_equal(c.s3.result.body_bytes, 10);
+    assert_null(strstr(s->requests[0], "If-Match"));
+    assert_non_null(strstr(s->requests[1], "Range: bytes=9-14\r\n"));
+    assert_non_null(strstr(s->requests[1], "If-Match: " ETAG "\r\n"));
+    assert_non_null(strstr(s->requests[3], "Range: bytes=11-14\r\n"));
+    fake_free(s);
+}
+
+static void test_versions_never_mix(void **unused)
+{
+    (void)unused;
+    static const struct fake_step other_etag[] = {
+        {OK_206("0-9/100", "10") "0123", FAKE_CLOSE},
+        {"HTTP/1.1 206 Partial\r\nETag: \"e2\"\r\nContent-Range: bytes 4-9/100\r\n"
+         "Content-Length: 6\r\n\r\nabcdef",
+         FAKE_KEEP}};
+    static const struct fake_step refused[] = {
+        {OK_206("0-9/100", "10") "0123", FAKE_CLOSE},
+        {ERROR_DOCUMENT("412 Precondition Failed", "PreconditionFailed"), FAKE_CLOSE}};
+    struct call c;
+    call_init(&c, S3_GET);
+    fake_free(CALL_SCRIPT(&c, other_etag));
+    assert_int_equal(c.s3.result.error, -ESTALE);
+    assert_string_equal(c.body, "0123");
+    call_init(&c, S3_GET);
+    fake_free(CALL_SCRIPT(&c, refused));
+    assert_int_equal(c.s3.result.error, -ESTALE);
+    assert_int_equal(c.s3.result.http_status, 412);
+    /* A server that ignores If-Match must not get away with it either. */
+    static const struct fake_step ignored[] = {{OK_206("0-9/100", "10") "0123456789", FAKE_KEEP}};
+    call_init(&c, S3_GET);
+    c.s3.if_match = "\"e0\"";
+    fake_free(CALL_SCRIPT(&c, ignored));
+    assert_int_equal(c.s3.result.error, -ESTALE);
+    assert_string_equal(c.body, "");
+}
+
+static void test_a_whole_object_counts_only_where_it_fits(void **unused)
+{
+    (void)unused;
+    static const struct fake_step small[] = {
+        {"HTTP/1.1 200 OK\r\nETag: " ETAG "\r\nContent-Length: 4\r\n\r\nabcd", FAKE_KEEP}};
+    static const struct fake_step large[] = {
+        {"HTTP/1.1 200 OK\r\nETag: " ETAG "\r\nContent-Length: 11\r\n\r\n0123456789a", FAKE_KEEP}};
+    struct call c;
+    call_init(&c, S3_GET);
+    fake_free(CALL_SCRIPT(&c, small));
+    assert_int_equal(c.s3.result.error, 0);
+    assert_string_equal(c.body, "abcd");
+    assert_int_equal(c.s3.meta.size_bytes, 4);
+
+    call_init(&c, S3_GET); /* larger than asked for: Range was ignored */
+    fake_free(CALL_SCRIPT(&c, large));
+    assert_int_equal(c.s3.result.error, -EIO);
+    assert_non_null(strstr(c.s3.result.why, "does not honour Range"));
+    assert_string_equal(c.body, "");
+
+    call_init(&c, S3_GET); /* not from the beginning */
+    c.s3.offset = 2;
+    fake_free(CALL_SCRIPT(&c, small));
+    assert_int_equal(c.s3.result.error, -EIO);
+    assert_string_equal(c.body, "");
+}
+
+/* Every one of these carries ten bytes that must not reach the caller. */
+static void test_answers_that_lie(void **unused)
+{
+    (void)unused;
+#define LIE(headers)                                                                               \
+    {                                                                                              \
+        {                                                                                          \
+            "HTTP/1.1 206 Partial\r\n" headers "\r\n\r\nEVIL-BYTES", FAKE_CLOSE                    \
+        }                                                                                          \
+    }
+    static const struct fake_step rows[][1] = {
+        LIE("ETag: " ETAG "\r\nContent-Range: bytes 0-9/100"),  /* starts too soon */
+        LIE("ETag: " ETAG "\r\nContent-Range: bytes 5-13/100"), /* ends too soon */
+        LIE("ETag: " ETAG "\r\nContent-Range: bytes 5-15/100"), /* too late */
+        LIE("ETag: " ETAG "\r\nContent-Range: bytes 5-14/*"),   /* how large? */
+        LIE("ETag: " ETAG "\r\nContent-Range: bytes 5-14/10"),  /* beyond the end */
+        LIE("ETag: " ETAG "\r\nContent-Range: bytes 14-5/100"),
+        LIE("ETag: " ETAG "\r\nContent-Range: lines 5-14/100"),
+        LIE("ETag: " ETAG "\r\nContent-Range: bytes -5-14/100"),
+        LIE("ETag: " ETAG "\r\nContent-Range: bytes 5-14/99999999999999999999999"),
+        LIE("ETag: " ETAG "\r\nContent-Range: bytes 5-14/100\r\nContent-Length: 9"),
+        LIE("ETag: " ETAG),
+        LIE("Content-Range: bytes 5-14/100"),
+        LIE("ETag: W/\"e1\"\r\nContent-Range: bytes 5-14/100"),
+        LIE("ETag: \"\"\r\nContent-Range: bytes 5-14/100"),
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct call c;
+        call_init(&c, S3_GET);
+        c.s3.offset = 5;
+        fake_free(CALL_SCRIPT(&c, rows[i]));
+        if (c.s3.result.error != -EIO || c.body[0] || c.s3.result.attempts != 3)
+            fail_msg("row %zu: %d after %u: %s; body %s", i, c.s3.result.error,
+                     c.s3.result.attempts, c.s3.result.why, c.body);
+    }
+}
+
+static void test_more_than_was_announced(void **unused)
+{
+    (void)unused;
+    static const struct fake_step steps[] = {
+        {"HTTP/1.1 206 Partial\r\nETag: " ETAG "\r\nContent-Range: bytes 0-9/100\r\n"
+         "Transfer-Encoding: chunked\r\n\r\nb\r\n0123456789a\r\n0\r\n\r\n",
+         FAKE_KEEP}};
+    struct call c;
+    call_init(&c, S3_GET);
+    fake_free(CALL_SCRIPT(&c, steps));
+    assert_int_equal(c.s3.result.error, -EIO);
+    assert_true(strlen(c.body) <= 10);
+}
+
+static void test_the_caller_can_give_up(void **unused)
+{
+    (void)unused;
+    static const struct fake_step steps[] = {{OK_206("0-9/100", "10") "0123456789", FAKE_KEEP}};
+    struct call c;
+    call_init(&c, S3_GET);
+    c.refuse = -ENOSPC;
+    fake_free(CALL_SCRIPT(&c, steps));
+    assert_int_equal(c.s3.result.error, -ENOSPC);
+    assert_int_equal(c.s3.result.attempts, 1);
+}
+
+/* ---- statuses ---- */
+
+struct status_row {
+    enum s3_op op;
+    const char *reply;
+    int error;
+    int http_status;
+    uint32_t attempts;
+    const char *words;
+    const char *second; /* what the next requests get, if not the same */
+};
+
+static const struct status_row status_rows[] = {
+    {S3_GET, ERROR_DOCUMENT("404 No", "NoSuchKey"), -ENOENT, 404, 1, "no such key", NULL},
+    {S3_GET, ERROR_DOCUMENT("404 No", "NoSuchBucket"), -ENOENT, 404, 1, "no such bucket", NULL},
+    {S3_LIST, ERROR_DOCUMENT("404 No", "NoSuchBucket"), -ENOENT, 404, 1, "no such bucket", NULL},
+    {S3_HEAD, NO_BODY("404 No"), -ENOENT, 404, 1, "no such key or bucket", NULL},
+    {S3_GET, NO_BODY("404 No"), -EIO, 404, 1, "AWS_ENDPOINT_URL_S3", NULL},
+    {S3_HEAD, "HTTP/1.1 404 No\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\n", -EIO, 404,
+     1, "AWS_ENDPOINT_URL_S3", NULL},
+    {S3_GET, ERROR_DOCUMENT("403 No", "SignatureDoesNotMatch"), -EACCES, 403, 1,
+     "AWS_SECRET_ACCESS_KEY", NULL},
+    {S3_GET, ERROR_DOCUMENT("403 No", "InvalidAccessKeyId"), -EACCES, 403, 1, "AWS_ACCESS_KEY_ID",
+     NULL},
+    {S3_GET, ERROR_DOCUMENT("400 No", "ExpiredToken"), -EACCES, 400, 1, "AWS_SESSION_TOKEN", NULL},
+    {S3_LIST, ERROR_DOCUMENT("403 No", "RequestTimeTooSkewed"), -EACCES, 403, 1, "clock", NULL},
+    {S3_GET, "HTTP/1.1 403 No\r\nContent-Length: 15\r\n\r\n<html>no</html>", -EACCES, 403, 1,
+     "credentials", NULL},
+    {S3_GET, NO_BODY("401 No"), -EACCES, 401, 1, "credentials", NULL},
+    /* A refused HEAD has no document: one GET fetches it. */
+    {S3_HEAD, NO_BODY("403 No"), -EACCES, 403, 2, "AWS_SECRET_ACCESS_KEY",
+     ERROR_DOCUMENT("403 No", "SignatureDoesNotMatch")},
+    {S3_HEAD, NO_BODY("400 No"), -EACCES, 400, 2, "AWS_SESSION_TOKEN",
+     ERROR_DOCUMENT("400 No", "ExpiredToken")},
+    {S3_HEAD, NO_BODY("403 No"), -EACCES, 403, 2, "access denied", OK_206("0-0/1", "1") "x"},
+    {S3_HEAD, NO_BODY("403 No"), -EACCES, 403, 2, "access denied", ""},
+    {S3_GET,
+     "HTTP/1.1 301 Moved\r\nx-amz-bucket-region: eu-west-1\r\nLocation: http://127.0.0.1:1/\r\n"
+     "Content-Length: 0\r\n\r\n",
+     -EIO, 301, 1, "AWS_REGION=eu-west-1", NULL},
+    {S3_LIST,
+     ERROR_DOCUMENT("400 No", "AuthorizationHeaderMalformed</Code><Region>ap-south-1</Region><Code>"
+                              "AuthorizationHeaderMalformed"),
+     -EIO, 400, 1, "AWS_REGION=ap-south-1", NULL},
+    {S3_GET, ERROR_DOCUMENT("416 No", "InvalidRange"), 0, 416, 1, "", NULL},
+    {S3_GET, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n<Error />", -EIO, 200, 3, "no ETag",
+     NULL},
+    {S3_HEAD, "HTTP/1.1 200 OK\r\nETag: " ETAG "\r\n\r\n", -EIO, 200, 3, "Content-Length", NULL},
+    {S3_HEAD, "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n", -EIO, 200, 3, "no ETag", NULL},
+    {S3_LIST, "HTTP/1.1 200 OK\r\n\r\n<html>hi</html>", -EIO, 200, 3,
+     "not an S3 endpoint? check AWS_ENDPOINT_URL_S3", NULL},
+    {S3_LIST, ERROR_DOCUMENT("200 OK", "InternalError"), -EIO, 200, 3, "InternalError", NULL},
+    {S3_LIST, "HTTP/1.1 200 OK\r\n\r\n<ListBucketResult>", -EIO, 200, 3, "no S3 listing", NULL},
+    {S3_GET, NO_BODY("304 Not Modified"), -EIO, 304, 1, "304", NULL}, /* nobody asked */
+    {S3_GET, NO_BODY("501 Not Implemented"), -EIO, 501, 1, "501", NULL},
+};
+
+static void test_what_each_status_means(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < sizeof(status_rows) / sizeof(status_rows[0]); i++) {
+        const struct status_row *row = &status_rows[i];
+        const struct fake_step steps[] = {{row->reply, FAKE_CLOSE}, {row->second, FAKE_CLOSE}};
+        struct call c;
+        call_init(&c, row->op);
+        fake_free(call_script(&c, steps, row->second ? 2 : 1));
+        const struct s3_result *result = &c.s3.result;
+        if (result->error != row->error || result->http_status != row->http_status ||
+            result->attempts != row->attempts || !strstr(result->why, row->words))
+            fail_msg("row %zu: error %d, HTTP %d, attempts %u: %s", i, result->error,
+                     result->http_status, result->attempts, result->why);
+        assert_string_equal(c.body, "");
+        assert_string_equal(c.entries, "");
+    }
+}
+
+static void test_not_modified(void **unused)
+{
+    (void)unused;
+    static const struct fake_step steps[] = {{NO_BODY("304 Not Modified"), FAKE_KEEP}};
+    struct call c;
+    call_init(&c, S3_HEAD);
+    c.s3.if_none_match = ETAG;
+    struct fake_server *s = CALL_SCRIPT(&c, steps);
+    assert_int_equal(c.s3.result.error, 0);
+    assert_int_equal(c.s3.result.http_status, 304);
+    assert_non_null(strstr(s->requests[0], "HEAD /bucket/"));
+    assert_non_null(strstr(s->requests[0], "If-None-Match: " ETAG "\r\n"));
+    fake_free(s);
+}
+
+static void test_faults_that_pass_are_waited_for(void **unused)
+{
+    (void)unused;
+    static const struct fake_step steps[] = {
+        {ERROR_DOCUMENT("503 Busy", "SlowDown"), FAKE_CLOSE},
+        {NO_BODY("500 Oops"), FAKE_KEEP},
+        {NULL, FAKE_CLOSE},
+        {"HTTP/1.1 429 Easy\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n", FAKE_KEEP},
+        {"HTTP/1.1 200 OK\r\nETag: e1\r\nContent-Length: 12345678901\r\n\r\n", FAKE_KEEP},
+    };
+    struct call c;
+    call_init(&c, S3_HEAD);
+    int64_t before_ms = clock_monotonic_ms();
+    fake_free(CALL_SCRIPT(&c, steps));
+    assert_int_equal(c.s3.result.error, 0);
+    assert_int_equal(c.s3.result.attempts, 5);
+    assert_int_equal(c.s3.meta.size_bytes, 12345678901);
+    assert_string_equal(c.s3.meta.etag, ETAG);
+    assert_true(clock_monotonic_ms() - before_ms >= 1000);
+}
+
+static void test_faults_that_stay_end_at_the_deadline(void **unused)
+{
+    (void)unused;
+    static const struct {
+        struct fake_step step;
+        int error;
+        const char *words;
+    } rows[] = {
+        {{NO_BODY("503 Busy"), FAKE_KEEP}, -EIO, "HTTP 503"},
+        {{NULL, FAKE_STALL}, -ETIMEDOUT, "did not answer"},
+        {{OK_206("0-9/100", "10"), FAKE_STALL}, -ETIMEDOUT, "its answer"},
+        {{NULL, FAKE_CLOSE}, -EIO, "closed the connection"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct call c;
+        int64_t before_ms = clock_monotonic_ms();
+        call_init(&c, S3_GET);
+        c.s3.deadline_ms = 900;
+        fake_free(call_script(&c, &rows[i].step, 1));
+        if (c.s3.result.error != rows[i].error || !strstr(c.s3.result.why, rows[i].words) ||
+            !strstr(c.s3.result.why, "gave up after"))
+            fail_msg("row %zu: %d: %s", i, c.s3.result.error, c.s3.result.why);
+        assert_true(c.s3.result.attempts > 1);
+        assert_in_range(clock_monotonic_ms() - before_ms, 0, 4000);
+    }
+}
+
+static void test_nobody_there(void **unused)
+{
+    (void)unused;
+    char authority[64];
+    struct call c;
+    struct http_engine *e = http_engine_new(1);
+    snprintf(authority, sizeof(authority), "127.0.0.1:%d", fake_dead_port());
+    struct s3_context *context = context_for(authority, true);
+    int64_t before_ms = clock_monotonic_ms();
+
+    call_init(&c, S3_HEAD);
+    c.s3.deadline_ms = 60000;
+    call_run(&c, e, context);
+    assert_int_equal(c.s3.result.error, -EIO);
+    assert_non_null(strstr(c.s3.result.why, "Connection refused"));
+    assert_non_null(strstr(c.s3.result.why, "AWS_ENDPOINT_URL_S3"));
+    assert_non_null(strstr(c.s3.result.why, "gave up after 6 attempts"));
+    assert_in_range(clock_monotonic_ms() - before_ms, 0, 15000);
+    http_engine_free(e);
+    s3_context_unref(context);
+}
+
+/* ---- LIST ---- */
+
+#define LIST_HEAD "HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nConnection: close\r\n\r\n"
+#define LIST_BODY                                                                                  \
+    "<ListBucketResult><IsTruncated>true</IsTruncated><EncodingType>url</EncodingType>"            \
+    "<NextContinuationToken>t/2</NextContinuationToken>"                                           \
+    "<Contents><Key>p%20/a</Key><Size>3</Size></Contents>"                                         \
+    "<CommonPrefixes><Prefix>p%20/b/</Prefix></CommonPrefixes></ListBucketResult>"
+
+static void test_list(void **unused)
+{
+    (void)unused;
+    static const struct fake_step steps[] = {
+        {"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"
+         "<ListBucketResult><Contents><Key>p%20/a</Key><Size>3</Size></Contents>",
+         FAKE_CLOSE}, /* cut off: nothing of it may show, or it would show twice */
+        {LIST_HEAD LIST_BODY, FAKE_CLOSE},
+    };
+    struct call c;
+    call_init(&c, S3_LIST);
+    c.s3.prefix = "p /";
+    c.s3.token = "t+1=";
+    struct fake_server *s = CALL_SCRIPT(&c, steps);
+    assert_int_equal(c.s3.result.error, 0);
+    assert_int_equal(c.s3.result.attempts, 2);
+    assert_string_equal(c.entries, "p /a:3;p /b/*:0;");
+    assert_string_equal(c.token, "t/2");
+    assert_non_null(strstr(
+        s->requests[0], "GET /bucket?continuation-token=t%2B1%3D&delimiter=%2F&encoding-type=url&"
+                        "list-type=2&max-keys=100&prefix=p%20%2F HTTP/1.1\r\n"));
+    fake_free(s);
+}
+
+/* ---- requests that are refused at once ---- */
+
+static void test_bad_requests(void **unused)
+{
+    (void)unused;
+    static char long_key[S3_KEY_MAX + 2];
+    struct http_engine *e = http_engine_new(1);
+    struct s3_context *context = context_for("127.0.0.1:1", true);
+    struct call c;
+
+    call_init(&c, S3_GET);
+    c.s3.context = context;
+    c.s3.length = 0;
+    assert_int_equal(s3_submit(e, &c.s3), -EINVAL);
+    c.s3.length = UINT64_MAX;
+    c.s3.offset = 1;
+    assert_int_equal(s3_submit(e, &c.s3), -EINVAL);
+    call_init(&c, S3_HEAD);
+    c.s3.context = context;
+    c.s3.key = "";
+    assert_int_equal(s3_submit(e, &c.s3), -EINVAL);
+    memset(long_key, 'k', sizeof(long_key) - 1);
+    c.s3.key = long_key;
+    assert_int_equal(s3_submit(e, &c.s3), -ENAMETOOLONG);
+    c.s3.key = "k";
+    c.s3.bucket = "a/b";
+    assert_int_equal(s3_submit(e, &c.s3), -EINVAL);
+    call_init(&c, S3_LIST);
+    c.s3.context = context;
+    c.s3.max_keys = 1001;
+    assert_int_equal(s3_submit(e, &c.s3), -EINVAL);
+    http_engine_free(e);
+    s3_context_unref(context);
+}
+
+static void test_context_names_its_endpoint(void **unused)
+{
+    (void)unused;
+    struct s3_context *c = context_for("host:1", true);
+    struct s3_context *same = s3_context_ref(c);
+    s3_context_unref(c);
+    assert_string_equal(s3_context_endpoint(same), "http://host:1");
+    s3_context_unref(same);
+    s3_context_unref(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_get_a_range),
+        cmocka_unit_test(test_anonymous_requests_are_not_signed),
+        cmocka_unit_test(test_get_ends_with_the_object),
+        cmocka_unit_test(test_a_short_body_is_resumed),
+        cmocka_unit_test(test_versions_never_mix),
+        cmocka_unit_test(test_a_whole_object_counts_only_where_it_fits),
+        cmocka_unit_test(test_answers_that_lie),
+        cmocka_unit_test(test_more_than_was_announced),
+        cmocka_unit_test(test_the_caller_can_give_up),
+        cmocka_unit_test(test_what_each_status_means),
+        cmocka_unit_test(test_not_modified),
+        cmocka_unit_test(test_faults_that_pass_are_waited_for),
+        cmocka_unit_test(test_faults_that_stay_end_at_the_deadline),
+        cmocka_unit_test(test_nobody_there),
+        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_bad_requests),
+        cmocka_unit_test(test_context_names_its_endpoint),
+    };
+    return cmocka_run_group_tests_name("s3", tests, NULL, NULL);
+}
