@@ -19,7 +19,7 @@ PRELOAD_CFLAGS := $(BASE_CFLAGS) -fPIC -fvisibility=hidden -ftls-model=initial-e
                   -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=0 -fno-stack-protector \
                   -fno-delete-null-pointer-checks -Wno-nonnull-compare
 AGENT_CFLAGS := $(BASE_CFLAGS) $(SANITIZE) -D_FORTIFY_SOURCE=2 -fstack-protector-strong
-AGENT_LIBS := -lcurl -lcrypto -lexpat -linih -ljansson -lxxhash -lpthread
+AGENT_LIBS := -lcurl -lcrypto -lexpat -ljansson -lxxhash -lpthread
 TOOL_LIBS := -ljansson
 
 COMMON_SRC  := $(wildcard common/*.c)

@@ -182,8 +182,7 @@ static struct flight *take_off(struct agent *a, const struct version *v, uint64_
     return NULL;
 }
 
-void blocks_fetch(struct agent *a, const struct version *v, uint64_t index,
-                  struct block_waiter *w)
+void blocks_fetch(struct agent *a, const struct version *v, uint64_t index, struct block_waiter *w)
 {
     struct flight *f = find_flight(v, index);
     w->flight = NULL;
@@ -239,7 +238,9 @@ void blocks_ahead(struct agent *a, const struct version *v, uint64_t first, uint
     uint32_t window = WINDOW_BYTES / v->block_bytes;
     struct stream *s = get_stream(v, job);
     struct prefetch_range range = prefetch_next(&s->cursors, first, count, version_blocks(v),
-                                                window < 2 ? 2 : window > 64 ? 64 : window);
+                                                window < 2    ? 2
+                                                : window > 64 ? 64
+                                                              : window);
     for (uint64_t i = range.first; i < range.first + range.count; i++) {
         struct block_result r = {.fd = -1};
         char why[384];

@@ -18,15 +18,14 @@ struct block_result {
 /* Embedded in the caller's request; must stay until woken or cancelled. */
 struct block_waiter {
     struct block_waiter *prev, *next;
-    struct flight *flight; /* blocks.c's own; NULL when not waiting */
+    struct flight *flight;   /* blocks.c's own; NULL when not waiting */
     struct context *context; /* set by the caller, as are the next two */
     struct job *job;
     void (*wake)(struct block_waiter *w, const struct block_result *r);
 };
 
 /* Fetches a block that the store does not hold. Wakes `w` once, perhaps before it returns. */
-void blocks_fetch(struct agent *a, const struct version *v, uint64_t index,
-                  struct block_waiter *w);
+void blocks_fetch(struct agent *a, const struct version *v, uint64_t index, struct block_waiter *w);
 void blocks_cancel(struct block_waiter *w);
 
 /* The job was given blocks [first, first + count): fetches ahead what policy/prefetch says. */

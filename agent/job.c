@@ -33,7 +33,8 @@ static void forget_old_jobs(void)
     struct job *j, *next;
     if (HASH_COUNT(jobs) <= REMEMBERED_JOBS)
         return;
-    HASH_ITER(hh, jobs, j, next) {
+    HASH_ITER(hh, jobs, j, next)
+    {
         if (j->refs > 0)
             continue;
         counters_fold(&forgotten, &j->ended);
@@ -114,7 +115,7 @@ void job_total(struct job *j, struct counters *out)
     struct page *p;
     counters_fold(out, &j->ended);
     DL_FOREACH(j->pages, p)
-        counters_fold(out, p->counters);
+    counters_fold(out, p->counters);
 }
 
 void jobs_total(struct counters *out)
@@ -122,7 +123,7 @@ void jobs_total(struct counters *out)
     struct job *j, *next;
     counters_fold(out, &forgotten);
     HASH_ITER(hh, jobs, j, next)
-        job_total(j, out);
+    job_total(j, out);
 }
 
 size_t jobs_running(void)
@@ -130,6 +131,6 @@ size_t jobs_running(void)
     struct job *j, *next;
     size_t n = 0;
     HASH_ITER(hh, jobs, j, next)
-        n += j->refs > 0;
+    n += j->refs > 0;
     return n;
 }

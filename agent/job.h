@@ -16,8 +16,8 @@ struct job *job_get(const char *name);
 void job_ref(struct job *j);
 void job_unref(struct job *j);
 
-/* A new page of counters for a process of the job: a descriptor for the process (owned by the caller), or
- * -errno. The page is folded into the job's numbers when `job_page_done` names it. */
+/* A new page of counters for a process of the job: a descriptor for the process (owned by the
+ * caller), or -errno. The page is folded into the job's numbers when `job_page_done` names it. */
 int job_page_new(struct job *j, uint32_t *page);
 void job_page_done(struct job *j, uint32_t page);
 

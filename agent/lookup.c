@@ -93,8 +93,8 @@ static void finish_none(struct lookup *l, bool below_file)
 
 static void file_meta(const struct s3_meta *from, struct meta *to)
 {
-    *to = (struct meta){
-        .kind = META_FILE, .size_bytes = from->size_bytes, .mtime_s = from->mtime_s};
+    *to =
+        (struct meta){.kind = META_FILE, .size_bytes = from->size_bytes, .mtime_s = from->mtime_s};
     snprintf(to->etag, sizeof(to->etag), "%s", from->etag);
 }
 
@@ -212,8 +212,7 @@ static void on_entry(struct s3_request *r, const struct s3_entry *entry)
 /* The first block again only if it isn't the one in the store. */
 static void make_conditional(struct lookup *l)
 {
-    const struct meta *m =
-        meta_find(context_serial(l->context), l->name.bucket, l->name.key);
+    const struct meta *m = meta_find(context_serial(l->context), l->name.bucket, l->name.key);
     struct version v;
     if (!m || m->kind != META_FILE || m->size_bytes == 0)
         return;
@@ -319,8 +318,7 @@ static size_t make_id(const struct lookup_request *q, char *out, size_t size)
 
 void lookup_start(struct agent *a, const struct lookup_request *q, struct lookup_waiter *w)
 {
-    const struct meta *known =
-        meta_find(context_serial(q->context), q->name->bucket, q->name->key);
+    const struct meta *known = meta_find(context_serial(q->context), q->name->bucket, q->name->key);
     w->lookup = NULL;
     if (answer_known(q, known, w))
         return;

@@ -28,7 +28,7 @@ struct lookup_result {
     int error; /* 0 or -errno; -ENOENT, -ENOTDIR, -EACCES, -EIO */
     const char *why;
     struct meta meta;
-    int block_fd;       /* open of a file: block 0 if it was fetched just now, else -1; borrowed */
+    int block_fd; /* open of a file: block 0 if it was fetched just now, else -1; borrowed */
 };
 
 /* Embedded in the caller's request; must stay until woken or cancelled. */

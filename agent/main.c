@@ -1,8 +1,8 @@
 /* warmpathd: the agent of one user and one store on one node.
  *
  * Started by the first job (or by hand, or as a service). It says how the start went on the
- * descriptor named by --ready: "ok\n", or a sentence for the job's log. It goes away when no job was
- * connected for WARMPATH_IDLE_TIMEOUT. */
+ * descriptor named by --ready: "ok\n", or a sentence for the job's log. It goes away when no job
+ * was connected for WARMPATH_IDLE_TIMEOUT. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -228,8 +228,9 @@ int main(int argc, char **argv)
     if (!option_cache_dir(dir, sizeof(dir)))
         fail("there is no place for the cache: set WARMPATH_CACHE_DIR to an absolute path");
     if (!option_socket_path(socket_path, sizeof(socket_path)))
-        fail("no usable path for the agent's socket: set WARMPATH_SOCKET to a path of less than 108 "
-             "characters, in a directory of your own");
+        fail(
+            "no usable path for the agent's socket: set WARMPATH_SOCKET to a path of less than 108 "
+            "characters, in a directory of your own");
     raise_limits();
     start_parts(dir);
     if (!foreground)

@@ -1,5 +1,6 @@
 /* What is known of names in S3: sizes, versions, directories, absences. For each credential context
- * apart, because S3 decides who may know. Bounded; the oldest knowledge goes first. Loop thread only. */
+ * apart, because S3 decides who may know. Bounded; the oldest knowledge goes first. Loop thread
+ * only. */
 #ifndef WARMPATH_AGENT_META_H
 #define WARMPATH_AGENT_META_H
 

@@ -15,7 +15,8 @@
 
 /* One memfd for each version in use lately: all placeholders of an object on this node are one
  * inode, so that flock() works between processes. */
-struct template {
+struct template
+{
     UT_hash_handle hh;
     struct version_id id;
     int fd;

@@ -154,8 +154,8 @@ static int first_block(struct conn *c, const struct version *v, int fetched_fd)
 {
     if ((c->flags & WIRE_OPEN_NO_BLOCK) || v->size_bytes == 0)
         return -1;
-    int fd = fetched_fd >= 0 ? fcntl(fetched_fd, F_DUPFD_CLOEXEC, 0)
-                             : store_get(c->agent->store, v, 0);
+    int fd =
+        fetched_fd >= 0 ? fcntl(fetched_fd, F_DUPFD_CLOEXEC, 0) : store_get(c->agent->store, v, 0);
     if (fd < 0)
         return -1;
     conn_count_block(c, v, 0, fetched_fd < 0);

@@ -79,8 +79,8 @@ static void on_allowed(struct lookup_waiter *w, const struct lookup_result *r)
         serve(c);
 }
 
-/* Blocks go only to a context that S3 let read the object. Who opened it here was let through; after
- * a restart of the agent S3 is asked once more. */
+/* Blocks go only to a context that S3 let read the object. Who opened it here was let through;
+ * after a restart of the agent S3 is asked once more. */
 static void check_allowed(struct conn *c)
 {
     const struct meta *m = meta_find(context_serial(c->context), c->name.bucket, c->name.key);
@@ -88,11 +88,8 @@ static void check_allowed(struct conn *c)
         serve(c);
         return;
     }
-    struct lookup_request q = {.context = c->context,
-                               .job = c->job,
-                               .name = &c->name,
-                               .how = LOOKUP_STAT,
-                               .ttl_ms = 0};
+    struct lookup_request q = {
+        .context = c->context, .job = c->job, .name = &c->name, .how = LOOKUP_STAT, .ttl_ms = 0};
     c->lookup.wake = on_allowed;
     lookup_start(c->agent, &q, &c->lookup);
 }

@@ -34,7 +34,7 @@ struct conn {
 };
 
 #define conn_of(member_pointer, member)                                                            \
-    ((struct conn *)(void *)((char *)(member_pointer) - offsetof(struct conn, member)))
+    ((struct conn *)(void *)((char *)(member_pointer)-offsetof(struct conn, member)))
 
 /* Each request gets one reply. Frees nothing. */
 void conn_reply(struct conn *c, const void *data, size_t len, const int *fds, int n_fds);

@@ -38,7 +38,7 @@ static void listing_add(struct listing *l, const char *name, const struct stat *
         l->candidates = must(reallocarray(l->candidates, l->room, sizeof(*l->candidates)));
         l->names = must(reallocarray(l->names, l->room, sizeof(*l->names)));
     }
-    snprintf(l->names[l->n], sizeof(l->names[0]), "%s", name);
+    memcpy(l->names[l->n], name, strlen(name) + 1); /* list_shard() looked at its length */
     l->candidates[l->n] = (struct evict_candidate){.last_used_s = st->st_atim.tv_sec,
                                                    .bytes = (uint64_t)st->st_blocks * 512,
                                                    .ref = (uint32_t)l->n};

@@ -14,7 +14,7 @@ struct store {
     char *dir;
     int dir_fd, lock_fd;
     uint64_t limit_bytes;
-    int64_t suspect_before_s; /* blocks older than that are verified before use */
+    int64_t suspect_before_s;       /* blocks older than that are verified before use */
     atomic_int_fast64_t used_bytes; /* as the disk counts; complete once `counted` */
     atomic_uint_fast64_t evicted_blocks, bad_blocks;
     atomic_bool counted;

@@ -27,9 +27,8 @@ static struct span cut(struct span *rest, char separator)
     return head;
 }
 
-__attribute__((format(printf, 3, 4))) static void complain_about(complain_fn *complain,
-                                                                 struct span entry,
-                                                                 const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void
+complain_about(complain_fn *complain, struct span entry, const char *format, ...)
 {
     char what[256], sentence[640];
     va_list args;
@@ -204,8 +203,8 @@ static void parse_entry(struct map *map, struct span entry, complain_fn *complai
     struct span rest = entry;
     struct span prefix = cut(&rest, '=');
     struct span url = cut(&rest, '?');
-    if (parse_prefix(map, &m, prefix, entry, complain) && parse_url(map, &m, url, entry, complain) &&
-        parse_options(&m, rest, entry, complain))
+    if (parse_prefix(map, &m, prefix, entry, complain) &&
+        parse_url(map, &m, url, entry, complain) && parse_options(&m, rest, entry, complain))
         insert(map, &m);
 }
 

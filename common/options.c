@@ -73,8 +73,8 @@ static bool parse_number(enum option_id id, const char *text, uint64_t *number)
     case OPTION_SIZE:
         if (!parse_size(text, number))
             return false;
-        return id != OPT_BLOCK_SIZE || ((*number & (*number - 1)) == 0 && *number >= 65536 &&
-                                        *number <= 64ull << 20);
+        return id != OPT_BLOCK_SIZE ||
+               ((*number & (*number - 1)) == 0 && *number >= 65536 && *number <= 64ull << 20);
     case OPTION_SECONDS:
         return parse_seconds(text, number);
     case OPTION_SHARE:
@@ -111,7 +111,8 @@ static const char *wanted(enum option_id id)
 {
     switch (option_rows[id].type) {
     case OPTION_SIZE:
-        return id == OPT_BLOCK_SIZE ? "a power of two from 64K to 64M" : "a size such as 4M or 200G";
+        return id == OPT_BLOCK_SIZE ? "a power of two from 64K to 64M"
+                                    : "a size such as 4M or 200G";
     case OPTION_SHARE:
         return "a size such as 200G or a share such as 80%";
     case OPTION_SECONDS:

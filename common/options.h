@@ -42,16 +42,17 @@ int options_check(void (*complain)(const char *sentence));
 /* "4M" → 4194304. False when it is no number with an optional K, M, G or T. */
 bool parse_size(const char *text, uint64_t *bytes);
 
-/* Where the agent of this environment keeps its blocks. False when neither HOME nor the option is set,
- * or when it does not fit. */
+/* Where the agent of this environment keeps its blocks. False when neither HOME nor the option is
+ * set, or when it does not fit. */
 bool option_cache_dir(char *out, size_t size);
 
 /* The agent's socket: WARMPATH_SOCKET, else one in a directory of the user's own, named by
  * the store (so that two stores are two agents). False when it does not fit a socket address. */
 bool option_socket_path(char *out, size_t size);
 
-/* The user's own directory for what lives no longer than the machine is up: $XDG_RUNTIME_DIR/warmpath
- * or /tmp/warmpath-UID; made if need be, and checked to be nobody else's. 0 or -errno. */
+/* The user's own directory for what lives no longer than the machine is up:
+ * $XDG_RUNTIME_DIR/warmpath or /tmp/warmpath-UID; made if need be, and checked to be nobody else's.
+ * 0 or -errno. */
 int option_runtime_dir(char *out, size_t size);
 
 #endif

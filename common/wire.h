@@ -1,8 +1,8 @@
 /* The messages between library, tool and agent.
  *
- * One SOCK_SEQPACKET message is one request or one reply; a connection carries one request at a time.
- * Descriptors travel beside a reply (SCM_RIGHTS). Both ends run on one machine: numbers are in
- * its byte order. Every request names all it needs, so that an agent that was just started
+ * One SOCK_SEQPACKET message is one request or one reply; a connection carries one request at a
+ * time. Descriptors travel beside a reply (SCM_RIGHTS). Both ends run on one machine: numbers are
+ * in its byte order. Every request names all it needs, so that an agent that was just started
  * answers like the one before it; only HELLO (who the job is) comes once a connection, first.
  *
  * Bodies, in order of their fields:

@@ -79,9 +79,7 @@ static void finish(struct s3_attempt *a, int error, const char *why)
     r->attempt = NULL;
     attempt_free(a);
 
-    char *token = r->next_token; /* r may be gone after done */
     r->done(r);
-    free(token);
 }
 
 static void fill_page(struct s3_attempt *a, struct s3_page *page)

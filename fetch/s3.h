@@ -81,7 +81,7 @@ struct s3_request {
     /* out */
     struct s3_result result;
     struct s3_meta meta; /* HEAD, GET: valid when error is 0 and status 200 or 206 */
-    char *next_token;    /* LIST: owned by the request, freed after done; NULL on the last page */
+    char *next_token;    /* LIST: the caller's to free from done on; NULL on the last page */
 
     struct s3_attempt *attempt; /* s3.c's own */
 };

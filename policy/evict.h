@@ -16,12 +16,12 @@ struct evict_candidate {
 };
 
 /* Bytes to free now, given what is used, the limit, and what the disk has free beyond what must
- * stay free (`spare_bytes`, negative when short). Zero: nothing to do. Frees a little more than needed,
- * so that not every block costs a round. */
+ * stay free (`spare_bytes`, negative when short). Zero: nothing to do. Frees a little more than
+ * needed, so that not every block costs a round. */
 uint64_t evict_goal(uint64_t used_bytes, uint64_t limit_bytes, int64_t spare_bytes);
 
-/* Sorts candidates, oldest first, and returns how many of them must go to free `goal_bytes`; never more than
- * half of the sample (at least one), because another shard may hold older ones. */
+/* Sorts candidates, oldest first, and returns how many of them must go to free `goal_bytes`; never
+ * more than half of the sample (at least one), because another shard may hold older ones. */
 size_t evict_pick(struct evict_candidate *c, size_t n, uint64_t goal_bytes);
 
 #endif

@@ -2,7 +2,8 @@
  *
  * A stream holds the cursors of one version for one job: several sequential runs may go
  * through a file at once. A run that continues doubles its window, as TCP's slow start and the
- * kernel's on-demand readahead do; a read out of every run's reach starts a new run with no window. */
+ * kernel's on-demand readahead do; a read out of every run's reach starts a new run with no window.
+ */
 #ifndef WARMPATH_POLICY_PREFETCH_H
 #define WARMPATH_POLICY_PREFETCH_H
 

@@ -44,7 +44,8 @@ static struct {
 
 static bool is_for_agent(const char *var)
 {
-    return strncmp(var, "AWS_", 4) == 0 || strncmp(var, "HOME=", 5) == 0;
+    return strncmp(var, "AWS_", 4) == 0 || strncmp(var, "HOME=", 5) == 0 ||
+           strncmp(var, "PWD=", 4) == 0;
 }
 
 void client_init(void)
@@ -177,9 +178,10 @@ static int connect_agent(bool may_start)
 {
     char path[256];
     if (!option_socket_path(path, sizeof(path))) {
-        snprintf(start_failure.why, sizeof(start_failure.why),
-                 "no usable path for the agent's socket: set WARMPATH_SOCKET to a path of less than "
-                 "108 characters, in a directory of your own");
+        snprintf(
+            start_failure.why, sizeof(start_failure.why),
+            "no usable path for the agent's socket: set WARMPATH_SOCKET to a path of less than "
+            "108 characters, in a directory of your own");
         return -ENAMETOOLONG;
     }
     int fd = connect_socket(path);

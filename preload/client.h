@@ -1,4 +1,5 @@
-/* Asking the agent. Any thread; no lock is held while waiting; a forked child gets connections of its own. */
+/* Asking the agent. Any thread; no lock is held while waiting; a forked child gets connections of
+ * its own. */
 #ifndef WARMPATH_PRELOAD_CLIENT_H
 #define WARMPATH_PRELOAD_CLIENT_H
 
@@ -12,8 +13,8 @@
 #define CLIENT_REQUEST_BYTES 6144 /* name and the longest continuation token */
 #define CLIENT_REPLY_BYTES   2048
 
-/* One request and its reply. The caller puts the body into `out` after client_begin(), reads it from
- * `in` after client_call(). */
+/* One request and its reply. The caller puts the body into `out` after client_begin(), reads it
+ * from `in` after client_call(). */
 struct client_call {
     struct wire_buf out;
     struct wire_buf in;
@@ -27,9 +28,10 @@ void client_begin(struct client_call *c, enum wire_op op);
 void client_put_name(struct client_call *c, const struct mapping *m, const char *key,
                      size_t key_len);
 
-/* Sends, waits, starts the agent if there is none, tries again if it dies. 0, or -errno when the agent
- * can't be had (the job's log was told), or -errno that the agent answered, in which case `why` is set.
- * `path` names the file in the log. `room` is for replies that are larger than usual, or NULL. */
+/* Sends, waits, starts the agent if there is none, tries again if it dies. 0, or -errno when the
+ * agent can't be had (the job's log was told), or -errno that the agent answered, in which case
+ * `why` is set. `path` names the file in the log. `room` is for replies that are larger than usual,
+ * or NULL. */
 int client_call(struct client_call *c, const char *path, void *room, size_t room_bytes);
 
 /* The same for replies that carry no status first. */
@@ -43,6 +45,5 @@ int client_greet(bool may_start);
 
 /* This job's name for the agent: "" when nobody named it. */
 const char *client_job(void);
-
 
 #endif

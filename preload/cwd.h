@@ -1,8 +1,9 @@
 /* The working directory, where it lies under a mapping.
  *
  * The kernel can't be there, so it is put into an empty directory of the same name below
- * RUNTIME/cwd (option_runtime_dir): code that the library does not see then finds nothing rather than
- * the wrong file, and a child process, which inherits that directory, knows from its name where it is. */
+ * RUNTIME/cwd (option_runtime_dir): code that the library does not see then finds nothing rather
+ * than the wrong file, and a child process, which inherits that directory, knows from its name
+ * where it is. */
 #ifndef WARMPATH_PRELOAD_CWD_H
 #define WARMPATH_PRELOAD_CWD_H
 
@@ -12,7 +13,8 @@
 
 bool cwd_is_mapped(void);
 
-/* The path as the job sees it, with a terminating zero. Its length, or -errno. Only while mapped. */
+/* The path as the job sees it, with a terminating zero. Its length, or -errno. Only while mapped.
+ */
 ssize_t cwd_get(char *out, size_t size);
 
 /* Goes to a directory under a mapping, which the caller has seen to exist. 0 or -errno. */
@@ -24,7 +26,8 @@ void cwd_leave(void);
 /* At start: was the process born in a mapped directory? */
 void cwd_inherit(void);
 
-/* A descriptor that stands for an open mapped directory: O_PATH, so that nobody lists it. -errno. */
+/* A descriptor that stands for an open mapped directory: O_PATH, so that nobody lists it. -errno.
+ */
 int cwd_open_standin(bool close_on_exec);
 
 #endif

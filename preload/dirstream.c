@@ -14,15 +14,15 @@
 
 struct dirstream {
     struct target target;
-    uint64_t position;   /* entries given, "." and ".." included */
-    uint32_t left;       /* entries of the page not yet given */
+    uint64_t position; /* entries given, "." and ".." included */
+    uint32_t left;     /* entries of the page not yet given */
     bool listed, last_page;
-    char token[4096];    /* of the next page */
+    char token[4096]; /* of the next page */
     struct wire_buf page;
 
     /* An object and a prefix of one name make one entry, the object. Names come sorted, so an
-     * object "a" whose prefix "a/" is still to come is a prefix of every name between them: it is enough to
-     * remember which leading parts of the current name were objects. */
+     * object "a" whose prefix "a/" is still to come is a prefix of every name between them: it is
+     * enough to remember which leading parts of the current name were objects. */
     char name[NAME_BYTES + 1];
     size_t name_len;
     uint64_t object_lens[(NAME_BYTES + 63) / 64];
@@ -130,8 +130,8 @@ static int next_listed(struct dirstream *s, struct dir_entry *e)
         if (!advance_name(s, name, kind))
             continue;
         char key[2 * WIRE_KEY_MAX];
-        int n = snprintf(key, sizeof(key), "%s%s%s", s->target.key,
-                         s->target.key_len ? "/" : "", s->name);
+        int n = snprintf(key, sizeof(key), "%s%s%s", s->target.key, s->target.key_len ? "/" : "",
+                         s->name);
         *e = (struct dir_entry){.name = s->name,
                                 .name_len = s->name_len,
                                 .kind = kind,
@@ -149,11 +149,10 @@ static void dot_entry(struct dirstream *s, struct dir_entry *e)
             key_len--;
         key_len -= key_len > 0;
     }
-    *e = (struct dir_entry){
-        .name = parent ? ".." : ".",
-        .name_len = parent ? 2 : 1,
-        .kind = WIRE_DIR,
-        .inode = statfill_inode(s->target.mapping, s->target.key, key_len)};
+    *e = (struct dir_entry){.name = parent ? ".." : ".",
+                            .name_len = parent ? 2 : 1,
+                            .kind = WIRE_DIR,
+                            .inode = statfill_inode(s->target.mapping, s->target.key, key_len)};
 }
 
 int dirstream_next(struct dirstream *s, struct dir_entry *e)

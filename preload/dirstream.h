@@ -1,5 +1,5 @@
-/* Going through a mapped directory: pages from the agent, one at a time, so that a directory of a million
- * objects costs a page of memory. One thread at a time, as with any DIR. */
+/* Going through a mapped directory: pages from the agent, one at a time, so that a directory of a
+ * million objects costs a page of memory. One thread at a time, as with any DIR. */
 #ifndef WARMPATH_PRELOAD_DIRSTREAM_H
 #define WARMPATH_PRELOAD_DIRSTREAM_H
 

@@ -8,8 +8,8 @@
 #include "common/log.h"
 #include "preload/state.h"
 
-#define REMEMBERED  16
-#define AGAIN_S     10
+#define REMEMBERED   16
+#define AGAIN_S      10
 #define LINES_AT_ALL 50
 
 #include <time.h>

@@ -1,5 +1,5 @@
-/* One line for the job's log when something fails because of cache or origin: what, why, what to do.
- * The same line comes at most once in ten seconds, and no more than 50 in all. */
+/* One line for the job's log when something fails because of cache or origin: what, why, what to
+ * do. The same line comes at most once in ten seconds, and no more than 50 in all. */
 #ifndef WARMPATH_PRELOAD_FAULT_H
 #define WARMPATH_PRELOAD_FAULT_H
 

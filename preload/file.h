@@ -22,11 +22,11 @@ struct dirstream;
 struct file {
     _Atomic uint32_t refs; /* 0: free */
     enum file_kind kind;
-    bool path_only; /* O_PATH */
-    struct object *object;        /* FILE_REGULAR */
-    _Atomic(struct run *) run;    /* FILE_REGULAR; taken by exchange while in use */
+    bool path_only;            /* O_PATH */
+    struct object *object;     /* FILE_REGULAR */
+    _Atomic(struct run *) run; /* FILE_REGULAR; taken by exchange while in use */
     _Atomic int64_t offset;
-    atomic_bool shared;           /* the kernel has the offset */
+    atomic_bool shared;              /* the kernel has the offset */
     _Atomic(struct dirstream *) dir; /* FILE_DIRECTORY, for getdents64 */
     struct target target;
 };

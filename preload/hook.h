@@ -27,10 +27,13 @@ static inline void *hook_null(int error)
     return NULL;
 }
 
-/* 1: `path` is mapped and `t` filled; 0: libc's; negative: ours, with that error. */
-static inline int hook_find(int at, const char *path, struct target *t)
+/* 1: `path` is mapped and `t` filled; 0: libc's; negative: ours, with that error. A path that is
+ * libc's but leads out of a mapping ("/data/../etc") is replaced by what it means to the kernel, in
+ * `t`. */
+#define hook_find(at, path, t) hook_find_at(at, (const char **)(uintptr_t) & (path), t)
+static inline int hook_find_at(int at, const char **path, struct target *t)
 {
-    return __builtin_expect(target_is_elsewhere(at, path), 1) ? 0 : target_find(at, path, t);
+    return __builtin_expect(target_is_elsewhere(at, *path), 1) ? 0 : target_find(at, path, t);
 }
 
 #endif

@@ -7,8 +7,8 @@
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
-/* A vfork child has its own descriptors but its parent's memory: the table is the parent's. What the child
- * hands on by exec is known by the placeholders alone, so the offset must be theirs. */
+/* A vfork child has its own descriptors but its parent's memory: the table is the parent's. What
+ * the child hands on by exec is known by the placeholders alone, so the offset must be theirs. */
 static bool is_table_ours(int from)
 {
     if (!state_in_vfork_child())
@@ -104,8 +104,8 @@ EXPORT int dup3(int fd, int to, int flags)
     return r;
 }
 
-/* Record locks on a file that never changes and is open for reading: a read lock is always free, a write
- * lock is refused as on any descriptor that is open for reading. */
+/* Record locks on a file that never changes and is open for reading: a read lock is always free, a
+ * write lock is refused as on any descriptor that is open for reading. */
 static int lock_mapped(int command, struct flock *lock)
 {
     if (command == F_GETLK || command == F_OFD_GETLK) {

@@ -3,7 +3,6 @@
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
-
 #define HOOK(type, name, parameters)
 #define OLD(type, name, parameters)
 #define TWIN(name, of)
@@ -12,7 +11,7 @@
     EXPORT type name parameters                                                                    \
     {                                                                                              \
         struct target t;                                                                           \
-        if (hook_find(at, path, &t) == 0)                                                         \
+        if (hook_find(at, path, &t) == 0)                                                          \
             return REAL(name) arguments;                                                           \
         return (type)hook_result(-EROFS);                                                          \
     }
@@ -21,7 +20,7 @@
     EXPORT type name parameters                                                                    \
     {                                                                                              \
         struct target t;                                                                           \
-        if (hook_find(at1, path1, &t) == 0 && hook_find(at2, path2, &t) == 0)                    \
+        if (hook_find(at1, path1, &t) == 0 && hook_find(at2, path2, &t) == 0)                      \
             return REAL(name) arguments;                                                           \
         return (type)hook_result(-EROFS);                                                          \
     }
@@ -38,7 +37,8 @@
     EXPORT type name parameters                                                                    \
     {                                                                                              \
         struct target t;                                                                           \
-        if (hook_find(at, path, &t) == 0)                                                         \
+        const char *where = path;                                                                  \
+        if (hook_find(at, where, &t) == 0)                                                         \
             return REAL(name) arguments;                                                           \
         fault_unsupported(#name, path, error);                                                     \
         errno = error;                                                                             \

@@ -8,13 +8,13 @@
 #include "preload/hook.h"
 #include "preload/memory.h"
 
-#define PAGE 4096u
+#define PAGE          4096u
 #define FETCH_AT_ONCE WIRE_MAX_FDS
 
 struct span {
-    char *at;         /* where the range begins in memory */
-    uint64_t offset;  /* of the range in the object */
-    size_t len;       /* bytes; ends at the last page that holds data */
+    char *at;        /* where the range begins in memory */
+    uint64_t offset; /* of the range in the object */
+    size_t len;      /* bytes; ends at the last page that holds data */
     int protection, flags;
 };
 
@@ -81,8 +81,7 @@ static int check(const struct file *f, size_t len, int protection, int flags, of
     return type != MAP_PRIVATE && (protection & PROT_WRITE) ? -EACCES : 0;
 }
 
-static void *map_file(struct file *f, void *at, size_t len, int protection, int flags,
-                      off_t offset)
+static void *map_file(struct file *f, void *at, size_t len, int protection, int flags, off_t offset)
 {
     struct object *o = f->object;
     int r = check(f, len, protection, flags, offset);

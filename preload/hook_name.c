@@ -84,8 +84,7 @@ EXPORT ssize_t __readlink_chk(const char *path, char *buf, size_t n, size_t room
 ssize_t __readlinkat_chk(int at, const char *path, char *buf, size_t n, size_t room);
 EXPORT ssize_t __readlinkat_chk(int at, const char *path, char *buf, size_t n, size_t room)
 {
-    return n > room ? REAL(__readlinkat_chk)(at, path, buf, n, room)
-                    : readlinkat(at, path, buf, n);
+    return n > room ? REAL(__readlinkat_chk)(at, path, buf, n, room) : readlinkat(at, path, buf, n);
 }
 
 /* --- realpath --------------------------------------------------------------------------- */
@@ -115,8 +114,7 @@ EXPORT char *realpath(const char *path, char *resolved)
 char *__realpath_chk(const char *path, char *resolved, size_t room);
 EXPORT char *__realpath_chk(const char *path, char *resolved, size_t room)
 {
-    return room < PATH_MAX ? REAL(__realpath_chk)(path, resolved, room)
-                           : realpath(path, resolved);
+    return room < PATH_MAX ? REAL(__realpath_chk)(path, resolved, room) : realpath(path, resolved);
 }
 
 EXPORT char *canonicalize_file_name(const char *path)
@@ -138,18 +136,6 @@ EXPORT int chdir(const char *path)
     int r = hook_find(AT_FDCWD, path, &t);
     if (r != 0)
         return (int)hook_result(r < 0 ? r : enter(&t));
-    /* Out of a mapping upwards: the kernel stands in for us elsewhere, so it needs the whole path. */
-    char whole[2 * PATH_MAX];
-    if (cwd_is_mapped() && path && path[0] && path[0] != '/') {
-        ssize_t n = cwd_get(whole, PATH_MAX);
-        size_t len = strlen(path);
-        if (n < 0 || len >= PATH_MAX)
-            return (int)hook_result(-ENAMETOOLONG);
-        whole[n] = '/';
-        memcpy(whole + n + 1, path, len + 1);
-        path_normalise(whole, (size_t)n + 1 + len);
-        path = whole;
-    }
     r = REAL(chdir)(path);
     if (r == 0)
         cwd_leave();
@@ -222,13 +208,12 @@ EXPORT long fpathconf(int fd, int name)
 }
 
 /* 0: libc's; negative: what the hook answers. */
-static int no_attribute(const char *path)
+static int no_attribute(const char **path, struct target *t)
 {
-    struct target t;
     struct stat st;
-    int r = hook_find(AT_FDCWD, path, &t);
+    int r = hook_find(AT_FDCWD, *path, t);
     if (r > 0)
-        r = lookup_stat(&t, &st);
+        r = lookup_stat(t, &st);
     else if (r == 0)
         return 0;
     return r < 0 ? r : -ENODATA;
@@ -236,24 +221,28 @@ static int no_attribute(const char *path)
 
 EXPORT ssize_t getxattr(const char *path, const char *name, void *value, size_t n)
 {
-    int r = no_attribute(path);
+    struct target t;
+    int r = no_attribute(&path, &t);
     return r == 0 ? REAL(getxattr)(path, name, value, n) : hook_result(r);
 }
 
 EXPORT ssize_t lgetxattr(const char *path, const char *name, void *value, size_t n)
 {
-    int r = no_attribute(path);
+    struct target t;
+    int r = no_attribute(&path, &t);
     return r == 0 ? REAL(lgetxattr)(path, name, value, n) : hook_result(r);
 }
 
 EXPORT ssize_t listxattr(const char *path, char *list, size_t n)
 {
-    int r = no_attribute(path);
+    struct target t;
+    int r = no_attribute(&path, &t);
     return r == 0 ? REAL(listxattr)(path, list, n) : hook_result(r == -ENODATA ? 0 : r);
 }
 
 EXPORT ssize_t llistxattr(const char *path, char *list, size_t n)
 {
-    int r = no_attribute(path);
+    struct target t;
+    int r = no_attribute(&path, &t);
     return r == 0 ? REAL(llistxattr)(path, list, n) : hook_result(r == -ENODATA ? 0 : r);
 }

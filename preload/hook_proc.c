@@ -1,6 +1,6 @@
 /* Processes. What a child inherits are placeholders, whose offset the kernel keeps: so before there
- * is a child, the offsets of open files go to the kernel. vfork is not wrapped (its frame would be gone);
- * a child of it comes through here when it executes. */
+ * is a child, the offsets of open files go to the kernel. vfork is not wrapped (its frame would be
+ * gone); a child of it comes through here when it executes. */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,8 @@
 #include "preload/inherit.h"
 #include "preload/report.h"
 
-/* In a vfork child a number may by now be another file: only what is still a placeholder is touched. */
+/* In a vfork child a number may by now be another file: only what is still a placeholder is
+ * touched. */
 static void share_if_still_ours(int fd, struct file *f)
 {
     if (inherit_is_placeholder(fd))
@@ -37,19 +38,19 @@ EXPORT pid_t fork(void)
 }
 
 /* A program below a mapping is no file to the kernel. */
-static bool cannot_run(const char *path)
+static bool cannot_run(const char **path, struct target *t)
 {
-    struct target t;
-    if (hook_find(AT_FDCWD, path, &t) == 0)
+    if (hook_find(AT_FDCWD, *path, t) == 0)
         return false;
-    fault_unsupported("execve", path, EACCES);
+    fault_unsupported("execve", *path, EACCES);
     errno = EACCES;
     return true;
 }
 
 EXPORT int execve(const char *path, char *const args[], char *const env[])
 {
-    if (cannot_run(path))
+    struct target t;
+    if (cannot_run(&path, &t))
         return -1;
     share_offsets();
     return REAL(execve)(path, args, env);
@@ -57,7 +58,8 @@ EXPORT int execve(const char *path, char *const args[], char *const env[])
 
 EXPORT int execv(const char *path, char *const args[])
 {
-    if (cannot_run(path))
+    struct target t;
+    if (cannot_run(&path, &t))
         return -1;
     share_offsets();
     return REAL(execv)(path, args);
@@ -65,7 +67,8 @@ EXPORT int execv(const char *path, char *const args[])
 
 EXPORT int execvp(const char *name, char *const args[])
 {
-    if (strchr(name, '/') && cannot_run(name))
+    struct target t;
+    if (strchr(name, '/') && cannot_run(&name, &t))
         return -1;
     share_offsets();
     return REAL(execvp)(name, args);
@@ -73,7 +76,8 @@ EXPORT int execvp(const char *name, char *const args[])
 
 EXPORT int execvpe(const char *name, char *const args[], char *const env[])
 {
-    if (strchr(name, '/') && cannot_run(name))
+    struct target t;
+    if (strchr(name, '/') && cannot_run(&name, &t))
         return -1;
     share_offsets();
     return REAL(execvpe)(name, args, env);
@@ -135,17 +139,18 @@ EXPORT int fexecve(int fd, char *const args[], char *const env[])
 EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
                        const posix_spawnattr_t *attributes, char *const args[], char *const env[])
 {
-    if (cannot_run(path))
+    struct target t;
+    if (cannot_run(&path, &t))
         return EACCES;
     share_offsets();
     return REAL(posix_spawn)(pid, path, actions, attributes, args, env);
 }
 
 EXPORT int posix_spawnp(pid_t *pid, const char *name, const posix_spawn_file_actions_t *actions,
-                        const posix_spawnattr_t *attributes, char *const args[],
-                        char *const env[])
+                        const posix_spawnattr_t *attributes, char *const args[], char *const env[])
 {
-    if (strchr(name, '/') && cannot_run(name))
+    struct target t;
+    if (strchr(name, '/') && cannot_run(&name, &t))
         return EACCES;
     share_offsets();
     return REAL(posix_spawnp)(pid, name, actions, attributes, args, env);

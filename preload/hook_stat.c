@@ -6,9 +6,9 @@
 #include "preload/hook.h"
 #include "preload/lookup.h"
 
-#define FS_MAGIC      0x7761726d /* "warm" */
-#define FS_BLOCK      4096
-#define FS_BLOCKS     (1ull << 38) /* a petabyte: nobody knows how large a bucket may grow */
+#define FS_MAGIC  0x7761726d /* "warm" */
+#define FS_BLOCK  4096
+#define FS_BLOCKS (1ull << 38) /* a petabyte: nobody knows how large a bucket may grow */
 
 /* By number, because a libc before 2.33 has no function of the name. */
 static int real_fstatat(int at, const char *path, struct stat *st, int flags)
@@ -16,36 +16,39 @@ static int real_fstatat(int at, const char *path, struct stat *st, int flags)
     return (int)syscall(SYS_newfstatat, at, path, st, flags);
 }
 
-/* True when it was ours; `*r` is then what the hook returns, with errno set. */
-static bool stat_path(int at, const char *path, struct stat *st, int flags, int *r)
+/* True when it was ours; `*r` is then what the hook returns, with errno set. Else `*path` is what
+ * libc should be asked, perhaps out of `t`. */
+static bool stat_path(int at, const char **path, struct target *t, struct stat *st, int flags,
+                      int *r)
 {
-    struct target t;
-    if (path && !*path && (flags & AT_EMPTY_PATH) && at != AT_FDCWD) {
+    bool empty = *path && !**path && (flags & AT_EMPTY_PATH);
+    if (empty && at != AT_FDCWD) {
         PINNED struct file *f = fdtab_get(at);
         if (f)
             file_stat(f, st);
         *r = 0;
         return f != NULL;
     }
-    if (path && !*path && (flags & AT_EMPTY_PATH))
-        path = ".";
-    int found = hook_find(at, path, &t);
+    const char *dot = ".";
+    int found = hook_find(at, *(empty ? &dot : path), t);
     if (found == 0)
         return false;
-    *r = (int)hook_result(found < 0 ? found : lookup_stat(&t, st));
+    *r = (int)hook_result(found < 0 ? found : lookup_stat(t, st));
     return true;
 }
 
 EXPORT int stat(const char *path, struct stat *st)
 {
+    struct target t;
     int r;
-    return stat_path(AT_FDCWD, path, st, 0, &r) ? r : REAL(stat)(path, st);
+    return stat_path(AT_FDCWD, &path, &t, st, 0, &r) ? r : REAL(stat)(path, st);
 }
 
 EXPORT int lstat(const char *path, struct stat *st)
 {
+    struct target t;
     int r;
-    return stat_path(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW, &r) ? r : REAL(lstat)(path, st);
+    return stat_path(AT_FDCWD, &path, &t, st, 0, &r) ? r : REAL(lstat)(path, st);
 }
 
 EXPORT int fstat(int fd, struct stat *st)
@@ -59,24 +62,27 @@ EXPORT int fstat(int fd, struct stat *st)
 
 EXPORT int fstatat(int at, const char *path, struct stat *st, int flags)
 {
+    struct target t;
     int r;
-    return stat_path(at, path, st, flags, &r) ? r : REAL(fstatat)(at, path, st, flags);
+    return stat_path(at, &path, &t, st, flags, &r) ? r : REAL(fstatat)(at, path, st, flags);
 }
 
 int __xstat(int version, const char *path, struct stat *st);
 EXPORT int __xstat(int version, const char *path, struct stat *st)
 {
+    struct target t;
     int r;
     (void)version;
-    return stat_path(AT_FDCWD, path, st, 0, &r) ? r : real_fstatat(AT_FDCWD, path, st, 0);
+    return stat_path(AT_FDCWD, &path, &t, st, 0, &r) ? r : real_fstatat(AT_FDCWD, path, st, 0);
 }
 
 int __lxstat(int version, const char *path, struct stat *st);
 EXPORT int __lxstat(int version, const char *path, struct stat *st)
 {
+    struct target t;
     int r;
     (void)version;
-    return stat_path(AT_FDCWD, path, st, 0, &r)
+    return stat_path(AT_FDCWD, &path, &t, st, 0, &r)
                ? r
                : real_fstatat(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
 }
@@ -95,9 +101,10 @@ EXPORT int __fxstat(int version, int fd, struct stat *st)
 int __fxstatat(int version, int at, const char *path, struct stat *st, int flags);
 EXPORT int __fxstatat(int version, int at, const char *path, struct stat *st, int flags)
 {
+    struct target t;
     int r;
     (void)version;
-    return stat_path(at, path, st, flags, &r) ? r : real_fstatat(at, path, st, flags);
+    return stat_path(at, &path, &t, st, flags, &r) ? r : real_fstatat(at, path, st, flags);
 }
 
 static struct statx_timestamp statx_time(struct timespec t)
@@ -126,9 +133,10 @@ static void fill_statx(struct statx *x, const struct stat *st)
 
 EXPORT int statx(int at, const char *path, int flags, unsigned mask, struct statx *x)
 {
+    struct target t;
     struct stat st;
     int r;
-    if (!stat_path(at, path, &st, flags, &r))
+    if (!stat_path(at, &path, &t, &st, flags, &r))
         return REAL(statx)(at, path, flags, mask, x);
     if (r == 0)
         fill_statx(x, &st);
@@ -159,18 +167,19 @@ static void fill_statvfs(struct statvfs *st)
 }
 
 /* 1: mapped and there; 0: libc's; -1: mapped, errno is set. */
-static int exists(const char *path)
+static int exists(const char **path, struct target *t)
 {
     struct stat st;
     int r;
-    if (!stat_path(AT_FDCWD, path, &st, 0, &r))
+    if (!stat_path(AT_FDCWD, path, t, &st, 0, &r))
         return 0;
     return r < 0 ? -1 : 1;
 }
 
 EXPORT int statfs(const char *path, struct statfs *st)
 {
-    int r = exists(path);
+    struct target t;
+    int r = exists(&path, &t);
     if (r == 0)
         return REAL(statfs)(path, st);
     if (r > 0)
@@ -188,7 +197,8 @@ EXPORT int fstatfs(int fd, struct statfs *st)
 
 EXPORT int statvfs(const char *path, struct statvfs *st)
 {
-    int r = exists(path);
+    struct target t;
+    int r = exists(&path, &t);
     if (r == 0)
         return REAL(statvfs)(path, st);
     if (r > 0)

@@ -10,9 +10,9 @@
 #include "preload/real.h"
 #include "preload/slab.h"
 
-#define LARGE_READ   (64 * 1024) /* from here on a pread of the block file is the cheaper copy */
-#define MAPS_MAX     16384       /* mapped blocks a process; the kernel allows 65530 maps */
-#define PAGE         4096u
+#define LARGE_READ (64 * 1024) /* from here on a pread of the block file is the cheaper copy */
+#define MAPS_MAX   16384       /* mapped blocks a process; the kernel allows 65530 maps */
+#define PAGE       4096u
 
 static struct slab objects = {.item_bytes = SLAB_ITEM_BYTES(struct object)};
 static struct slab runs = {.item_bytes = SLAB_ITEM_BYTES(struct run)};

@@ -22,7 +22,7 @@ struct run {
 };
 
 struct object {
-    _Atomic uint32_t refs; /* 0: free */
+    _Atomic uint32_t refs;         /* 0: free */
     const struct mapping *mapping; /* bucket and style */
     char key[WIRE_KEY_MAX + 1];
     char etag[WIRE_ETAG_MAX];
@@ -31,7 +31,7 @@ struct object {
     uint32_t block_bytes; /* a power of two */
     unsigned block_shift;
     uint64_t n_blocks;
-    _Atomic(void *) *blocks;   /* n_blocks of them; points to `only` for one */
+    _Atomic(void *) *blocks; /* n_blocks of them; points to `only` for one */
     _Atomic(void *) only;
 };
 
@@ -52,12 +52,12 @@ void object_unref(struct object *o);
 struct run *run_new(uint64_t first, const int *fds, int n);
 void run_free(struct run *r);
 
-/* Reads [offset, offset + n), which lies inside the object. n or -errno. `*run` is the reader's, may be
- * NULL, and may be replaced. */
+/* Reads [offset, offset + n), which lies inside the object. n or -errno. `*run` is the reader's,
+ * may be NULL, and may be replaced. */
 ssize_t object_read(struct object *o, struct run **run, void *buf, size_t n, uint64_t offset);
 
-/* Asks the agent for blocks from `first` on: up to `at_most` descriptors (at least one), the caller's.
- * Their number or -errno (the job's log was told). */
+/* Asks the agent for blocks from `first` on: up to `at_most` descriptors (at least one), the
+ * caller's. Their number or -errno (the job's log was told). */
 int object_fetch(struct object *o, uint64_t first, int at_most, int *fds);
 
 static inline uint32_t object_block_len(const struct object *o, uint64_t index)

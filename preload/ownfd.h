@@ -1,12 +1,12 @@
-/* The library's own descriptors (connections, held blocks): out of the way of the numbers that the job
- * gets, and not the job's to close. */
+/* The library's own descriptors (connections, held blocks): out of the way of the numbers that the
+ * job gets, and not the job's to close. */
 #ifndef WARMPATH_PRELOAD_OWNFD_H
 #define WARMPATH_PRELOAD_OWNFD_H
 
 #include <stdbool.h>
 
-/* Moves a descriptor to a high number, close-on-exec, and remembers it as ours. The number, or the old
- * one where there is no higher. */
+/* Moves a descriptor to a high number, close-on-exec, and remembers it as ours. The number, or the
+ * old one where there is no higher. */
 int ownfd_take(int fd);
 void ownfd_close(int fd);
 

@@ -27,8 +27,8 @@ extern struct real_functions real;
 /* Looks all of them up; in the constructor, so that no hook has to later. */
 void real_resolve_all(void);
 
-/* Looks one up and keeps it: for hooks that run before the constructor. Never NULL: a libc without the
- * function gets one that fails with ENOSYS. */
+/* Looks one up and keeps it: for hooks that run before the constructor. Never NULL: a libc without
+ * the function gets one that fails with ENOSYS. */
 void *real_resolve(void **place, const char *name);
 
 /* libc's own NAME. */

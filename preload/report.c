@@ -13,10 +13,13 @@
 #include "common/log.h"
 #include "common/options.h"
 #include "preload/client.h"
+#include "preload/ownfd.h"
 #include "preload/real.h"
 #include "preload/state.h"
 
 static pid_t first_pid; /* 0: this process tells nothing */
+static int report_fd =
+    -1; /* standard error as it was: many programs close theirs before they end */
 static long long started_ms;
 
 static long long now_ms(void)
@@ -35,13 +38,17 @@ void report_name_job(void)
         return;
     if (job && sscanf(job, "%d.%lld", &pid, &started_ms) == 2) {
         first_pid = pid == getpid() ? pid : 0;
-        return;
+    } else {
+        char name[64];
+        first_pid = getpid();
+        started_ms = now_ms();
+        snprintf(name, sizeof(name), "%d.%lld", (int)first_pid, started_ms);
+        setenv("WARMPATH_JOB", name, 1);
     }
-    char name[64];
-    first_pid = getpid();
-    started_ms = now_ms();
-    snprintf(name, sizeof(name), "%d.%lld", (int)first_pid, started_ms);
-    setenv("WARMPATH_JOB", name, 1);
+    if (first_pid && !strchr(wanted, '/')) {
+        int copy = REAL(dup)(STDERR_FILENO);
+        report_fd = copy >= 0 ? ownfd_take(copy) : -1;
+    }
 }
 
 static void write_text(int fd, const char *text, size_t len)
@@ -96,5 +103,5 @@ void report_at_end(void)
     }
     int n = counters_summary(&total, wall_s, text, sizeof(text));
     if (n > 0)
-        write_text(STDERR_FILENO, text, (size_t)n);
+        write_text(report_fd, text, (size_t)n);
 }

@@ -1,7 +1,7 @@
 /* WARMPATH_REPORT: what the cache did for a job, told when its first process ends.
  *
- * The first process names the job in WARMPATH_JOB ("PID.START_MS", in its own environment and so in its
- * children's); it is still the first after it executed something else. */
+ * The first process names the job in WARMPATH_JOB ("PID.START_MS", in its own environment and so in
+ * its children's); it is still the first after it executed something else. */
 #ifndef WARMPATH_PRELOAD_REPORT_H
 #define WARMPATH_PRELOAD_REPORT_H
 

@@ -1,6 +1,6 @@
-/* Fixed-size items without malloc and without locks: usable in signal handlers, in a forked child of a
- * threaded parent, inside another library's malloc. Memory is type-stable: an item that was freed stays
- * an item of its kind, so that a stale pointer to it can still be looked at. */
+/* Fixed-size items without malloc and without locks: usable in signal handlers, in a forked child
+ * of a threaded parent, inside another library's malloc. Memory is type-stable: an item that was
+ * freed stays an item of its kind, so that a stale pointer to it can still be looked at. */
 #ifndef WARMPATH_PRELOAD_SLAB_H
 #define WARMPATH_PRELOAD_SLAB_H
 
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SLAB_CHUNKS     1024
+#define SLAB_CHUNKS      1024
 #define SLAB_CHUNK_ITEMS 64
 
 struct slab_chunk {

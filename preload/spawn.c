@@ -28,7 +28,7 @@ extern char **environ;
 
 struct plan {
     const char *program;
-    int ready_fd;   /* the agent writes to it */
+    int ready_fd; /* the agent writes to it */
     int null_fd;
     char ready_arg[12];
     char *args[4];
@@ -63,8 +63,9 @@ static int find_program(char *out, size_t size, char *why, size_t why_size)
  * libraries, its secrets (which come by HELLO, for each job apart). */
 static bool is_private(const char *var)
 {
-    static const char *const names[] = {"LD_", "AWS_", "WARMPATH_MAP=", "WARMPATH_JOB=",
-                                        "WARMPATH_REPORT=", "GCONV_PATH=", "MALLOC_"};
+    static const char *const names[] = {
+        "LD_",         "AWS_",   "WARMPATH_MAP=", "WARMPATH_JOB=", "WARMPATH_REPORT=",
+        "GCONV_PATH=", "MALLOC_"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (strncmp(var, names[i], strlen(names[i])) == 0)
             return true;
@@ -80,7 +81,8 @@ static void plan_environment(struct plan *p)
     p->env[n] = NULL;
 }
 
-/* The second child: becomes the agent. Shares memory with the job until then: only plain system calls. */
+/* The second child: becomes the agent. Shares memory with the job until then: only plain system
+ * calls. */
 static int become_agent(void *user)
 {
     struct plan *p = user;
@@ -142,8 +144,9 @@ static int wait_ready(int fd, char *why, size_t why_size)
     }
     long n = syscall(SYS_read, fd, why, why_size - 1);
     if (n <= 0) {
-        snprintf(why, why_size, "the agent ended while it started; run warmpathd --foreground to "
-                                "see why");
+        snprintf(why, why_size,
+                 "the agent ended while it started; run warmpathd --foreground to "
+                 "see why");
         return -EIO;
     }
     why[n] = '\0';

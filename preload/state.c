@@ -79,7 +79,8 @@ void state_init(void)
     const char *spec = option_text(OPT_MAP);
     if (*spec) {
         if (!log_setup(option_text(OPT_LOG)))
-            complain("WARMPATH_LOG is not error, warn, info or debug with ':part,part'; using warn");
+            complain(
+                "WARMPATH_LOG is not error, warn, info or debug with ':part,part'; using warn");
         state.child = map_wiped();
         atomic_store(&state.child->pid, getpid());
         map_parse(&state.map, spec, complain);

@@ -28,7 +28,7 @@ struct state {
     uid_t uid;
     gid_t gid;
     int64_t meta_ttl_s;
-    uint32_t block_bytes; /* as the agent said */
+    uint32_t block_bytes;  /* as the agent said */
     char runtime_dir[256]; /* see option_runtime_dir(); "" when it can't be had */
     size_t runtime_dir_len;
 };

@@ -7,7 +7,8 @@
 
 #include "preload/target.h"
 
-/* `kind` is an enum wire_kind. Inode and device stay the same for a name, whether it is cached or not. */
+/* `kind` is an enum wire_kind. Inode and device stay the same for a name, whether it is cached or
+ * not. */
 void statfill(struct stat *st, const struct target *t, uint8_t kind, uint64_t size_bytes,
               int64_t mtime_s);
 

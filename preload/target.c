@@ -146,32 +146,44 @@ static bool names_descriptor(const char *path, struct target *t)
     return true;
 }
 
-int target_find(int at, const char *path, struct target *t)
+/* The kernel knows neither a mapping's directories nor a working directory among them. */
+static bool leads_through_mapping(int at, const char *path)
+{
+    if (path[0] != '/')
+        return at == AT_FDCWD ? cwd_is_mapped() : fdtab_has(at);
+    return map_find(&state.map, path, strlen(path)) != NULL;
+}
+
+int target_find(int at, const char **place, struct target *t)
 {
     char joined[PATH_MAX * 2];
+    const char *path = *place;
     size_t len = strlen(path);
     size_t base = 0;
     if (path[0] == '/' && names_descriptor(path, t))
         return 1;
+    if (len == 0 || len > PATH_MAX)
+        return 0; /* ENOENT or ENAMETOOLONG from the kernel, or AT_EMPTY_PATH */
     if (path[0] != '/') {
-        if (len == 0)
-            return 0; /* ENOENT, or AT_EMPTY_PATH: the hooks look at that first */
         ssize_t n = base_of(at, joined, PATH_MAX);
         if (n < 0)
             return 0; /* the kernel says what is wrong */
         base = (size_t)n;
         joined[base++] = '/';
     }
-    if (len > PATH_MAX)
-        return 0; /* ENAMETOOLONG, from the kernel */
     memcpy(joined + base, path, len + 1);
-    bool slash = len > 0 && path[len - 1] == '/';
+    bool slash = path[len - 1] == '/';
     bool dot = len > 1 && path[len - 1] == '.' && path[len - 2] == '/';
     size_t joined_len = path_normalise(joined, base + len);
     const struct mapping *m = map_find(&state.map, joined, joined_len);
-    if (!m)
-        return 0;
-    int r = target_set(t, m, joined, joined_len);
-    t->must_be_dir = slash || dot;
-    return r;
+    if (m) {
+        int r = target_set(t, m, joined, joined_len);
+        t->must_be_dir = slash || dot;
+        return r;
+    }
+    if (leads_through_mapping(at, path) && joined_len <= PATH_MAX) {
+        memcpy(t->path, joined, joined_len + 1);
+        *place = t->path;
+    }
+    return 0;
 }

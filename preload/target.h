@@ -14,13 +14,14 @@ struct target {
     bool must_be_dir; /* the path ended in a slash */
     size_t path_len;
     size_t key_len;
-    char path[PATH_MAX + 1];      /* absolute, normalised, as the job sees it */
+    char path[PATH_MAX + 1];    /* absolute, normalised, as the job sees it */
     char key[WIRE_KEY_MAX + 1]; /* in the bucket; "" for its root */
 };
 
-/* 1: mapped, `t` is filled. 0: not ours, leave it to libc. Negative: ours, but -ENAMETOOLONG, -ENOENT
- * ("") or the like. `at` as for openat(). */
-int target_find(int at, const char *path, struct target *t);
+/* 1: mapped, `t` is filled. 0: not ours, leave it to libc; `*path` may now point into `t`, to where
+ * a way through a mapping leads. Negative: ours, but -ENAMETOOLONG or the like. `at` as for
+ * openat(). */
+int target_find(int at, const char **path, struct target *t);
 
 /* The quick no, before target_find(): most paths of most programs. */
 bool target_is_elsewhere(int at, const char *path);

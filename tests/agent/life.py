@@ -231,7 +231,8 @@ def case_leaves_no_descriptors(bed):
                 f"    for _ in range(n):\n"
                 f"        fd = os.open({s.path('small')!r}, os.O_RDONLY); os.read(fd, 10); os.close(fd)\n"
                 f"go(200); print('half', flush=True); input(); go(5000); print(len(os.listdir('/proc/self/fd')), flush=True); input()\n")
-        process = subprocess.Popen([bed.python, "-c", text], env=s.env(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        process = job.start([bed.python, "-c", text], s.env(), stdin=subprocess.PIPE,
+                            out=subprocess.PIPE, text=True)
         try:
             process.stdout.readline()
             pid = s.node.pids()[0]

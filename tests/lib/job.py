@@ -10,6 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
+import weakref
 
 from check import Failure
 
@@ -31,11 +32,23 @@ class Job:
         return self.err.decode("utf-8", "backslashreplace")
 
 
-def start(command, env, cwd="/", stdin=None, out=None, err=None, pass_fds=()):
-    """Starts a program as leader of its own group. The caller ends it with `finish` or `kill`."""
-    return subprocess.Popen(command, env=env, cwd=cwd, start_new_session=True, pass_fds=pass_fds,
-                            stdin=subprocess.DEVNULL if stdin is None else stdin,
-                            stdout=out, stderr=err)
+_started = weakref.WeakSet()
+
+
+def start(command, env, cwd="/", stdin=None, out=None, err=None, pass_fds=(), **more):
+    """Starts a program as leader of its own group. The caller waits for it, or ends it with `kill`."""
+    process = subprocess.Popen(command, env=env, cwd=cwd, start_new_session=True, pass_fds=pass_fds,
+                               stdin=subprocess.DEVNULL if stdin is None else stdin,
+                               stdout=out, stderr=err, **more)
+    _started.add(process)
+    return process
+
+
+def kill_all():
+    """Ends every program that is still running, so that the cases that wait for them end too."""
+    for process in list(_started):
+        if process.poll() is None:
+            kill(process)
 
 
 def kill(process):

@@ -142,9 +142,8 @@ class Conversation:
     """A running reader that waits where the test wants it to."""
 
     def __init__(self, scene, command, env):
-        self.process = subprocess.Popen(command, env=env, cwd="/", stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        start_new_session=True, text=True, bufsize=1)
+        self.process = job.start(command, env, stdin=subprocess.PIPE, out=subprocess.PIPE,
+                                 err=subprocess.PIPE, text=True, bufsize=1)
         self.watchdog = threading.Timer(60, self.process.kill)
         self.watchdog.start()
 

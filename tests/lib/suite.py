@@ -5,6 +5,7 @@ import dataclasses
 import time
 import traceback
 
+import job
 from check import Failure
 
 
@@ -72,5 +73,8 @@ def run(cases, report, at_once):
     try:
         for result in pool.map(attempt, cases):
             report.add(result)
+    except BaseException:       # Ctrl-C: let the cases that run come to their end
+        job.kill_all()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

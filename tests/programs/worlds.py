@@ -89,7 +89,7 @@ class Worlds:
             if self._shared is None:
                 node = Node(self.bed, "warm")
                 tree = self.bed.tree()
-                job.run(["/bin/sh", "-c", f"cat {tree.mapped}/*/* {tree.mapped}/[a-z]* >/dev/null 2>&1"],
+                job.run(["/bin/sh", "-c", f"find {tree.mapped} -type f -print0 | xargs -0 -n 50 -P 8 cat >/dev/null"],
                         node.env(tree.mapping), deadline_s=DEADLINE_S)
                 self._shared = node
         return self._shared

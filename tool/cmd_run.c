@@ -1,0 +1,108 @@
+/* warmpath run: starts a job under the library. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/map.h"
+#include "common/options.h"
+#include "tool/commands.h"
+#include "tool/program.h"
+
+static int complaints;
+
+static void complain(const char *sentence)
+{
+    fprintf(stderr, "warmpath: %s\n", sentence);
+    complaints++;
+}
+
+/* Beside the tool (a build), or where `make install` puts it. */
+static bool find_library(char *out, size_t size)
+{
+    static const char *const places[] = {"libwarmpath.so", "../lib/warmpath/libwarmpath.so"};
+    char self[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    if (n <= 0)
+        return false;
+    self[n] = '\0';
+    *(strrchr(self, '/') + 1) = '\0';
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        if ((size_t)snprintf(out, size, "%s%s", self, places[i]) < size && access(out, R_OK) == 0)
+            return true;
+    }
+    fprintf(stderr, "warmpath: libwarmpath.so is not beside %s nor in ../lib/warmpath\n", self);
+    return false;
+}
+
+static void set_preload(const char *library)
+{
+    char value[8192];
+    const char *others = getenv("LD_PRELOAD");
+    snprintf(value, sizeof(value), "%s%s%s", library, others && *others ? ":" : "",
+             others ? others : "");
+    setenv("LD_PRELOAD", value, 1);
+}
+
+static void add_mapping(const char *mapping)
+{
+    char value[MAP_MAX_BYTES + 1];
+    const char *others = getenv("WARMPATH_MAP");
+    snprintf(value, sizeof(value), "%s%s%s", others ? others : "", others && *others ? "," : "",
+             mapping);
+    setenv("WARMPATH_MAP", value, 1);
+}
+
+static int usage(void)
+{
+    fprintf(stderr,
+            "usage: warmpath run [--map /data=s3://bucket/prefix]… [--report] -- CMD ARG…\n");
+    return 2;
+}
+
+/* The index of CMD in args, or 0 when the line is no good. */
+static int read_flags(int n_args, char **args)
+{
+    int i = 1;
+    for (; i < n_args && args[i][0] == '-'; i++) {
+        if (strcmp(args[i], "--") == 0)
+            return i + 1 < n_args ? i + 1 : 0;
+        if (strcmp(args[i], "--map") == 0 && i + 1 < n_args)
+            add_mapping(args[++i]);
+        else if (strcmp(args[i], "--report") == 0)
+            setenv("WARMPATH_REPORT", "1", 1);
+        else
+            return 0;
+    }
+    return i < n_args ? i : 0;
+}
+
+int cmd_run(int n_args, char **args)
+{
+    static struct map map;
+    char library[4200], why[1024];
+    int at = read_flags(n_args, args);
+    if (at == 0)
+        return usage();
+    const char *spec = getenv("WARMPATH_MAP");
+    map_parse(&map, spec ? spec : "", complain);
+    options_check(complain);
+    if (complaints)
+        return 2;
+    if (map.n == 0) {
+        fprintf(stderr, "warmpath: nothing is mapped: give --map /data=s3://bucket/prefix or set "
+                        "WARMPATH_MAP\n");
+        return 2;
+    }
+    if (!program_can_be_served(args[at], why, sizeof(why))) {
+        fprintf(stderr, "warmpath: %s\n", why);
+        return 1;
+    }
+    if (!find_library(library, sizeof(library)))
+        return 1;
+    set_preload(library);
+    execvp(args[at], args + at);
+    fprintf(stderr, "warmpath: %s can't be started: %s\n", args[at], strerror(errno));
+    return errno == ENOENT ? 127 : 126;
+}

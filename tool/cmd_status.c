@@ -1,0 +1,77 @@
+/* warmpath status [--json]. */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tool/agent_call.h"
+#include "tool/commands.h"
+
+static json_int_t number(const json_t *o, const char *name)
+{
+    return json_integer_value(json_object_get(o, name));
+}
+
+static double gib(const json_t *o, const char *name)
+{
+    return (double)number(o, name) / (1 << 30);
+}
+
+static void print_status(const json_t *s)
+{
+    const json_t *store = json_object_get(s, "store");
+    const json_t *c = json_object_get(s, "counters");
+    json_int_t hits = number(c, "store_hit_blocks"), misses = number(c, "store_miss_blocks");
+    json_int_t up = number(s, "uptime_s");
+    printf("agent    pid %lld, version %s, up %lld:%02lld:%02lld, %lld jobs, %lld connections\n",
+           (long long)number(s, "pid"), json_string_value(json_object_get(s, "version")),
+           (long long)up / 3600, (long long)up / 60 % 60, (long long)up % 60,
+           (long long)number(s, "jobs"), (long long)number(s, "connections"));
+    printf("store    %s: %.2f of %.2f GiB%s, blocks of %lld KiB\n",
+           json_string_value(json_object_get(store, "dir")), gib(store, "used_bytes"),
+           gib(store, "limit_bytes"),
+           json_is_true(json_object_get(store, "counted")) ? "" : " (still counting)",
+           (long long)number(s, "block_bytes") >> 10);
+    printf("blocks   %lld from the store, %lld fetched (%.1f %% hits), %lld fetched ahead, "
+           "%lld under way, %lld evicted, %lld bad\n",
+           (long long)hits, (long long)misses,
+           hits + misses ? 100.0 * (double)hits / (double)(hits + misses) : 0.0,
+           (long long)number(c, "prefetched_blocks"), (long long)number(s, "blocks_in_flight"),
+           (long long)number(c, "evicted_blocks"), (long long)number(c, "bad_blocks"));
+    printf("jobs     %lld opens, %lld look-ups, %.2f GiB read, %.2f GiB mapped, %lld errors\n",
+           (long long)number(c, "opens"), (long long)number(c, "stats"), gib(c, "read_bytes"),
+           gib(c, "mapped_bytes"), (long long)number(c, "errors"));
+    printf("S3       %lld GET, %lld HEAD, %lld list, %.2f GiB, %lld retries, %lld errors\n",
+           (long long)number(c, "s3_get_requests"), (long long)number(c, "s3_head_requests"),
+           (long long)number(c, "s3_list_requests"), gib(c, "s3_bytes"),
+           (long long)number(c, "s3_retries"), (long long)number(c, "s3_errors"));
+}
+
+int cmd_status(int n_args, char **args)
+{
+    char reply[WIRE_MAX_BYTES];
+    bool as_json = n_args == 2 && strcmp(args[1], "--json") == 0;
+    if (n_args > 1 && !as_json) {
+        fprintf(stderr, "usage: warmpath status [--json]\n");
+        return 2;
+    }
+    ssize_t n = agent_call(WIRE_STATUS, reply, sizeof(reply));
+    if (n == -ENOENT) {
+        fprintf(stderr, "warmpath: no agent is running; the first job starts one\n");
+        return 1;
+    }
+    if (n < 0)
+        return 1;
+    if (as_json) {
+        printf("%.*s\n", (int)n, reply);
+        return 0;
+    }
+    json_t *status = json_loadb(reply, (size_t)n, 0, NULL);
+    if (!status) {
+        fprintf(stderr, "warmpath: the agent's answer can't be read; is it another version?\n");
+        return 1;
+    }
+    print_status(status);
+    json_decref(status);
+    return 0;
+}
