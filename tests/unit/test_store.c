@@ -1,0 +1,300 @@
+/* agent/store: publishing, finding, verifying, a full disk, eviction. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/block_file.h"
+#include "agent/store.h"
+
+#define BLOCK 65536
+
+static char dir[64];
+static struct store *store;
+
+static struct version make_version(const char *key, uint64_t size)
+{
+    struct version v = {.size_bytes = size, .block_bytes = BLOCK};
+    strcpy(v.bucket, "bucket");
+    strcpy(v.key, key);
+    strcpy(v.etag, "\"abc\"");
+    version_name(&v, "http://host");
+    return v;
+}
+
+static void fill(char *data, size_t len, unsigned seed)
+{
+    for (size_t i = 0; i < len; i++)
+        data[i] = (char)((seed = seed * 1103515245 + 12345) >> 16);
+}
+
+static int put(const struct version *v, uint64_t index, bool *published)
+{
+    static char data[BLOCK];
+    uint32_t len = version_block_len(v, index);
+    fill(data, len, (unsigned)index + 1);
+    struct store_writer *w = store_begin(store, v, index);
+    assert_int_equal(store_write(w, data, len / 3), 0);
+    assert_int_equal(store_write(w, data + len / 3, len - len / 3), 0);
+    return store_commit(w, published);
+}
+
+static void assert_holds(int fd, const struct version *v, uint64_t index)
+{
+    static char data[BLOCK], found[BLOCK];
+    uint32_t len = version_block_len(v, index);
+    fill(data, len, (unsigned)index + 1);
+    assert_int_equal(pread(fd, found, len, 0), len);
+    assert_memory_equal(found, data, len);
+}
+
+static int open_store(void **state)
+{
+    char why[512];
+    (void)state;
+    strcpy(dir, "/tmp/wp-store-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    store = store_open(dir, why, sizeof(why));
+    return store ? 0 : -1;
+}
+
+static int close_store(void **state)
+{
+    char command[128];
+    (void)state;
+    store_close(store);
+    snprintf(command, sizeof(command), "rm -rf %s", dir);
+    return system(command);
+}
+
+static void reopen(void)
+{
+    char why[512];
+    store_close(store);
+    store = store_open(dir, why, sizeof(why));
+    assert_non_null(store);
+}
+
+/* The name of a block's file, as store.h describes it. */
+static void block_path(const struct version *v, uint64_t index, char *out, size_t size)
+{
+    int n = snprintf(out, size, "%s/blocks/%02x/", dir, v->id.bytes[0]);
+    for (int i = 0; i < 16; i++)
+        n += snprintf(out + n, size - (size_t)n, "%02x", v->id.bytes[i]);
+    snprintf(out + n, size - (size_t)n, "-%08llx", (unsigned long long)index);
+}
+
+static void test_publish_and_find(void **state)
+{
+    struct version v = make_version("a", 3 * BLOCK + 5);
+    bool published;
+    (void)state;
+    assert_int_equal(store_get(store, &v, 3), -ENOENT);
+    for (uint64_t i = 0; i < 4; i++) {
+        int fd = put(&v, i, &published);
+        assert_true(fd >= 0 && published);
+        assert_holds(fd, &v, i);
+        assert_int_equal(write(fd, "x", 1), -1); /* read-only */
+        close(fd);
+    }
+    reopen();
+    for (uint64_t i = 0; i < 4; i++) {
+        int fd = store_get(store, &v, i);
+        assert_true(fd >= 0);
+        assert_holds(fd, &v, i);
+        assert_true(block_file_verify(fd, &v, i, true));
+        assert_false(block_file_verify(fd, &v, i ^ 1, true));
+        close(fd);
+    }
+}
+
+static void test_versions_are_apart(void **state)
+{
+    struct version v = make_version("a", BLOCK), w = make_version("b", BLOCK);
+    struct version x = v;
+    bool published;
+    (void)state;
+    strcpy(x.etag, "\"other\"");
+    version_name(&x, "http://host");
+    close(put(&v, 0, &published));
+    assert_false(store_has(store, &w, 0));
+    assert_false(store_has(store, &x, 0));
+    version_name(&v, "http://elsewhere");
+    assert_false(store_has(store, &v, 0));
+}
+
+static void test_padding_is_zero(void **state)
+{
+    struct version v = make_version("short", 100);
+    char page[4096];
+    bool published;
+    (void)state;
+    int fd = put(&v, 0, &published);
+    assert_int_equal(pread(fd, page, sizeof(page), 0), 4096);
+    for (int i = 100; i < 4096; i++)
+        assert_int_equal(page[i], 0);
+    close(fd);
+}
+
+static void test_incomplete_is_refused(void **state)
+{
+    struct version v = make_version("a", BLOCK);
+    bool published;
+    (void)state;
+    struct store_writer *w = store_begin(store, &v, 0);
+    assert_int_equal(store_write(w, "abc", 3), 0);
+    assert_int_equal(store_commit(w, &published), -EIO);
+    assert_false(store_has(store, &v, 0));
+    w = store_begin(store, &v, 0);
+    char too_much[BLOCK + 1] = {0};
+    assert_int_equal(store_write(w, too_much, sizeof(too_much)), -EIO);
+    store_abort(w);
+}
+
+static void spoil(const struct version *v, off_t at)
+{
+    char path[256], c;
+    block_path(v, 0, path, sizeof(path));
+    chmod(path, 0600);
+    int fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    assert_int_equal(pread(fd, &c, 1, at), 1);
+    c ^= 1;
+    assert_int_equal(pwrite(fd, &c, 1, at), 1);
+    close(fd);
+}
+
+static void test_spoiled_after_reboot(void **state)
+{
+    struct version v = make_version("a", 1000);
+    char path[256];
+    bool published;
+    (void)state;
+    /* Data, its last byte, the trailer's magic, checksum, names. */
+    static const off_t places[] = {0, 999, 4096, 4105, 4150, 4170};
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        close(put(&v, 0, &published));
+        spoil(&v, places[i]);
+        snprintf(path, sizeof(path), "%s/boot", dir);
+        unlink(path); /* as if the store came from another boot */
+        reopen();
+        assert_int_equal(store_get(store, &v, 0), -ENOENT);
+        assert_false(store_has(store, &v, 0));
+    }
+    struct store_numbers n;
+    store_numbers(store, &n);
+    assert_true(n.bad_blocks > 0);
+}
+
+static void test_short_file_is_dropped(void **state)
+{
+    struct version v = make_version("a", BLOCK);
+    char path[256];
+    bool published;
+    (void)state;
+    close(put(&v, 0, &published));
+    block_path(&v, 0, path, sizeof(path));
+    chmod(path, 0600);
+    assert_int_equal(truncate(path, BLOCK / 2), 0);
+    assert_int_equal(store_get(store, &v, 0), -ENOENT);
+}
+
+/* No file can be made: the block is served from memory, and is right. */
+static void test_disk_takes_no_more(void **state)
+{
+    struct version v = make_version("a", BLOCK);
+    char path[256];
+    bool published = true;
+    (void)state;
+    snprintf(path, sizeof(path), "%s/tmp", dir);
+    assert_int_equal(rmdir(path), 0);
+    int fd = put(&v, 0, &published);
+    assert_true(fd >= 0);
+    assert_false(published);
+    assert_holds(fd, &v, 0);
+    assert_true(block_file_verify(fd, &v, 0, true));
+    assert_false(store_has(store, &v, 0));
+    close(fd);
+    assert_int_equal(mkdir(path, 0700), 0);
+    close(put(&v, 0, &published));
+    assert_true(published);
+}
+
+/* The block can't be published in the end: the same. */
+static void test_publishing_fails(void **state)
+{
+    struct version v = make_version("a", BLOCK);
+    char path[256], away[300];
+    bool published = true;
+    (void)state;
+    block_path(&v, 0, path, sizeof(path));
+    *strrchr(path, '/') = '\0';
+    snprintf(away, sizeof(away), "%s-away", path);
+    assert_int_equal(rename(path, away), 0);
+    int fd = put(&v, 0, &published);
+    assert_true(fd >= 0);
+    assert_false(published);
+    assert_holds(fd, &v, 0);
+    close(fd);
+    assert_int_equal(rename(away, path), 0);
+}
+
+static void test_evict_all(void **state)
+{
+    struct version v = make_version("a", 4 * BLOCK);
+    bool published;
+    (void)state;
+    for (uint64_t i = 0; i < 4; i++)
+        close(put(&v, i, &published));
+    int held = store_get(store, &v, 2);
+    assert_true(store_evict_all(store) >= 4 * BLOCK);
+    assert_false(store_has(store, &v, 1));
+    assert_holds(held, &v, 2); /* who has it keeps it */
+    close(held);
+}
+
+static void test_second_agent_is_refused(void **state)
+{
+    char why[512] = "";
+    (void)state;
+    assert_null(store_open(dir, why, sizeof(why)));
+    assert_non_null(strstr(why, "another agent"));
+}
+
+static void test_unusable_directory(void **state)
+{
+    char why[512] = "";
+    (void)state;
+    assert_null(store_open("/dev/null/cache", why, sizeof(why)));
+    assert_non_null(strstr(why, "WARMPATH_CACHE_DIR"));
+}
+
+#define WITH_STORE(f) cmocka_unit_test_setup_teardown(f, open_store, close_store)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_STORE(test_publish_and_find),
+        WITH_STORE(test_versions_are_apart),
+        WITH_STORE(test_padding_is_zero),
+        WITH_STORE(test_incomplete_is_refused),
+        WITH_STORE(test_spoiled_after_reboot),
+        WITH_STORE(test_short_file_is_dropped),
+        WITH_STORE(test_disk_takes_no_more),
+        WITH_STORE(test_publishing_fails),
+        WITH_STORE(test_evict_all),
+        WITH_STORE(test_second_agent_is_refused),
+        cmocka_unit_test(test_unusable_directory),
+    };
+    return cmocka_run_group_tests_name("store", tests, NULL, NULL);
+}
