@@ -10,6 +10,7 @@
 #include "common/map.h"
 
 #define RESOLVE_AGAIN_MS 60000
+#define KEPT_CONTEXTS    64
 #define STYLES           3
 
 struct resolved {
@@ -75,10 +76,8 @@ struct context *context_ref(struct context *c)
     return c;
 }
 
-void context_unref(struct context *c)
+static void forget(struct context *c)
 {
-    if (!c || --c->refs > 0)
-        return;
     HASH_DEL(contexts, c);
     for (int i = 0; i < STYLES; i++)
         if (c->styles[i].s3)
@@ -86,6 +85,21 @@ void context_unref(struct context *c)
     free(c->vars);
     explicit_bzero(c->name, c->name_len); /* it holds the secret key */
     free(c);
+}
+
+/* Nobody's context stays for the next process that brings the same: what S3 allowed it is remembered
+ * by its number. The one that was made first goes first. */
+void context_unref(struct context *c)
+{
+    struct context *next, *idle;
+    if (!c || --c->refs > 0 || HASH_COUNT(contexts) <= KEPT_CONTEXTS)
+        return;
+    HASH_ITER(hh, contexts, idle, next) {
+        if (idle->refs > 0)
+            continue;
+        forget(idle);
+        return;
+    }
 }
 
 uint64_t context_serial(const struct context *c)

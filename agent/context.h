@@ -14,6 +14,7 @@ struct context;
  * credentials can't be found says so in context_s3(). */
 struct context *context_get(const char *const *vars, size_t n);
 struct context *context_ref(struct context *c);
+/* Contexts that nobody uses are kept for a while (the last 64). */
 void context_unref(struct context *c);
 
 /* The endpoint and credentials to use for a mapping of this style (enum map_style); borrowed. NULL

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <uthash.h>
 
@@ -11,7 +12,7 @@
 #include "common/cleanup.h"
 #include "common/placeholder_name.h"
 
-#define TEMPLATES_MAX 512
+#define TEMPLATES_MAX 8192 /* or a quarter of the descriptors that the agent may have */
 
 /* One memfd for each version in use lately: all placeholders of an object on this node are one
  * inode, so that flock() works between processes. */
@@ -35,6 +36,18 @@ static int make_memfd(const struct version *v, int64_t mtime_s)
     return take_fd(fd);
 }
 
+static unsigned templates_max(void)
+{
+    static unsigned most;
+    struct rlimit files;
+    if (!most) {
+        most = TEMPLATES_MAX;
+        if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur / 4 < most)
+            most = (unsigned)files.rlim_cur / 4;
+    }
+    return most;
+}
+
 static void forget_oldest(void)
 {
     struct template *t = templates;
@@ -51,7 +64,7 @@ int placeholder_open(const struct version *v, int64_t mtime_s)
         int fd = make_memfd(v, mtime_s);
         if (fd < 0)
             return fd;
-        if (HASH_COUNT(templates) >= TEMPLATES_MAX)
+        if (HASH_COUNT(templates) >= templates_max())
             forget_oldest();
         t = must_calloc(1, sizeof(*t));
         t->id = v->id;

@@ -23,18 +23,7 @@
 
 #define TOUCH_EVERY_S 60 /* precision of "last used" */
 
-struct store_writer {
-    struct store *store;
-    struct version version;
-    uint64_t index;
-    uint32_t len, written;
-    int fd;
-    bool in_memory; /* the disk is full or failed */
-    char tmp_name[64];
-    XXH3_state_t *hash;
-};
-
-static void block_name(const struct version *v, uint64_t index, char out[STORE_NAME_MAX])
+void store_block_name(const struct version *v, uint64_t index, char out[STORE_NAME_MAX])
 {
     static const char hex[] = "0123456789abcdef";
     char *p = out + sprintf(out, "blocks/%02x/", v->id.bytes[0]);
@@ -186,6 +175,7 @@ void store_close(struct store *s)
         pthread_mutex_unlock(&s->lock);
         pthread_join(s->maintainer, NULL);
     }
+    store_free_buffers(s);
     if (s->dir_fd >= 0)
         close(s->dir_fd);
     if (s->lock_fd >= 0)
@@ -240,7 +230,7 @@ static void drop_bad(struct store *s, const char *name, const struct stat *st)
 int store_get(struct store *s, const struct version *v, uint64_t index)
 {
     char name[STORE_NAME_MAX];
-    block_name(v, index, name);
+    store_block_name(v, index, name);
     CLEANUP_CLOSE int fd = openat(s->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) < 0)
@@ -256,171 +246,8 @@ int store_get(struct store *s, const struct version *v, uint64_t index)
 bool store_has(struct store *s, const struct version *v, uint64_t index)
 {
     char name[STORE_NAME_MAX];
-    block_name(v, index, name);
+    store_block_name(v, index, name);
     return faccessat(s->dir_fd, name, F_OK, 0) == 0;
-}
-
-/* --- writing ------------------------------------------------------------------ */
-
-static int open_memory(void)
-{
-    return memfd_create("warmpath block", MFD_CLOEXEC);
-}
-
-struct store_writer *store_begin(struct store *s, const struct version *v, uint64_t index)
-{
-    static atomic_uint_fast64_t serial;
-    struct store_writer *w = must_calloc(1, sizeof(*w));
-    w->store = s;
-    w->version = *v;
-    w->index = index;
-    w->len = version_block_len(v, index);
-    w->hash = must(XXH3_createState());
-    XXH3_64bits_reset(w->hash);
-    store_make_room(s);
-    snprintf(w->tmp_name, sizeof(w->tmp_name), "tmp/%llu",
-             (unsigned long long)atomic_fetch_add(&serial, 1));
-    w->fd = openat(s->dir_fd, w->tmp_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
-    if (w->fd < 0) {
-        store_complain(s, errno);
-        w->in_memory = true;
-        w->fd = open_memory();
-    }
-    return w;
-}
-
-static int write_all(int fd, const void *data, size_t len, off_t at)
-{
-    const char *p = data;
-    while (len > 0) {
-        ssize_t n = pwrite(fd, p, len, at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? -errno : -EIO;
-        p += n;
-        len -= (size_t)n;
-        at += n;
-    }
-    return 0;
-}
-
-/* The disk takes no more: what is there so far moves to memory, and the block goes on there. */
-static int move_to_memory(struct store_writer *w)
-{
-    int memory = open_memory();
-    if (memory < 0)
-        return -errno;
-    char piece[65536];
-    for (uint32_t at = 0; at < w->written;) {
-        uint32_t rest = w->written - at;
-        ssize_t n = pread(w->fd, piece, rest < sizeof(piece) ? rest : sizeof(piece), at);
-        if (n <= 0 || write_all(memory, piece, (size_t)n, at) < 0) {
-            close(memory);
-            return -EIO;
-        }
-        at += (uint32_t)n;
-    }
-    unlinkat(w->store->dir_fd, w->tmp_name, 0);
-    close(w->fd);
-    w->fd = memory;
-    w->in_memory = true;
-    return 0;
-}
-
-int store_write(struct store_writer *w, const void *data, size_t len)
-{
-    if (len > w->len - w->written)
-        return -EIO;
-    int r = write_all(w->fd, data, len, w->written);
-    if (r < 0 && !w->in_memory) {
-        store_complain(w->store, -r);
-        r = move_to_memory(w);
-        if (r == 0)
-            r = write_all(w->fd, data, len, w->written);
-    }
-    if (r < 0)
-        return r;
-    XXH3_64bits_update(w->hash, data, len);
-    w->written += (uint32_t)len;
-    return 0;
-}
-
-static void free_writer(struct store_writer *w)
-{
-    XXH3_freeState(w->hash);
-    if (w->fd >= 0)
-        close(w->fd);
-    free(w);
-}
-
-/* Publish by rename: a reader must never see half a block. */
-static int publish(struct store_writer *w)
-{
-    struct store *s = w->store;
-    char name[STORE_NAME_MAX];
-    block_name(&w->version, w->index, name);
-    int fd = openat(s->dir_fd, w->tmp_name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    struct stat st, old;
-    bool replaces = fstatat(s->dir_fd, name, &old, 0) == 0;
-    if (renameat(s->dir_fd, w->tmp_name, s->dir_fd, name) < 0) {
-        int r = -errno;
-        close(fd);
-        return r;
-    }
-    if (fstat(fd, &st) == 0)
-        store_account(s, ((int64_t)st.st_blocks - (replaces ? (int64_t)old.st_blocks : 0)) * 512);
-    return fd;
-}
-
-static int memory_descriptor(struct store_writer *w)
-{
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", w->fd);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
-}
-
-int store_commit(struct store_writer *w, bool *published)
-{
-    uint8_t trailer[BLOCK_FILE_TRAILER_MAX];
-    *published = false;
-    if (w->written != w->len) {
-        store_abort(w);
-        return -EIO;
-    }
-    uint32_t len = block_file_trailer(&w->version, w->index, XXH3_64bits_digest(w->hash), trailer);
-    off_t at = (off_t)block_file_trailer_at(w->len);
-    int r = write_all(w->fd, trailer, len, at);
-    if (r < 0 && !w->in_memory) {
-        store_complain(w->store, -r);
-        r = move_to_memory(w);
-        if (r == 0)
-            r = write_all(w->fd, trailer, len, at);
-    }
-    if (r == 0 && !w->in_memory) {
-        r = publish(w);
-        *published = r >= 0;
-        if (r < 0) {
-            store_complain(w->store, -r);
-            r = move_to_memory(w);
-        }
-    }
-    if (r == 0)
-        r = memory_descriptor(w);
-    if (r < 0)
-        unlinkat(w->store->dir_fd, w->tmp_name, 0);
-    free_writer(w);
-    return r;
-}
-
-void store_abort(struct store_writer *w)
-{
-    if (!w->in_memory)
-        unlinkat(w->store->dir_fd, w->tmp_name, 0);
-    free_writer(w);
 }
 
 void store_numbers(struct store *s, struct store_numbers *out)

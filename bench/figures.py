@@ -149,7 +149,7 @@ def counting_fetches(worlds, notes):
         with contextlib.suppress(CannotRun):  # an agent that is gone is reported by its samples
             after = warmpath.counters()
             fetched = after["s3_get_requests"] - before["s3_get_requests"]
-            notes.append(f"S3 GETs by warmpath while timed: {fetched}" + (", so this was not warm" if fetched else ""))
+            notes.append(f"S3 GETs by warmpath while timed: {fetched}" + (": opens or reads still asked S3" if fetched else ""))
 
 
 # a. random reads of a cached object

@@ -1,7 +1,7 @@
 /* Counters, one 64-bit number a row of counters.def.
  *
  * A page of them is shared by one process and the agent, so that a process that is killed
- * leaves its numbers behind. Increments are relaxed atomics. */
+ * leaves its numbers behind. */
 #ifndef WARMPATH_COUNTERS_H
 #define WARMPATH_COUNTERS_H
 
@@ -33,6 +33,14 @@ extern const struct counter_row counter_rows[COUNTER_COUNT];
 static inline void counters_add(struct counters *c, enum counter_id id, uint64_t n)
 {
     atomic_fetch_add_explicit(&c->values[id], n, memory_order_relaxed);
+}
+
+/* Without a locked instruction: threads that count at the same moment may lose one of their counts. For
+ * the hit path, where a lock costs a tenth of the read. */
+static inline void counters_add_unlocked(struct counters *c, enum counter_id id, uint64_t n)
+{
+    uint64_t before = atomic_load_explicit(&c->values[id], memory_order_relaxed);
+    atomic_store_explicit(&c->values[id], before + n, memory_order_relaxed);
 }
 
 static inline uint64_t counters_get(const struct counters *c, enum counter_id id)

@@ -35,7 +35,11 @@ struct file *file_new(void)
 
 bool file_try_ref(struct file *f)
 {
-    uint32_t refs = atomic_load(&f->refs);
+    uint32_t refs = atomic_load_explicit(&f->refs, memory_order_relaxed);
+    if (file_one_thread()) {
+        atomic_store_explicit(&f->refs, refs + (refs > 0), memory_order_relaxed);
+        return refs > 0;
+    }
     do
         if (refs == 0)
             return false;
@@ -45,7 +49,12 @@ bool file_try_ref(struct file *f)
 
 void file_unref(struct file *f)
 {
-    if (atomic_fetch_sub(&f->refs, 1) != 1)
+    uint32_t refs = atomic_load_explicit(&f->refs, memory_order_relaxed);
+    if (file_one_thread())
+        atomic_store_explicit(&f->refs, refs - 1, memory_order_relaxed);
+    else
+        refs = atomic_fetch_sub(&f->refs, 1);
+    if (refs != 1)
         return;
     run_free(atomic_exchange(&f->run, NULL));
     dirstream_free(atomic_exchange(&f->dir, NULL));
@@ -147,6 +156,10 @@ ssize_t file_pread(struct file *f, void *buf, size_t n, off_t offset)
     if (n > 0x7ffff000)
         n = 0x7ffff000; /* as the kernel does */
 
+    if (object_read_mapped(o, buf, n, (uint64_t)offset)) {
+        state_count_hit(n);
+        return (ssize_t)n;
+    }
     struct run *run = atomic_exchange(&f->run, NULL);
     ssize_t r = object_read(o, &run, buf, n, (uint64_t)offset);
     struct run *others = run ? atomic_exchange(&f->run, run) : NULL;

@@ -37,6 +37,13 @@ struct file *file_new(void);
 bool file_try_ref(struct file *f);
 void file_unref(struct file *f);
 
+/* libc's word (2.32 and later) that the process has one thread: references then need no lock. */
+extern char __libc_single_threaded __attribute__((weak));
+static inline bool file_one_thread(void)
+{
+    return &__libc_single_threaded && __libc_single_threaded;
+}
+
 /* Opens: asks the agent. A descriptor (a placeholder at the lowest free number, registered in
  * fdtab) or -errno. Only for reading: the caller has refused the rest. */
 int file_open(const struct target *t, int flags);

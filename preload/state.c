@@ -59,6 +59,15 @@ void state_count(enum counter_id id, uint64_t n)
     counters_add(c ? c : &uncounted, id, n);
 }
 
+void state_count_hit(uint64_t bytes)
+{
+    struct counters *c = atomic_load_explicit(&state.child->counters, memory_order_relaxed);
+    c = c ? c : &uncounted;
+    counters_add_unlocked(c, COUNTER_reads, 1);
+    counters_add_unlocked(c, COUNTER_block_hits, 1);
+    counters_add_unlocked(c, COUNTER_read_bytes, bytes);
+}
+
 static void activate(void)
 {
     state.uid = geteuid();

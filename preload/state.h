@@ -48,4 +48,7 @@ bool state_in_vfork_child(void);
 /* Counts for the job's report. Never blocks, never fails. */
 void state_count(enum counter_id id, uint64_t n);
 
+/* A read that was served from a mapped block. */
+void state_count_hit(uint64_t bytes);
+
 #endif

@@ -11,25 +11,29 @@
 #include "preload/fdtab.h"
 #include "preload/file.h"
 
-/* Can this path hold a "..", "." or empty component? */
-static bool is_tangled(const char *path)
+/* Can this path hold a "..", "." or empty component? On the way of every path of the program, so one
+ * pass without calls. */
+static inline bool is_tangled(const char *path)
 {
-    for (const char *p = strchr(path, '/'); p; p = strchr(p + 1, '/'))
-        if (p[1] == '/' || p[1] == '.')
+    for (const char *p = path; *p; p++)
+        if (*p == '/' && (p[1] == '.' || p[1] == '/'))
             return true;
     return false;
 }
 
+static inline bool begins_with(const char *path, const struct mapping *m)
+{
+    return path[1] == m->prefix[1] && strncmp(path, m->prefix, m->prefix_len) == 0 &&
+           (path[m->prefix_len] == '/' || path[m->prefix_len] == '\0');
+}
+
 static bool absolute_is_elsewhere(const char *path)
 {
-    for (int i = 0; i < state.map.n; i++) {
-        const struct mapping *m = &state.map.entries[i];
-        if (strncmp(path, m->prefix, m->prefix_len) == 0 &&
-            (path[m->prefix_len] == '/' || path[m->prefix_len] == '\0'))
+    for (int i = 0; i < state.map.n; i++)
+        if (begins_with(path, &state.map.entries[i]))
             return false;
-    }
     /* Our descriptors have names in /proc and /dev. */
-    if (fdtab_in_use() && (path[1] == 'p' || path[1] == 'd') &&
+    if ((path[1] == 'p' || path[1] == 'd') && fdtab_in_use() &&
         (strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/dev/", 5) == 0))
         return false;
     return !is_tangled(path);
