@@ -33,7 +33,7 @@ SOURCES = [
     ("/usr/include", "include", 500, 20 << 20),
     ("/usr/lib/python3", "dist-packages", 200, 20 << 20),
     ("/usr/bin", "bin", 120, 90 << 20),
-    ("/usr/lib/x86_64-linux-gnu", "lib", 120, 60 << 20),
+    (f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}", "lib", 120, 60 << 20),
     ("/usr/share/perl", "perl", 100, 10 << 20),
     ("/usr/share/fonts", "fonts", 30, 10 << 20),
     (PACKAGES, "site-packages", 730, 60 << 20),
@@ -45,7 +45,7 @@ WIDTH = 2048
 
 
 def regular_files(root):
-    """Files under root that can be read and aren't links, in the order of their names."""
+    """Files under root, in the order of their names; no links, no names that S3 can't have."""
     found = []
     for folder, _, names in os.walk(root):
         for name in names:
@@ -53,7 +53,8 @@ def regular_files(root):
             if os.path.isfile(path) and not os.path.islink(path) and os.access(path, os.R_OK):
                 found.append(path)
     return sorted(path for path in found
-                  if "__pycache__" not in path and os.path.getsize(path) <= FILE_BYTES_MAX)
+                  if path.isprintable() and "__pycache__" not in path
+                  and os.path.getsize(path) <= FILE_BYTES_MAX)
 
 
 def spread(items, count):
