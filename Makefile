@@ -40,7 +40,9 @@ UNIT_BIN    := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(UNIT_SRC))
 
 .PHONY: all deps build demo test bench lint layers format asan tsan unit install clean help
 
-all: deps build
+all:
+	@scripts/deps build
+	@$(MAKE) --no-print-directory build
 
 help:
 	@echo 'all (default)  install what is missing, build'
@@ -57,12 +59,16 @@ deps:
 build: $(BUILD)/libwarmpath.so $(BUILD)/warmpathd $(BUILD)/warmpath
 
 demo: all
+	@scripts/deps demo
 	@scripts/demo
 
-test: all unit
+test: all
+	@scripts/deps test
+	@$(MAKE) --no-print-directory unit
 	@tests/run
 
 bench: all
+	@scripts/deps bench
 	@bench/run
 
 unit: $(UNIT_BIN)
@@ -104,6 +110,7 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(PARTS_OBJ)
 C_FILES := $(wildcard common/*.[ch] preload/*.[ch] agent/*.[ch] fetch/*.[ch] policy/*.[ch] tool/*.[ch] tests/unit/*.[ch])
 
 lint: layers
+	@scripts/deps lint
 	@scripts/lint $(C_FILES)
 
 layers:

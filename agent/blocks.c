@@ -15,6 +15,7 @@
 #define WINDOW_BYTES  (64u << 20) /* the most that one run fetches ahead */
 #define FLIGHTS_AHEAD 48          /* no more prefetches while so many blocks are under way */
 #define STREAMS_MAX   1024
+#define LANDED_MAX    4096
 
 struct flight_id {
     struct version_id version;
@@ -47,16 +48,29 @@ struct stream {
     struct prefetch_stream cursors;
 };
 
+/* Fetched ahead and not yet given to anybody. */
+struct landed_ahead {
+    UT_hash_handle hh;
+    struct flight_id id;
+};
+
 static struct flight *flights;
 static struct stream *streams;
+static struct landed_ahead *landed;
 
-static struct flight *find_flight(const struct version *v, uint64_t index)
+static struct flight_id make_id(const struct version *v, uint64_t index)
 {
     struct flight_id id;
-    struct flight *f;
     memset(&id, 0, sizeof(id));
     id.version = v->id;
     id.index = index;
+    return id;
+}
+
+static struct flight *find_flight(const struct version *v, uint64_t index)
+{
+    struct flight_id id = make_id(v, index);
+    struct flight *f;
     HASH_FIND(hh, flights, &id, sizeof(id), f);
     return f;
 }
@@ -125,6 +139,31 @@ static void wake_all(struct flight *f)
     }
 }
 
+static void forget_landed(struct landed_ahead *l)
+{
+    HASH_DEL(landed, l);
+    free(l);
+}
+
+static void note_landed(const struct flight *f)
+{
+    struct landed_ahead *l = must_calloc(1, sizeof(*l));
+    l->id = f->id;
+    if (HASH_COUNT(landed) >= LANDED_MAX)
+        forget_landed(landed);
+    HASH_ADD(hh, landed, id, sizeof(l->id), l);
+}
+
+bool blocks_was_ahead(const struct version *v, uint64_t index)
+{
+    struct flight_id id = make_id(v, index);
+    struct landed_ahead *l;
+    HASH_FIND(hh, landed, &id, sizeof(id), l);
+    if (l)
+        forget_landed(l);
+    return l != NULL;
+}
+
 static void on_landed(struct loop_task *task)
 {
     struct flight *f = (struct flight *)((char *)task - offsetof(struct flight, task));
@@ -134,6 +173,8 @@ static void on_landed(struct loop_task *task)
         meta_drop(context_serial(f->context), f->version.bucket, f->version.key);
     if (f->request.result.error < 0 && !f->waiters)
         log_info("fetch", "ahead: %s", f->request.result.why);
+    else if (!f->waiters)
+        note_landed(f);
     wake_all(f);
     free_flight(f);
 }

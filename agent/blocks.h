@@ -32,6 +32,10 @@ void blocks_cancel(struct block_waiter *w);
 void blocks_ahead(struct agent *a, const struct version *v, uint64_t first, uint64_t count,
                   struct context *context, struct job *job);
 
+/* Was this stored block fetched ahead, and is it given to a job now for the first time? (For the
+ * count of hits: it was not in the store when the job came.) */
+bool blocks_was_ahead(const struct version *v, uint64_t index);
+
 size_t blocks_in_flight(void);
 
 #endif

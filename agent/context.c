@@ -87,14 +87,15 @@ static void forget(struct context *c)
     free(c);
 }
 
-/* Nobody's context stays for the next process that brings the same: what S3 allowed it is remembered
- * by its number. The one that was made first goes first. */
+/* Nobody's context stays for the next process that brings the same: what S3 allowed it is
+ * remembered by its number. The one that was made first goes first. */
 void context_unref(struct context *c)
 {
     struct context *next, *idle;
     if (!c || --c->refs > 0 || HASH_COUNT(contexts) <= KEPT_CONTEXTS)
         return;
-    HASH_ITER(hh, contexts, idle, next) {
+    HASH_ITER(hh, contexts, idle, next)
+    {
         if (idle->refs > 0)
             continue;
         forget(idle);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "agent/alloc.h"
+#include "agent/listing_cache.h"
 #include "agent/s3_count.h"
 #include "agent/session_internal.h"
 #include "common/log.h"
@@ -116,6 +117,9 @@ static void reply(struct listing *l)
         conn_reply_error(l->conn, -EIO, "S3 sent a continuation token of more than 4096 bytes");
     else
         conn_reply(l->conn, body, (size_t)(b.at - body), NULL, 0);
+    if (!b.bad)
+        listing_cache_put(context_serial(l->context), l->name.bucket, l->name.key, l->token, body,
+                          (size_t)(b.at - body));
 }
 
 static int submit(struct listing *l)
@@ -163,7 +167,14 @@ static void on_listed(struct loop_task *task)
 void listing_start(struct conn *c, const char *token)
 {
     int error = 0;
+    size_t len;
     char why[384];
+    const void *known = listing_cache_get(context_serial(c->context), c->name.bucket, c->name.key,
+                                          token, c->ttl_ms, &len);
+    if (known) {
+        conn_reply(c, known, len, NULL, 0);
+        return;
+    }
     struct s3_context *s3 = context_s3(c->context, c->name.style, &error, why, sizeof(why));
     if (!s3) {
         conn_reply_error(c, error, why);

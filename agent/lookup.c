@@ -11,6 +11,8 @@
 #include "common/clock.h"
 #include "common/log.h"
 
+#define WORTH_CUTTING (512 * 1024)
+
 enum step { STEP_HEAD, STEP_GET, STEP_LIST, STEP_PARENT };
 
 struct lookup {
@@ -30,6 +32,7 @@ struct lookup {
     char parent[WIRE_KEY_MAX + 2]; /* or the prefix to list */
     uint32_t entries;              /* LIST: seen */
     struct store_writer *writer;   /* GET: block 0, engine's thread until done */
+    bool in_store;                 /* GET: block 0 turned out to be there already */
     int block_fd;
     size_t id_len;
     char id[]; /* the table's key */
@@ -175,6 +178,8 @@ static void on_answer(struct loop_task *task)
 static void on_done(struct s3_request *r)
 {
     struct lookup *l = r->user;
+    if (l->in_store && r->result.error == -ECANCELED)
+        r->result.error = 0; /* on_body() had seen enough */
     if (l->writer) {
         bool published;
         if (r->result.error == 0)
@@ -190,13 +195,17 @@ static int on_body(struct s3_request *r, uint64_t offset, const void *data, size
 {
     struct lookup *l = r->user;
     (void)offset;
-    if (!l->writer) {
+    if (!l->writer && !l->in_store) {
         struct meta m;
         struct version v;
         file_meta(&r->meta, &m);
         lookup_version(l->agent, l->s3, &l->name, &m, &v);
-        l->writer = store_begin(l->agent->store, &v, 0);
+        l->in_store = store_has(l->agent->store, &v, 0);
+        if (!l->in_store)
+            l->writer = store_begin(l->agent->store, &v, 0);
     }
+    if (l->in_store) /* not worth a new connection where little is still to come */
+        return r->meta.size_bytes > WORTH_CUTTING ? -ECANCELED : 0;
     return store_write(l->writer, data, len);
 }
 
@@ -251,6 +260,7 @@ static void step_start(struct lookup *l, enum step step)
         return;
     }
     l->entries = 0;
+    l->in_store = false;
     l->request = (struct s3_request){.context = l->s3,
                                      .bucket = l->name.bucket,
                                      .key = step == STEP_PARENT ? l->parent : l->name.key,

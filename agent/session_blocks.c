@@ -8,6 +8,8 @@
 void conn_count_block(struct conn *c, const struct version *v, uint64_t index, bool was_stored)
 {
     uint32_t len = version_block_len(v, index);
+    if (was_stored && blocks_was_ahead(v, index))
+        was_stored = false;
     job_count(c->job, was_stored ? COUNTER_store_hit_blocks : COUNTER_store_miss_blocks, 1);
     job_count(c->job, was_stored ? COUNTER_store_hit_bytes : COUNTER_store_miss_bytes, len);
 }

@@ -65,7 +65,6 @@ PROGRAMS = [
     sh("stat-directory", "stat -c '%n %F %a %U' $D $D/text $D/nested/a/b $D/marker; stat -L -c %F $D/text/"),
     sh("stat-missing", "stat $D/missing 2>&1", exit=1),
     sh("stat-file-system", "stat -f -c '%n' $D $D/text/alpha.txt"),
-    sh("df", "df $D/text >/dev/null && echo known"),
     sh("du", "du -b $D/text/*.txt $D/sizes/9MiB; du -ab $D/nested | grep leaf | sort"),
     sh("test-operators", "for f in one-byte empty text missing one-byte/x; do for op in -e -f -d -r -s -h -x -p; do test $op $D/$f && echo $f $op; done; done; test $D/text/alpha.txt -ef $D/text/../text/alpha.txt && echo same"),
     sh("test-newer", "touch $T/now; test $T/now -nt $D/empty && echo newer; test $D/empty -ot $T/now && echo older"),

@@ -146,7 +146,7 @@ def op_fstat(w):
 
 
 def op_stat(w):
-    path = w.rng.choice(w.files + w.folders) + w.rng.choice(["", "", "", "x", "/", "/.."])
+    path = w.rng.choice(w.files + w.folders) + w.rng.choice(["", "", "", "x", "/", "/.", "//"])
     s = os.stat(path)
     return f"{s.st_size if stat.S_ISREG(s.st_mode) else ''} {oct(s.st_mode)}"
 
