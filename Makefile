@@ -17,7 +17,7 @@ BASE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DWARMPATH_VERSION='"$(VERSION)"' -I. -g
 # but what symbols.def names.
 PRELOAD_CFLAGS := $(BASE_CFLAGS) -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin \
                   -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=0 -fno-stack-protector \
-                  -fno-delete-null-pointer-checks -Wno-nonnull-compare
+                  -fno-delete-null-pointer-checks $(if $(findstring clang,$(CC)),-Wno-tautological-pointer-compare,-Wno-nonnull-compare)
 AGENT_CFLAGS := $(BASE_CFLAGS) $(SANITIZE) -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 AGENT_LIBS := -lcurl -lcrypto -lexpat -ljansson -lxxhash -lpthread
 TOOL_LIBS := -ljansson

@@ -35,8 +35,8 @@ static inline void counters_add(struct counters *c, enum counter_id id, uint64_t
     atomic_fetch_add_explicit(&c->values[id], n, memory_order_relaxed);
 }
 
-/* Without a locked instruction: threads that count at the same moment may lose one of their counts. For
- * the hit path, where a lock costs a tenth of the read. */
+/* Without a locked instruction: threads that count at the same moment may lose one of their counts.
+ * For the hit path, where a lock costs a tenth of the read. */
 static inline void counters_add_unlocked(struct counters *c, enum counter_id id, uint64_t n)
 {
     uint64_t before = atomic_load_explicit(&c->values[id], memory_order_relaxed);

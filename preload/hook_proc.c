@@ -129,7 +129,7 @@ EXPORT int execle(const char *path, const char *arg, ...)
 EXPORT int fexecve(int fd, char *const args[], char *const env[])
 {
     if (fdtab_has(fd)) {
-        fault_unsupported("fexecve", args && args[0] ? args[0] : "?", EACCES);
+        fault_unsupported("fexecve", args[0] ? args[0] : "?", EACCES);
         return (int)hook_result(-EACCES);
     }
     share_offsets();

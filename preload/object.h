@@ -58,8 +58,8 @@ void run_free(struct run *r);
  * may be NULL, and may be replaced. */
 ssize_t object_read(struct object *o, struct run **run, void *buf, size_t n, uint64_t offset);
 
-/* The same where the whole range lies in one mapped block: the hit, without a system call or a lock. False when it
- * doesn't. */
+/* The same where the whole range lies in one mapped block: the hit, without a system call or a
+ * lock. False when it doesn't. */
 static inline bool object_read_mapped(struct object *o, void *buf, size_t n, uint64_t offset)
 {
     uint64_t index = offset >> o->block_shift;

@@ -11,8 +11,8 @@
 #include "preload/fdtab.h"
 #include "preload/file.h"
 
-/* Can this path hold a "..", "." or empty component? On the way of every path of the program, so one
- * pass without calls. */
+/* Can this path hold a "..", "." or empty component? On the way of every path of the program, so
+ * one pass without calls. */
 static inline bool is_tangled(const char *path)
 {
     for (const char *p = path; *p; p++)

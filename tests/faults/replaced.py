@@ -1,5 +1,7 @@
 """Objects that change or go while they are open: bytes of two versions never mix."""
 
+import time
+
 import check
 from scene import Scene, content, digest
 
@@ -110,7 +112,6 @@ def case_ttl_passes(bed):
         key = s.put("object", b"one")
         s.right(s.read("cat", s.path(key)), key)
         s.replace(key, b"second")
-        import time
         time.sleep(2.5)
         s.right(s.read("cat", s.path(key)), key)
 

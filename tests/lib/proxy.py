@@ -27,6 +27,7 @@ class Request:
     body: bytes
     number: int             # counts the requests with this method, path and Range, from 1
     total: int              # counts all requests, from 1
+    status: int = 0         # what S3 answered; 0 when it wasn't asked
 
     @property
     def path(self):
@@ -40,6 +41,11 @@ class Request:
     def is_block(self):
         """A GET of an object, whole or in part."""
         return self.method == "GET" and "?" not in self.target
+
+    @property
+    def fetched(self):
+        """A GET that brought bytes of an object (not a 304 or an error)."""
+        return self.is_block and self.status in (200, 206)
 
     @property
     def range(self):
@@ -83,6 +89,10 @@ class Proxy:
     def count(self, want=lambda request: True):
         with self.lock:
             return sum(1 for request in self.seen if want(request))
+
+    def names(self, since=0):
+        """What was asked, in short, for messages."""
+        return [f"{r.method} {r.target[-60:]} {r.range or ''} {r.status}" for r in self.seen[since:]]
 
     def _accept(self):
         while not self.closing.is_set():
@@ -140,6 +150,7 @@ class Proxy:
             reply = upstream.getresponse()
             headers = [(name, value) for name, value in reply.getheaders()
                        if name.lower() not in ("transfer-encoding", "connection", "keep-alive")]
+            request.status = reply.status
             return Answer(reply.status, reply.reason, headers, reply.read())
         finally:
             upstream.close()

@@ -164,8 +164,8 @@ class Conversation:
         """Lets it go on to the end: its remaining lines and its standard error."""
         out, err = self.process.communicate("\n")
         self.watchdog.cancel()
-        lines = [line for line in out.splitlines() if line != "went on"]
-        return job.Job([], self.process.returncode, "\n".join(lines).encode(), err.encode(), 0)
+        text = "".join(line for line in out.splitlines(True) if line != "went on\n")
+        return job.Job([], self.process.returncode, text.encode(), err.encode(), 0)
 
     def __enter__(self):
         return self
