@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <uthash.h>
 
@@ -30,7 +31,8 @@ static int make_memfd(const struct version *v, int64_t mtime_s)
     char name[PLACEHOLDER_NAME_MAX + 1];
     placeholder_name(name, v->style, v->size_bytes, mtime_s, v->etag, v->bucket, v->key);
     CLEANUP_CLOSE int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0 || ftruncate(fd, (off_t)v->size_bytes) < 0 ||
+    /* Not to be read, even when opened anew through /proc (root may all the same). */
+    if (fd < 0 || ftruncate(fd, (off_t)v->size_bytes) < 0 || fchmod(fd, 0222) < 0 ||
         fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
         return -errno;
     return take_fd(fd);

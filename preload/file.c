@@ -93,6 +93,8 @@ static int open_regular(struct file *f, const struct target *t, int flags, struc
     c->n_fds = 1;
     if (f->object && !(flags & O_CLOEXEC))
         REAL(fcntl)(fd, F_SETFD, 0);
+    if (flags & (O_NONBLOCK | O_APPEND))
+        REAL(fcntl)(fd, F_SETFL, flags & (O_NONBLOCK | O_APPEND));
     if (f->object && fdtab_set(fd, f))
         return fd;
     int error = f->object ? -EMFILE : -ENOMEM;
@@ -142,10 +144,10 @@ int file_open(const struct target *t, int flags)
 
 ssize_t file_pread(struct file *f, void *buf, size_t n, off_t offset)
 {
-    if (f->kind == FILE_DIRECTORY)
-        return -EISDIR;
     if (f->path_only)
         return -EBADF;
+    if (f->kind == FILE_DIRECTORY)
+        return -EISDIR;
     if (offset < 0)
         return -EINVAL;
     struct object *o = f->object;

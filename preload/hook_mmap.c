@@ -56,8 +56,7 @@ static int place_blocks(const struct span *s, struct object *o)
     return 0;
 }
 
-/* Address space for the whole length: what lies behind the object's last page faults (SIGBUS
- * on a plain file, SIGSEGV here), and never shows zeros as data. */
+/* Address space for the whole length; the blocks are put over it. */
 static void *reserve(void *at, size_t len, int flags)
 {
     long r = syscall(SYS_mmap, at, len, PROT_NONE,
@@ -65,6 +64,23 @@ static void *reserve(void *at, size_t len, int flags)
                          (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_32BIT)),
                      -1, 0);
     return r == -1 ? NULL : (void *)r;
+}
+
+/* Behind the object's last page lies an empty file: touching it is SIGBUS, as behind any file's end. */
+static int place_tail(char *start, size_t len, const struct span *s)
+{
+    size_t data = (s->len + PAGE - 1) & ~(size_t)(PAGE - 1);
+    size_t all = (len + PAGE - 1) & ~(size_t)(PAGE - 1);
+    if (data >= all)
+        return 0;
+    int empty = memfd_create("warmpath end", MFD_CLOEXEC);
+    if (empty < 0)
+        return -errno;
+    long r = syscall(SYS_mmap, start + data, all - data, s->protection, MAP_PRIVATE | MAP_FIXED,
+                     empty, 0);
+    int error = errno;
+    syscall(SYS_close, empty);
+    return r == -1 ? -error : 0;
 }
 
 static int check(const struct file *f, size_t len, int protection, int flags, off_t offset)
@@ -98,9 +114,9 @@ static void *map_file(struct file *f, void *at, size_t len, int protection, int 
                      .flags = flags & ~(MAP_FIXED_NOREPLACE | MAP_POPULATE | MAP_32BIT)};
     if ((flags & MAP_TYPE) == MAP_SHARED_VALIDATE)
         s.flags = (s.flags & ~MAP_TYPE) | MAP_SHARED;
-    if (s.len == 0)
-        return start;
-    r = place_blocks(&s, o);
+    r = s.len ? place_blocks(&s, o) : 0;
+    if (r == 0)
+        r = place_tail(start, len, &s);
     if (r == 0)
         return start;
     memory_unmap(start, len);

@@ -9,14 +9,27 @@
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
+/* A directory that exists only because a mapping lies below it: what libc says ENOENT to. */
+static bool is_bare_ancestor(long r, int at, const char *path, struct target *t)
+{
+    return r < 0 && errno == ENOENT && target_is_ancestor(at, path, t);
+}
+
 /* --- access ----------------------------------------------------------------------------- */
+
+static int ancestor_access(int mode)
+{
+    return mode & W_OK ? (int)hook_result(-EROFS) : 0;
+}
 
 EXPORT int access(const char *path, int mode)
 {
     struct target t;
     int r = hook_find(AT_FDCWD, path, &t);
-    if (r == 0)
-        return REAL(access)(path, mode);
+    if (r == 0) {
+        r = REAL(access)(path, mode);
+        return is_bare_ancestor(r, AT_FDCWD, path, &t) ? ancestor_access(mode) : r;
+    }
     return (int)hook_result(r < 0 ? r : lookup_access(&t, mode));
 }
 
@@ -24,8 +37,10 @@ EXPORT int faccessat(int at, const char *path, int mode, int flags)
 {
     struct target t;
     int r = hook_find(at, path, &t);
-    if (r == 0)
-        return REAL(faccessat)(at, path, mode, flags);
+    if (r == 0) {
+        r = REAL(faccessat)(at, path, mode, flags);
+        return is_bare_ancestor(r, at, path, &t) ? ancestor_access(mode) : r;
+    }
     return (int)hook_result(r < 0 ? r : lookup_access(&t, mode));
 }
 
@@ -61,8 +76,10 @@ EXPORT ssize_t readlink(const char *path, char *buf, size_t n)
 {
     struct target t;
     int r = hook_find(AT_FDCWD, path, &t);
-    if (r == 0)
-        return REAL(readlink)(path, buf, n);
+    if (r == 0) {
+        ssize_t len = REAL(readlink)(path, buf, n);
+        return is_bare_ancestor(len, AT_FDCWD, path, &t) ? hook_result(-EINVAL) : len;
+    }
     return hook_result(r < 0 ? r : read_link(&t, path, buf, n));
 }
 
@@ -70,8 +87,10 @@ EXPORT ssize_t readlinkat(int at, const char *path, char *buf, size_t n)
 {
     struct target t;
     int r = hook_find(at, path, &t);
-    if (r == 0)
-        return REAL(readlinkat)(at, path, buf, n);
+    if (r == 0) {
+        ssize_t len = REAL(readlinkat)(at, path, buf, n);
+        return is_bare_ancestor(len, at, path, &t) ? hook_result(-EINVAL) : len;
+    }
     return hook_result(r < 0 ? r : read_link(&t, path, buf, n));
 }
 
@@ -223,26 +242,38 @@ EXPORT ssize_t getxattr(const char *path, const char *name, void *value, size_t 
 {
     struct target t;
     int r = no_attribute(&path, &t);
-    return r == 0 ? REAL(getxattr)(path, name, value, n) : hook_result(r);
+    if (r != 0)
+        return hook_result(r);
+    ssize_t len = REAL(getxattr)(path, name, value, n);
+    return is_bare_ancestor(len, AT_FDCWD, path, &t) ? hook_result(-ENODATA) : len;
 }
 
 EXPORT ssize_t lgetxattr(const char *path, const char *name, void *value, size_t n)
 {
     struct target t;
     int r = no_attribute(&path, &t);
-    return r == 0 ? REAL(lgetxattr)(path, name, value, n) : hook_result(r);
+    if (r != 0)
+        return hook_result(r);
+    ssize_t len = REAL(lgetxattr)(path, name, value, n);
+    return is_bare_ancestor(len, AT_FDCWD, path, &t) ? hook_result(-ENODATA) : len;
 }
 
 EXPORT ssize_t listxattr(const char *path, char *list, size_t n)
 {
     struct target t;
     int r = no_attribute(&path, &t);
-    return r == 0 ? REAL(listxattr)(path, list, n) : hook_result(r == -ENODATA ? 0 : r);
+    if (r != 0)
+        return hook_result(r == -ENODATA ? 0 : r);
+    ssize_t len = REAL(listxattr)(path, list, n);
+    return is_bare_ancestor(len, AT_FDCWD, path, &t) ? 0 : len;
 }
 
 EXPORT ssize_t llistxattr(const char *path, char *list, size_t n)
 {
     struct target t;
     int r = no_attribute(&path, &t);
-    return r == 0 ? REAL(llistxattr)(path, list, n) : hook_result(r == -ENODATA ? 0 : r);
+    if (r != 0)
+        return hook_result(r == -ENODATA ? 0 : r);
+    ssize_t len = REAL(llistxattr)(path, list, n);
+    return is_bare_ancestor(len, AT_FDCWD, path, &t) ? 0 : len;
 }

@@ -5,6 +5,7 @@
 
 #include "preload/hook.h"
 #include "preload/lookup.h"
+#include "preload/statfill.h"
 
 #define FS_MAGIC  0x7761726d /* "warm" */
 #define FS_BLOCK  4096
@@ -37,18 +38,31 @@ static bool stat_path(int at, const char **path, struct target *t, struct stat *
     return true;
 }
 
+/* libc's answer, unless that is ENOENT for a directory that exists only because a mapping lies below it. */
+static int or_ancestor(int r, int at, const char *path, struct target *t, struct stat *st)
+{
+    if (r == 0 || errno != ENOENT || !target_is_ancestor(at, path, t))
+        return r;
+    statfill(st, t, WIRE_DIR, 0, 0);
+    return 0;
+}
+
 EXPORT int stat(const char *path, struct stat *st)
 {
     struct target t;
     int r;
-    return stat_path(AT_FDCWD, &path, &t, st, 0, &r) ? r : REAL(stat)(path, st);
+    if (stat_path(AT_FDCWD, &path, &t, st, 0, &r))
+        return r;
+    return or_ancestor(REAL(stat)(path, st), AT_FDCWD, path, &t, st);
 }
 
 EXPORT int lstat(const char *path, struct stat *st)
 {
     struct target t;
     int r;
-    return stat_path(AT_FDCWD, &path, &t, st, 0, &r) ? r : REAL(lstat)(path, st);
+    if (stat_path(AT_FDCWD, &path, &t, st, AT_SYMLINK_NOFOLLOW, &r))
+        return r;
+    return or_ancestor(REAL(lstat)(path, st), AT_FDCWD, path, &t, st);
 }
 
 EXPORT int fstat(int fd, struct stat *st)
@@ -64,7 +78,9 @@ EXPORT int fstatat(int at, const char *path, struct stat *st, int flags)
 {
     struct target t;
     int r;
-    return stat_path(at, &path, &t, st, flags, &r) ? r : REAL(fstatat)(at, path, st, flags);
+    if (stat_path(at, &path, &t, st, flags, &r))
+        return r;
+    return or_ancestor(REAL(fstatat)(at, path, st, flags), at, path, &t, st);
 }
 
 int __xstat(int version, const char *path, struct stat *st);
@@ -73,7 +89,9 @@ EXPORT int __xstat(int version, const char *path, struct stat *st)
     struct target t;
     int r;
     (void)version;
-    return stat_path(AT_FDCWD, &path, &t, st, 0, &r) ? r : real_fstatat(AT_FDCWD, path, st, 0);
+    if (stat_path(AT_FDCWD, &path, &t, st, 0, &r))
+        return r;
+    return or_ancestor(real_fstatat(AT_FDCWD, path, st, 0), AT_FDCWD, path, &t, st);
 }
 
 int __lxstat(int version, const char *path, struct stat *st);
@@ -82,9 +100,10 @@ EXPORT int __lxstat(int version, const char *path, struct stat *st)
     struct target t;
     int r;
     (void)version;
-    return stat_path(AT_FDCWD, &path, &t, st, 0, &r)
-               ? r
-               : real_fstatat(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
+    if (stat_path(AT_FDCWD, &path, &t, st, AT_SYMLINK_NOFOLLOW, &r))
+        return r;
+    r = real_fstatat(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
+    return or_ancestor(r, AT_FDCWD, path, &t, st);
 }
 
 int __fxstat(int version, int fd, struct stat *st);
@@ -104,7 +123,9 @@ EXPORT int __fxstatat(int version, int at, const char *path, struct stat *st, in
     struct target t;
     int r;
     (void)version;
-    return stat_path(at, &path, &t, st, flags, &r) ? r : real_fstatat(at, path, st, flags);
+    if (stat_path(at, &path, &t, st, flags, &r))
+        return r;
+    return or_ancestor(real_fstatat(at, path, st, flags), at, path, &t, st);
 }
 
 static struct statx_timestamp statx_time(struct timespec t)
@@ -136,8 +157,11 @@ EXPORT int statx(int at, const char *path, int flags, unsigned mask, struct stat
     struct target t;
     struct stat st;
     int r;
-    if (!stat_path(at, &path, &t, &st, flags, &r))
-        return REAL(statx)(at, path, flags, mask, x);
+    if (!stat_path(at, &path, &t, &st, flags, &r)) {
+        r = REAL(statx)(at, path, flags, mask, x);
+        if (r == 0 || (r = or_ancestor(r, at, path, &t, &st)) < 0)
+            return r;
+    }
     if (r == 0)
         fill_statx(x, &st);
     return r;

@@ -1,8 +1,10 @@
 /* Streams: libc's own, over functions of ours. The stream's descriptor is the placeholder, so that
  * fileno(), std::ifstream and others who go around the stream find the same file. */
+#include <stdio.h>
 #include <string.h>
 
 #include "preload/hook.h"
+#include "preload/materialise.h"
 #include "preload/stream.h"
 
 /* "r", "rb", "rce" … → flags of open(); -1 for what opens for writing. */
@@ -41,12 +43,34 @@ EXPORT FILE *fdopen(int fd, const char *mode)
     return read_flags(mode) < 0 ? hook_null(EINVAL) : stream_new(fd);
 }
 
+/* The stream stays the same FILE, and libc's reading of it doesn't pass through us: it gets a real file. */
+static FILE *reopen(const struct target *t, const char *mode, FILE *stream)
+{
+    char link[32];
+    int fd = read_flags(mode) < 0 ? -EROFS : materialise(t);
+    if (fd < 0) {
+        stream_close(stream);
+        return hook_null(fd);
+    }
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    stream = REAL(freopen)(link, mode, stream);
+    close(fd);
+    return stream;
+}
+
 EXPORT FILE *freopen(const char *path, const char *mode, FILE *stream)
 {
     struct target t;
     int r = path ? hook_find(AT_FDCWD, path, &t) : 0;
     if (r == 0)
         return REAL(freopen)(path, mode, stream);
-    fault_unsupported("freopen", path, ENOTSUP);
-    return hook_null(ENOTSUP);
+    if (r > 0)
+        return reopen(&t, mode, stream);
+    stream_close(stream);
+    return hook_null(r);
+}
+
+EXPORT int fclose(FILE *stream)
+{
+    return stream_close(stream);
 }

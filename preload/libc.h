@@ -8,6 +8,7 @@
 #include <ftw.h>
 #include <glob.h>
 #include <spawn.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 #include <utime.h>
+#include <wchar.h>
 
 typedef int scandir_filter(const struct dirent *);
 typedef int scandir_compare(const struct dirent **, const struct dirent **);

@@ -133,17 +133,28 @@ static ssize_t base_of(int at, char *out, size_t size)
     return (ssize_t)dir->target.path_len;
 }
 
-/* "/proc/self/fd/7", "/dev/fd/7", "/dev/stdin": the file that the descriptor stands for. */
+/* "7" behind a directory of descriptors of this process, or -1. */
+static int descriptor_named(const char *path)
+{
+    int fd = -1, used = 0, pid, tid;
+    if (strcmp(path, "/dev/stdin") == 0)
+        return 0;
+    if ((sscanf(path, "/proc/self/fd/%d%n", &fd, &used) == 1 ||
+         sscanf(path, "/dev/fd/%d%n", &fd, &used) == 1 ||
+         sscanf(path, "/proc/thread-self/fd/%d%n", &fd, &used) == 1 ||
+         sscanf(path, "/proc/self/task/%d/fd/%d%n", &tid, &fd, &used) == 2) &&
+        path[used] == '\0')
+        return fd;
+    if (sscanf(path, "/proc/%d/fd/%d%n", &pid, &fd, &used) == 2 && path[used] == '\0' &&
+        pid == getpid())
+        return fd;
+    return -1;
+}
+
 static bool names_descriptor(const char *path, struct target *t)
 {
-    int fd = -1;
-    char rest;
-    if (strcmp(path, "/dev/stdin") == 0)
-        fd = 0;
-    else if (sscanf(path, "/proc/self/fd/%d%c", &fd, &rest) != 1 &&
-             sscanf(path, "/dev/fd/%d%c", &fd, &rest) != 1)
-        return false;
-    PINNED struct file *f = fdtab_get(fd);
+    int fd = descriptor_named(path);
+    PINNED struct file *f = fd >= 0 ? fdtab_get(fd) : NULL;
     if (!f)
         return false;
     *t = f->target;
@@ -158,27 +169,52 @@ static bool leads_through_mapping(int at, const char *path)
     return map_find(&state.map, path, strlen(path)) != NULL;
 }
 
-int target_find(int at, const char **place, struct target *t)
+/* The path, absolute and normalised. Its length, or 0 when the kernel should say what is wrong with it. */
+static size_t absolute(int at, const char *path, char joined[2 * PATH_MAX])
 {
-    char joined[PATH_MAX * 2];
-    const char *path = *place;
     size_t len = strlen(path);
     size_t base = 0;
-    if (path[0] == '/' && names_descriptor(path, t))
-        return 1;
     if (len == 0 || len > PATH_MAX)
-        return 0; /* ENOENT or ENAMETOOLONG from the kernel, or AT_EMPTY_PATH */
+        return 0;
     if (path[0] != '/') {
         ssize_t n = base_of(at, joined, PATH_MAX);
         if (n < 0)
-            return 0; /* the kernel says what is wrong */
+            return 0;
         base = (size_t)n;
         joined[base++] = '/';
     }
     memcpy(joined + base, path, len + 1);
+    return path_normalise(joined, base + len);
+}
+
+bool target_is_ancestor(int at, const char *path, struct target *t)
+{
+    char joined[PATH_MAX * 2];
+    size_t len = state.active && path ? absolute(at, path, joined) : 0;
+    if (len == 0 || len > PATH_MAX || !map_below(&state.map, joined, len))
+        return false;
+    memcpy(t->path, joined, len + 1);
+    t->path_len = len;
+    t->mapping = &state.map.entries[0];
+    t->must_be_dir = false;
+    t->key_len = len < WIRE_KEY_MAX ? len : WIRE_KEY_MAX; /* for an inode number of its own */
+    memcpy(t->key, joined, t->key_len);
+    t->key[t->key_len] = '\0';
+    return true;
+}
+
+int target_find(int at, const char **place, struct target *t)
+{
+    char joined[PATH_MAX * 2];
+    const char *path = *place;
+    if (path[0] == '/' && names_descriptor(path, t))
+        return 1;
+    size_t joined_len = absolute(at, path, joined);
+    if (joined_len == 0)
+        return 0;
+    size_t len = strlen(path);
     bool slash = path[len - 1] == '/';
     bool dot = len > 1 && path[len - 1] == '.' && path[len - 2] == '/';
-    size_t joined_len = path_normalise(joined, base + len);
     const struct mapping *m = map_find(&state.map, joined, joined_len);
     if (m) {
         int r = target_set(t, m, joined, joined_len);

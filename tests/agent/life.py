@@ -41,7 +41,6 @@ def case_keeps_nothing_of_the_job(bed):
                 f"r, w = os.pipe(); os.set_inheritable(r, True); os.set_inheritable(w, True)\n"
                 f"signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGCHLD])\n"
                 f"signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-                f"os.umask(0o777)\n"
                 f"open({s.path('small')!r}).close()\n"
                 f"print(os.readlink(f'/proc/self/fd/{{w}}'), os.getsid(0))\n")
         done = job.run([bed.python, "-c", text], s.env(), cwd=s.node.dir)
@@ -56,10 +55,18 @@ def case_keeps_nothing_of_the_job(bed):
         check.that(not any(link.startswith(("/dev/pts", "/dev/tty")) for link in links), f"a terminal: {links}")
         check.equal("working directory", os.readlink(f"/proc/{pid}/cwd"), "/")
         check.that(os.getsid(pid) != int(session), "the agent is in the job's session")
-        check.equal("mode of the cache directory", oct(os.stat(s.node.cache).st_mode & 0o700), oct(0o700))
-        check.equal("others' access to the cache", oct(os.stat(s.node.cache).st_mode & 0o077), oct(0))
         os.kill(pid, signal.SIGTERM)    # which the job had blocked and ignored
         check.that(wait_until(lambda: not s.node.pids(), 10), "the agent does not end on SIGTERM")
+
+
+def case_is_private_whatever_the_umask(bed):
+    """The store is the user's own and usable, under the most open and the closest umask of a job."""
+    for mask in ("0000", "0777"):
+        with Scene(bed, "umask") as s:
+            done = job.run(["/bin/sh", "-c", f"umask {mask}; cat {s.path('small')} | wc -c"], s.env())
+            check.equal("output", done.text.strip(), "100", done.errors)
+            check.equal(f"mode of the cache directory under umask {mask}", oct(os.stat(s.node.cache).st_mode & 0o777), oct(0o700))
+            check.equal(f"others' access to the socket under umask {mask}", oct(os.stat(s.node.socket).st_mode & 0o077), oct(0))
 
 
 def descriptors(pid):

@@ -28,17 +28,23 @@ def case_second_run_fetches_nothing(bed):
             check.equal(f"{name} after the second run", second[name], first[name])
 
 
+def only_looked_up(s, since, objects):
+    """A new agent found the store: each object cost one request, whose body was cut short."""
+    names = s.proxy.names(since)
+    check.that(len(names) <= objects, f"{len(names)} requests for {objects} known objects", "\n".join(names))
+    counters = s.node.counters()
+    check.that(counters["s3_bytes"] < 2 << 20, f"s3_bytes of the new agent: {counters['s3_bytes']}", "\n".join(names))
+    check.equal("store_miss_blocks of the new agent", counters["store_miss_blocks"], 0)
+
+
 def case_store_found_again_after_restart(bed):
     with Scene(bed, "restart") as s:
         s.through_proxy(lambda r: None)
         s.right(s.read("cat", s.path("big"), "cat", s.path("small")), "big", "small")
-        asked, before = s.proxy.count(), fetched(s)
+        asked = s.proxy.count()
         s.node.stop()
         s.right(s.read("cat", s.path("big"), "cat", s.path("small")), "big", "small")
-        check.equal("GETs that brought bytes after the restart", fetched(s) - before, 0, "\n".join(s.proxy.names(asked)))
-        counters = s.node.counters()
-        check.equal("s3_bytes of the new agent", counters["s3_bytes"], 0)
-        check.that(counters["store_hit_blocks"] >= 3, f"store_hit_blocks: {counters['store_hit_blocks']}")
+        only_looked_up(s, asked, 2)
 
 
 def case_store_found_again_after_kill(bed):
@@ -46,11 +52,11 @@ def case_store_found_again_after_kill(bed):
     with Scene(bed, "kill") as s:
         s.through_proxy(lambda r: None)
         s.right(s.read("cat", s.path("big")), "big")
-        asked, before = s.proxy.count(), fetched(s)
+        asked = s.proxy.count()
         os.kill(s.node.pids()[0], signal.SIGKILL)
         wait_until(lambda: not s.node.pids(), 5)
         s.right(s.read("cat", s.path("big")), "big")
-        check.equal("GETs that brought bytes after the kill", fetched(s) - before, 0, "\n".join(s.proxy.names(asked)))
+        only_looked_up(s, asked, 1)
 
 
 def case_one_fetch_for_many_readers(bed):
@@ -81,7 +87,7 @@ def case_look_ups_are_remembered(bed):
     """Within WARMPATH_META_TTL a name is asked about once, also when it isn't there."""
     with Scene(bed, "ttl") as s:
         s.through_proxy(lambda r: None)
-        words = ("stat", s.path("small"), "stat", s.path("none"), "list", s.path("dir"), "stat", s.path("dir"))
+        words = ("stat", s.path("small"), "stat", s.path("none"), "stat", s.path("dir"), "stat", s.path("dir/file"))
         s.read(*words)
         asked = s.proxy.count()
         s.read(*words, *words)

@@ -91,8 +91,8 @@ def main():
     if leaked:
         report.add(suite.Result(suite.Case("build/leaked", None), "mapped paths reached the kernel and "
                                 f"were made there: {leaked.splitlines()[0]}", leaked))
-    for text in bed.sanitizer_reports():
-        report.add(suite.Result(suite.Case("build/sanitizer", None), text.strip().splitlines()[0], text))
+    for summary, text, times in bed.sanitizer_reports():
+        report.add(suite.Result(suite.Case("build/sanitizer", None), f"{summary} ({times} times)", text))
     sys.exit(report.close())
 
 

@@ -6,6 +6,7 @@ One Testbed for a run of tests/run. Made by main.py from the environment that te
 import glob
 import itertools
 import os
+import re
 import shutil
 import sys
 import threading
@@ -73,12 +74,16 @@ class Testbed:
         }
 
     def sanitizer_reports(self):
-        """What a sanitized agent, tool or unit test had to say: each is a failure."""
-        texts = []
-        for path in glob.glob(os.path.join(self.scratch, "sanitizer.*")):
+        """What a sanitized agent, tool or unit test had to say, each once: (summary, text, times)."""
+        found = {}
+        for path in sorted(glob.glob(os.path.join(self.scratch, "sanitizer.*"))):
             with open(path, errors="replace") as file:
-                texts.append(file.read())
-        return [text for text in texts if text.strip()]
+                text = file.read()
+            where = re.findall(r"#\d+ \w+ in (\S+ \S+)", text) or [text]
+            if text.strip():
+                found.setdefault(tuple(where), []).append(text)
+        summary = lambda text: (re.findall(r"^SUMMARY: .*|.*runtime error.*", text, re.M) or ["a report"])[0]
+        return [(summary(texts[0]), texts[0], len(texts)) for texts in found.values()]
 
     def s3_env(self):
         """Credentials and endpoint; the metadata service stays unasked, it isn't on loopback."""
