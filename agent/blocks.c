@@ -91,6 +91,12 @@ static void on_done(struct s3_request *r)
 {
     struct flight *f = r->user;
     bool published;
+    if (r->result.error == -ENOENT) {
+        r->result.error = -ESTALE;
+        snprintf(r->result.why, sizeof(r->result.why),
+                 "s3://%s/%s was deleted while it was open, and this block is not cached",
+                 r->bucket, r->key);
+    }
     if (r->result.error < 0) {
         store_abort(f->writer);
     } else if (r->result.http_status == 304 || r->result.http_status == 416) {

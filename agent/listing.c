@@ -14,7 +14,7 @@
 
 struct seen {
     struct meta meta;
-    char *key;
+    char *key; /* until it is put on the wire, a prefix has its slash */
 };
 
 struct listing {
@@ -31,14 +31,37 @@ struct listing {
 
     /* Filled on the engine's thread, read on the loop's after done. */
     struct seen *seen;
-    uint32_t n_seen, n_listed;
+    uint32_t n_seen;
     uint8_t entries[WIRE_MAX_BYTES - HEAD_ROOM];
     struct wire_buf out;
 };
 
+/* S3 sends a page's objects first and its prefixes behind them; the job gets them in one order,
+ * which also brings an object and a prefix of the same name together (see dirstream.c). */
+static int by_key(const void *a, const void *b)
+{
+    const struct seen *x = a, *y = b;
+    return strcmp(x->key, y->key);
+}
+
+static void put_entry(struct listing *l, struct seen *s)
+{
+    bool is_dir = s->meta.kind == META_DIR;
+    const char *name = s->key + strlen(l->name.key);
+    wire_put_str(&l->out, name, strlen(name) - is_dir);
+    wire_put_u8(&l->out, is_dir ? WIRE_DIR : WIRE_FILE);
+    wire_put_u64(&l->out, s->meta.size_bytes);
+    wire_put_u64(&l->out, (uint64_t)s->meta.mtime_s);
+    if (is_dir) /* from here on a name like any other */
+        s->key[strlen(s->key) - 1] = '\0';
+}
+
 static void on_done(struct s3_request *r)
 {
     struct listing *l = r->user;
+    qsort(l->seen, l->n_seen, sizeof(*l->seen), by_key);
+    for (uint32_t i = 0; i < l->n_seen; i++)
+        put_entry(l, &l->seen[i]);
     loop_post(l->agent->loop, &l->task);
 }
 
@@ -56,14 +79,8 @@ static void on_entry(struct s3_request *r, const struct s3_entry *entry)
         (name_len == 1 && name[0] == '.') || (name_len == 2 && memcmp(name, "..", 2) == 0))
         return; /* no file system has such names; the object can't be reached as a file */
 
-    wire_put_str(&l->out, name, name_len);
-    wire_put_u8(&l->out, entry->is_prefix ? WIRE_DIR : WIRE_FILE);
-    wire_put_u64(&l->out, entry->is_prefix ? 0 : entry->meta.size_bytes);
-    wire_put_u64(&l->out, entry->is_prefix ? 0 : (uint64_t)entry->meta.mtime_s);
-    l->n_listed++;
-
     struct seen *s = &l->seen[l->n_seen++];
-    s->key = must_strndup(entry->name, prefix_len + name_len);
+    s->key = must_strndup(entry->name, len);
     s->meta = (struct meta){.kind = entry->is_prefix ? META_DIR : META_FILE,
                             .size_bytes = entry->is_prefix ? 0 : entry->meta.size_bytes,
                             .mtime_s = entry->is_prefix ? 0 : entry->meta.mtime_s};
@@ -75,7 +92,7 @@ static void drop_seen(struct listing *l)
 {
     for (uint32_t i = 0; i < l->n_seen; i++)
         free(l->seen[i].key);
-    l->n_seen = l->n_listed = 0;
+    l->n_seen = 0;
 }
 
 static void listing_free(struct listing *l)
@@ -111,7 +128,7 @@ static void reply(struct listing *l)
     const char *next = l->request.next_token ? l->request.next_token : "";
     conn_put_status(&b, 0, "");
     wire_put_str(&b, next, strlen(next));
-    wire_put_u32(&b, l->n_listed);
+    wire_put_u32(&b, l->n_seen);
     wire_put(&b, l->entries, (size_t)(l->out.at - l->entries));
     if (b.bad)
         conn_reply_error(l->conn, -EIO, "S3 sent a continuation token of more than 4096 bytes");

@@ -22,6 +22,7 @@ struct lookup {
     struct context *context;
     struct s3_context *s3;
     struct job *job;
+    int64_t started_ms;
     struct lookup_name name;
     enum step step;
     bool list_came_first; /* an empty list then means: ask for the object */
@@ -151,6 +152,13 @@ static void on_parent(struct lookup *l)
     }
 }
 
+/* The sentence, out of what finish() frees. */
+static const char *keep_why(const struct s3_result *result, char *why)
+{
+    memcpy(why, result->why, sizeof(result->why));
+    return why;
+}
+
 static void on_answer(struct loop_task *task)
 {
     struct lookup *l = (struct lookup *)((char *)task - offsetof(struct lookup, task));
@@ -163,9 +171,10 @@ static void on_answer(struct loop_task *task)
         on_parent(l);
     } else if (result->error == -ENOENT && l->step != STEP_LIST) {
         on_absent(l);
+    } else if (result->error == -ENOENT) {
+        finish_error(l, -ENOENT, keep_why(result, why)); /* there is no such bucket */
     } else if (result->error < 0) {
-        memcpy(why, result->why, sizeof(why));
-        finish_error(l, result->error, why);
+        finish_error(l, result->error, keep_why(result, why));
     } else if (l->step == STEP_LIST) {
         on_list(l);
     } else {
@@ -251,6 +260,13 @@ static bool parent_known(struct lookup *l, bool *is_file)
     return m && (m->kind != META_NONE || m->not_below_file);
 }
 
+/* All steps share one deadline; the last still gets a second. */
+static int64_t time_left(const struct lookup *l)
+{
+    int64_t left = l->agent->deadline_ms - (clock_monotonic_ms() - l->started_ms);
+    return left > 1000 ? left : 1000;
+}
+
 static void step_start(struct lookup *l, enum step step)
 {
     bool is_file;
@@ -264,7 +280,7 @@ static void step_start(struct lookup *l, enum step step)
     l->request = (struct s3_request){.context = l->s3,
                                      .bucket = l->name.bucket,
                                      .key = step == STEP_PARENT ? l->parent : l->name.key,
-                                     .deadline_ms = l->agent->deadline_ms,
+                                     .deadline_ms = time_left(l),
                                      .done = on_done,
                                      .user = l};
     switch (step) {
@@ -352,6 +368,7 @@ void lookup_start(struct agent *a, const struct lookup_request *q, struct lookup
     l = must_calloc(1, sizeof(*l) + id_len);
     l->task.run = on_answer;
     l->agent = a;
+    l->started_ms = clock_monotonic_ms();
     l->context = context_ref(q->context);
     l->s3 = s3_context_ref(s3);
     l->job = q->job;

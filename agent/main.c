@@ -103,6 +103,11 @@ static void raise_limits(void)
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
+    struct rlimit size;
+    if (getrlimit(RLIMIT_FSIZE, &size) == 0) {
+        size.rlim_cur = size.rlim_max;
+        setrlimit(RLIMIT_FSIZE, &size);
+    }
     /* The agent's memory holds the jobs' secrets. */
     struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
@@ -115,13 +120,15 @@ static int open_socket(void)
     if (fd < 0)
         return -errno;
     memcpy(address.sun_path, socket_path, strlen(socket_path));
+    struct stat st;
+    if (lstat(socket_path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+        close(fd);
+        return -EEXIST; /* somebody's file: not ours to remove */
+    }
     unlink(socket_path); /* the store's lock says that nobody serves it any more */
-    mode_t before = umask(0077);
-    int r = bind(fd, (struct sockaddr *)&address, sizeof(address));
-    int error = errno;
-    umask(before);
-    if (r < 0 || listen(fd, LISTEN_BACKLOG) < 0) {
-        error = r < 0 ? error : errno;
+    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+        listen(fd, LISTEN_BACKLOG) < 0) {
+        int error = errno;
         close(fd);
         return -error;
     }
@@ -176,6 +183,7 @@ static void watch_signals(void)
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a write beyond a limit is an error, not the end */
     watch.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (watch.fd >= 0)
         loop_add(agent.loop, &watch, EPOLLIN);
@@ -224,6 +232,7 @@ int main(int argc, char **argv)
     }
     char dir[4096];
     log_setup(option_text(OPT_LOG));
+    umask(0077); /* the job's own may be anything */
     close_inherited();
     if (!option_cache_dir(dir, sizeof(dir)))
         fail("there is no place for the cache: set WARMPATH_CACHE_DIR to an absolute path");
@@ -242,8 +251,10 @@ int main(int argc, char **argv)
     int listen_fd = open_socket();
     if (listen_fd < 0) {
         char why[4200];
-        snprintf(why, sizeof(why), "the agent's socket %s can't be made: %s", socket_path,
-                 strerror(-listen_fd));
+        snprintf(why, sizeof(why),
+                 "the agent's socket %s can't be made (%s): set WARMPATH_SOCKET to a path in a "
+                 "directory of your own",
+                 socket_path, strerror(-listen_fd));
         fail(why);
     }
     sessions_start(&agent, listen_fd);
@@ -252,6 +263,7 @@ int main(int argc, char **argv)
     say_ready("ok\n");
     loop_run(agent.loop, TICK_MS, on_tick, NULL);
     unlink(socket_path);
+    sessions_end();
     http_engine_free(agent.engine);
     store_close(agent.store);
     return 0;

@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <utlist.h>
 
 #include "agent/alloc.h"
 #include "agent/blocks.h"
@@ -20,6 +21,7 @@
 static struct loop_watch listener = {.fd = -1};
 static struct agent *listener_agent;
 static size_t job_connections;
+static struct conn *conns;
 
 /* --- a connection's life ---------------------------------------------------------- */
 
@@ -30,6 +32,7 @@ static void conn_free(struct conn *c)
     listing_cancel(c->listing);
     if (c->said_hello && !c->is_tool)
         job_connections--;
+    DL_DELETE(conns, c);
     if (c->page)
         job_page_done(c->job, c->page);
     job_unref(c->job);
@@ -62,11 +65,21 @@ void conn_put_status(struct wire_buf *b, int error, const char *why)
     wire_put_str(b, why, error ? strlen(why) : 0);
 }
 
+/* What docs/operations.md names; the sentence tells the rest. */
+static int documented(int error)
+{
+    static const int known[] = {0, ENOENT, ENOTDIR, EACCES, ESTALE, ETIMEDOUT, ENOSYS};
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (error == -known[i])
+            return error;
+    return -EIO;
+}
+
 void conn_reply_error(struct conn *c, int error, const char *why)
 {
     uint8_t body[1024];
     struct wire_buf b = wire_buf(body, sizeof(body));
-    conn_put_status(&b, error, why);
+    conn_put_status(&b, documented(error), why);
     conn_reply(c, body, (size_t)(b.at - body), NULL, 0);
 }
 
@@ -335,6 +348,7 @@ static void on_connection(struct loop_watch *w, uint32_t events)
         c->agent = listener_agent;
         c->watch.fd = fd;
         c->watch.ready = on_readable;
+        DL_APPEND(conns, c);
         if (loop_add(c->agent->loop, &c->watch, EPOLLIN) < 0)
             conn_free(c);
     }
@@ -346,6 +360,13 @@ int sessions_start(struct agent *a, int listen_fd)
     listener.fd = listen_fd;
     listener.ready = on_connection;
     return loop_add(a->loop, &listener, EPOLLIN);
+}
+
+void sessions_end(void)
+{
+    while (conns)
+        hang_up(conns);
+    close(listener.fd);
 }
 
 size_t sessions_count(void)

@@ -10,6 +10,9 @@
 /* Accepts connections on a listening SOCK_SEQPACKET socket (taken over). 0 or -errno. */
 int sessions_start(struct agent *a, int listen_fd);
 
+/* Hangs up on everybody: the agent ends. */
+void sessions_end(void);
+
 /* Connections of jobs (not of tools). */
 size_t sessions_count(void);
 

@@ -14,6 +14,7 @@ struct listing;
 
 struct conn {
     struct loop_watch watch;
+    struct conn *prev, *next; /* all connections */
     struct agent *agent;
     bool said_hello, is_tool;
     bool busy; /* a request is being served; the next may not come before its reply */

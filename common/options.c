@@ -126,7 +126,7 @@ static const char *wanted(enum option_id id)
 static bool is_known_elsewhere(const char *name, size_t len)
 {
     static const char *const others[] = {"WARMPATH_REDIS", "WARMPATH_PEER_URL", "WARMPATH_ZONE",
-                                         "WARMPATH_JOB"};
+                                         "WARMPATH_JOB", "WARMPATH_COMPLAINED"};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         if (strlen(others[i]) == len && strncmp(others[i], name, len) == 0)
             return true;
@@ -196,7 +196,7 @@ int option_runtime_dir(char *out, size_t size)
     if (len < 0 || (size_t)len >= size)
         return -ENAMETOOLONG;
     if (mkdir(out, 0700) == 0)
-        return 0;
+        return chmod(out, 0700) < 0 ? -errno : 0; /* whatever the umask */
     if (errno != EEXIST)
         return -errno;
     struct stat st;

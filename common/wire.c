@@ -203,7 +203,8 @@ ssize_t wire_receive(int sock, void *data, size_t size, int *fds, int *n_fds)
             close_raw(fds[--count]);
         if (n_fds)
             *n_fds = 0;
-        return -EMSGSIZE;
+        /* Descriptors are cut off when the process may have no more. */
+        return message.msg_flags & MSG_TRUNC ? -EMSGSIZE : -EMFILE;
     }
     return got;
 }

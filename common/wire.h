@@ -96,7 +96,8 @@ struct wire_name wire_get_name(struct wire_buf *b);
 /* Sends one message with up to WIRE_MAX_FDS descriptors. 0 or -errno. Never raises SIGPIPE. */
 int wire_send(int sock, const void *data, size_t len, const int *fds, int n_fds);
 
-/* Receives one message. Its length (0: the other side hung up), or -errno. Descriptors arrive
+/* Receives one message. Its length (0: the other side hung up), or -errno (-EMFILE: its
+ * descriptors could not be had). Descriptors arrive
  * close-on-exec, at the lowest free numbers, in order; *n_fds holds room in, count out. Any beyond
  * the room are closed. */
 ssize_t wire_receive(int sock, void *data, size_t size, int *fds, int *n_fds);

@@ -368,6 +368,11 @@ static void give_up(struct s3_attempt *a)
     char why[sizeof(a->verdict.why)];
     const struct s3_request *r = a->request;
 
+    /* Where nothing answers, the endpoint is the first thing to look at. */
+    size_t len = strlen(a->verdict.why);
+    if (!a->http.status && a->verdict.error && !strstr(a->verdict.why, "AWS_"))
+        snprintf(a->verdict.why + len, sizeof(a->verdict.why) - len,
+                 "; check AWS_ENDPOINT_URL_S3 and the network");
     if (r->result.attempts > 1 && a->verdict.cause != RETRY_NEVER)
         snprintf(why, sizeof(why), "%.300s (gave up after %" PRIu32 " attempts in %.1f s)",
                  a->verdict.why, r->result.attempts,

@@ -21,10 +21,12 @@
 #include "preload/spawn.h"
 #include "preload/state.h"
 
-#define ATTEMPTS       4
-#define ENV_TEXT_BYTES 24576
-#define ENV_VARS_MAX   64
-#define RETRY_AFTER_S  5 /* a start that failed is not tried again for that long */
+#define ATTEMPTS        4
+#define ENV_TEXT_BYTES  24576
+#define ENV_VARS_MAX    64
+#define HELLO_TIMEOUT_S 10
+#define ANSWER_MARGIN_S 20 /* beyond the deadline, for the agent to say so */
+#define RETRY_AFTER_S   5  /* a start that failed is not tried again for that long */
 
 extern char **environ;
 
@@ -99,6 +101,14 @@ static int64_t now_s(void)
     return now.tv_sec;
 }
 
+/* The agent answers within its own deadline; should it hang, the job must not. */
+static void limit_waiting(int fd, uint64_t seconds)
+{
+    struct timeval limit = {.tv_sec = (time_t)seconds};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+}
+
 static int connect_socket(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -112,10 +122,7 @@ static int connect_socket(const char *path)
         ownfd_close(fd);
         return -error;
     }
-    /* The agent answers within its own deadline; should it hang, the job must not. */
-    struct timeval limit = {.tv_sec = (time_t)option_number(OPT_DEADLINE) * 2 + 60};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+    limit_waiting(fd, HELLO_TIMEOUT_S);
     return fd;
 }
 
@@ -156,6 +163,7 @@ static int say_hello(int fd)
     if (in.bad || block_bytes < 4096 || (block_bytes & (block_bytes - 1)))
         return -EPROTO;
     state.block_bytes = block_bytes;
+    limit_waiting(fd, option_number(OPT_DEADLINE) + ANSWER_MARGIN_S);
     return 0;
 }
 
@@ -200,8 +208,9 @@ static int connect_agent(bool may_start)
     if (r == 0)
         return fd;
     snprintf(start_failure.why, sizeof(start_failure.why),
-             "the agent at %s hung up at once (%s): is it another version? 'warmpath stop' ends it",
-             path, strerror(-r));
+             "what listens at %s does not answer as an agent does (%s): is it another version, or "
+             "stopped? 'warmpath stop' ends it; WARMPATH_SOCKET names another socket",
+             path, r == -EAGAIN ? "silence" : strerror(-r));
     ownfd_close(fd);
     return r;
 }
@@ -298,6 +307,8 @@ int client_call(struct client_call *c, const char *path, void *room, size_t room
         room_bytes = sizeof(c->reply);
     }
     int r = client_call_raw(c, room, room_bytes, &len);
+    if (r == -EMFILE || r == -ENFILE)
+        return r; /* the job's own limit, and its errno says so */
     if (r < 0) {
         fault_tell(path, EIO, start_failure.why, strlen(start_failure.why));
         return -EIO;
@@ -310,7 +321,7 @@ int client_call(struct client_call *c, const char *path, void *room, size_t room
     if (status < 0) {
         while (c->n_fds > 0)
             syscall(SYS_close, c->fds[--c->n_fds]);
-        if (status != -ENOENT && status != -ENOTDIR)
+        if (why.len > 0)
             fault_tell(path, -status, why.at, why.len);
     }
     /* The log says that time ran out; to the job a read that fails is EIO. */

@@ -66,7 +66,8 @@ static void *reserve(void *at, size_t len, int flags)
     return r == -1 ? NULL : (void *)r;
 }
 
-/* Behind the object's last page lies an empty file: touching it is SIGBUS, as behind any file's end. */
+/* Behind the object's last page lies an empty file: touching it is SIGBUS, as behind any file's
+ * end. */
 static int place_tail(char *start, size_t len, const struct span *s)
 {
     size_t data = (s->len + PAGE - 1) & ~(size_t)(PAGE - 1);

@@ -38,7 +38,8 @@ static bool stat_path(int at, const char **path, struct target *t, struct stat *
     return true;
 }
 
-/* libc's answer, unless that is ENOENT for a directory that exists only because a mapping lies below it. */
+/* libc's answer, unless that is ENOENT for a directory that exists only because a mapping lies
+ * below it. */
 static int or_ancestor(int r, int at, const char *path, struct target *t, struct stat *st)
 {
     if (r == 0 || errno != ENOENT || !target_is_ancestor(at, path, t))

@@ -43,7 +43,8 @@ EXPORT FILE *fdopen(int fd, const char *mode)
     return read_flags(mode) < 0 ? hook_null(EINVAL) : stream_new(fd);
 }
 
-/* The stream stays the same FILE, and libc's reading of it doesn't pass through us: it gets a real file. */
+/* The stream stays the same FILE, and libc's reading of it doesn't pass through us: it gets a real
+ * file. */
 static FILE *reopen(const struct target *t, const char *mode, FILE *stream)
 {
     char link[32];

@@ -1,5 +1,5 @@
-/* Reading wide characters from a stream of ours: libc then reads the stream's descriptor itself, so there
- * has to be a real file behind it before the first of them. */
+/* Reading wide characters from a stream of ours: libc then reads the stream's descriptor itself, so
+ * there has to be a real file behind it before the first of them. */
 #include "preload/hook.h"
 #include "preload/stream.h"
 
@@ -72,6 +72,5 @@ EXPORT wint_t ungetwc(wint_t c, FILE *stream)
         return r;                                                                                  \
     }
 
-SCANF(fwscanf, vfwscanf)
 SCANF(__isoc99_fwscanf, __isoc99_vfwscanf)
 SCANF(__isoc23_fwscanf, __isoc23_vfwscanf)

@@ -4,8 +4,8 @@
 
 #include "preload/target.h"
 
-/* Reads the whole object into a file without a name, in $TMPDIR or /tmp. A read-only-use descriptor at
- * offset 0, close-on-exec, or -errno. */
+/* Reads the whole object into a file without a name, in $TMPDIR or /tmp. A read-only-use descriptor
+ * at offset 0, close-on-exec, or -errno. */
 int materialise(const struct target *t);
 
 #endif

@@ -218,6 +218,7 @@ int spawn_agent(const char *socket_path, char *why, size_t why_size)
         return -error;
     }
     int r;
+    fchmod(lock, 0600); /* whatever the umask: others of the user open it too */
     do
         r = flock(lock, LOCK_EX) < 0 ? -errno : 0;
     while (r == -EINTR);

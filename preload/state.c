@@ -22,8 +22,15 @@ static struct wiped_on_fork unwiped;
 
 extern char **environ;
 
+/* Said by the job's first process; its children find the note in their environment. */
+#define COMPLAINED "WARMPATH_COMPLAINED"
+static bool complained;
+
 static void complain(const char *sentence)
 {
+    if (getenv(COMPLAINED) && !complained)
+        return;
+    complained = true;
     log_warn("options", "%s", sentence);
 }
 
@@ -94,6 +101,8 @@ void state_init(void)
         atomic_store(&state.child->pid, getpid());
         map_parse(&state.map, spec, complain);
         options_check(complain);
+        if (complained)
+            setenv(COMPLAINED, "1", 1);
         if (state.map.n > 0)
             activate();
     }

@@ -33,10 +33,11 @@ static int cookie_close(void *cookie)
 }
 
 /* --- wide characters ---------------------------------------------------------------------
- * libc makes cookie streams without the part that fgetws() and its kin need, and they crash. That part (an
- * opaque struct behind FILE's _wide_data) is the same in every new stream, so each of ours gets a copy of the
- * one in a stream that libc opened. From the first wide character on libc reads the descriptor itself:
- * stream_before_wide() puts a real file there; without it, reads fail with EBADF. */
+ * libc makes cookie streams without the part that fgetws() and its kin need, and they crash. That
+ * part (an opaque struct behind FILE's _wide_data) is the same in every new stream, so each of ours
+ * gets a copy of the one in a stream that libc opened. From the first wide character on libc reads
+ * the descriptor itself: stream_before_wide() puts a real file there; without it, reads fail with
+ * EBADF. */
 
 #define WIDE_BYTES 512
 

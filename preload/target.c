@@ -169,7 +169,8 @@ static bool leads_through_mapping(int at, const char *path)
     return map_find(&state.map, path, strlen(path)) != NULL;
 }
 
-/* The path, absolute and normalised. Its length, or 0 when the kernel should say what is wrong with it. */
+/* The path, absolute and normalised. Its length, or 0 when the kernel should say what is wrong with
+ * it. */
 static size_t absolute(int at, const char *path, char joined[2 * PATH_MAX])
 {
     size_t len = strlen(path);

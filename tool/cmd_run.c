@@ -54,10 +54,14 @@ static void add_mapping(const char *mapping)
     setenv("WARMPATH_MAP", value, 1);
 }
 
+static const char usage_text[] =
+    "usage: warmpath run [--map /data=s3://bucket/prefix]... [--report] -- CMD ARG...\n"
+    "  --map     one more mapping than WARMPATH_MAP has\n"
+    "  --report  what the cache did, on stderr, when the job ends\n";
+
 static int usage(void)
 {
-    fprintf(stderr,
-            "usage: warmpath run [--map /data=s3://bucket/prefix]… [--report] -- CMD ARG…\n");
+    fputs(usage_text, stderr);
     return 2;
 }
 
@@ -82,6 +86,10 @@ int cmd_run(int n_args, char **args)
 {
     static struct map map;
     char library[4200], why[1024];
+    if (n_args > 1 && strcmp(args[1], "--help") == 0) {
+        fputs(usage_text, stdout);
+        return 0;
+    }
     int at = read_flags(n_args, args);
     if (at == 0)
         return usage();
