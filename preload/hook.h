@@ -7,6 +7,7 @@
 #include "preload/fault.h"
 #include "preload/fdtab.h"
 #include "preload/file.h"
+#include "preload/lookup.h"
 #include "preload/real.h"
 #include "preload/target.h"
 
@@ -33,7 +34,10 @@ static inline void *hook_null(int error)
 #define hook_find(at, path, t) hook_find_at(at, (const char **)(uintptr_t) & (path), t)
 static inline int hook_find_at(int at, const char **path, struct target *t)
 {
-    return __builtin_expect(target_is_elsewhere(at, *path), 1) ? 0 : target_find(at, path, t);
+    if (__builtin_expect(target_is_elsewhere(at, *path), 1))
+        return 0;
+    int climbs = lookup_climbs(at, *path);
+    return climbs < 0 ? climbs : target_find(at, path, t);
 }
 
 #endif

@@ -1,6 +1,7 @@
 #include "preload/lookup.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "preload/client.h"
@@ -46,4 +47,24 @@ int lookup_directory(const struct target *t)
     if (r < 0)
         return r;
     return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+}
+
+int lookup_climbs(int at, const char *path)
+{
+    char part[PATH_MAX + 1];
+    struct target t;
+    for (const char *up = strstr(path, "/.."); up; up = strstr(up + 1, "/..")) {
+        size_t len = (size_t)(up - path);
+        if ((up[3] != '/' && up[3] != '\0') || len == 0 || len > PATH_MAX)
+            continue;
+        memcpy(part, path, len);
+        part[len] = '\0';
+        const char *before = part;
+        int r = target_find(at, &before, &t);
+        if (r > 0)
+            r = lookup_directory(&t);
+        if (r < 0)
+            return r;
+    }
+    return 0;
 }

@@ -15,4 +15,8 @@ int lookup_access(const struct target *t, int mode);
 /* 0 when it is a directory, else -ENOTDIR, -ENOENT, … */
 int lookup_directory(const struct target *t);
 
+/* POSIX goes up from a directory only: "file/.." is -ENOTDIR, "missing/.." -ENOENT. Looks at each
+ * name below a mapping that this path leaves upwards. 0 or -errno. */
+int lookup_climbs(int at, const char *path);
+
 #endif

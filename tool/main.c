@@ -1,4 +1,5 @@
 /* warmpath: the command that a person uses. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -51,8 +52,11 @@ int main(int n_args, char **args)
         print_help(stdout);
         return 0;
     }
+    bool wants_help = n_args == 3 && strcmp(args[2], "--help") == 0;
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-        if (strcmp(commands[i].name, name) == 0)
+        if (strcmp(commands[i].name, name) == 0 && wants_help && commands[i].run != cmd_run)
+            return printf("usage: warmpath %s %s\n", commands[i].name, commands[i].help) < 0;
+        else if (strcmp(commands[i].name, name) == 0)
             return commands[i].run(n_args - 1, args + 1);
     if (*name)
         fprintf(stderr, "warmpath: '%s' is not a command\n\n", name);

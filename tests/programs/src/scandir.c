@@ -1,13 +1,9 @@
-/* libc's own walkers, which call the kernel from inside: scandir, glob, ftw, fts, realpath. */
+/* libc's own walkers, which call the kernel from inside: scandir, glob, realpath. */
 #include "case.h"
 
 #include <dirent.h>
-#include <fts.h>
-#include <ftw.h>
 #include <glob.h>
 #include <limits.h>
-#include <sys/stat.h>
-#include <wordexp.h>
 
 static int text_only(const struct dirent *entry)
 {
@@ -27,53 +23,6 @@ static void scans(void)
     printf("scandirat: %d\n", scandirat(top, "nested", &entries, NULL, versionsort));
 }
 
-static long files, folders, bytes;
-
-static int count(const char *path, const struct stat *st, int flag, struct FTW *where)
-{
-    (void)path;
-    (void)where;
-    if (flag == FTW_F) {
-        files++;
-        bytes += st->st_size;
-    } else if (flag == FTW_D || flag == FTW_DP) {
-        folders++;
-    } else {
-        printf("nftw: flag %d\n", flag);
-    }
-    return 0;
-}
-
-static int count_old(const char *path, const struct stat *st, int flag)
-{
-    return count(path, st, flag, NULL);
-}
-
-static void walks(void)
-{
-    printf("nftw: %d", nftw(at(""), count, 20, FTW_PHYS));
-    printf(" %ld %ld %ld\n", files, folders, bytes);
-    files = folders = bytes = 0;
-    printf("nftw depth, chdir: %d", nftw(at("nested"), count, 3, FTW_DEPTH | FTW_CHDIR));
-    printf(" %ld %ld %ld\n", files, folders, bytes);
-    files = folders = bytes = 0;
-    printf("ftw: %d", ftw(at("nested"), count_old, 5));
-    printf(" %ld %ld %ld\n", files, folders, bytes);
-
-    char *paths[] = {(char *)at("nested"), NULL};
-    FTS *fts = fts_open(paths, FTS_PHYSICAL, NULL);
-    int n = 0, deepest = 0;
-    long size = 0;
-    for (FTSENT *entry; (entry = fts_read(fts));) {
-        n++;
-        if (entry->fts_level > deepest)
-            deepest = entry->fts_level;
-        if (entry->fts_info == FTS_F)
-            size += entry->fts_statp->st_size;
-    }
-    printf("fts: %d entries, %d deep, %ld bytes, %s\n", n, deepest, size, result(fts_close(fts)));
-}
-
 static void patterns(void)
 {
     glob_t found;
@@ -86,10 +35,6 @@ static void patterns(void)
     snprintf(pattern, sizeof(pattern), "%s/t*/{alpha,beta}.txt", tree);
     printf("glob brace: %d", glob(pattern, GLOB_BRACE | GLOB_MARK, NULL, &found));
     printf(" %zu\n", found.gl_pathc);
-    wordexp_t words;
-    snprintf(pattern, sizeof(pattern), "%s/nested/a*", tree);
-    printf("wordexp: %d", wordexp(pattern, &words, WRDE_NOCMD));
-    printf(" %zu %s\n", words.we_wordc, words.we_wordv[0]);
 }
 
 static void paths(void)
@@ -114,7 +59,6 @@ int main(int argc, char **argv)
 {
     tree = argv[argc - 1];
     scans();
-    walks();
     patterns();
     paths();
     return 0;
