@@ -2,21 +2,25 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/alloc.h"
 #include "common/clock.h"
 
 #define EVENTS_AT_ONCE 64
+#define SPIN_NS        50000
 
 struct loop {
     int epoll_fd;
     struct loop_watch wakeup;
     atomic_bool stopping;
+    int64_t spin_until_ns;
     pthread_mutex_t lock; /* guards the queue */
     struct loop_task *first;
     struct loop_task **last;
@@ -107,13 +111,38 @@ void loop_stop(struct loop *l)
     wake(l);
 }
 
+static int64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Where there was one request the next is near: looks for it a while before it sleeps (see
+ * wire_receive_soon() for why). */
+static int wait_for_events(struct loop *l, struct epoll_event *events, int64_t next_tick_ms)
+{
+    int n = 0;
+    while (n == 0 && now_ns() < l->spin_until_ns) {
+        n = epoll_wait(l->epoll_fd, events, EVENTS_AT_ONCE, 0);
+        if (n == 0)
+            sched_yield();
+    }
+    if (n == 0) {
+        int64_t wait_ms = next_tick_ms - clock_monotonic_ms();
+        n = epoll_wait(l->epoll_fd, events, EVENTS_AT_ONCE, wait_ms > 0 ? (int)wait_ms : 0);
+    }
+    if (n > 0)
+        l->spin_until_ns = now_ns() + SPIN_NS;
+    return n;
+}
+
 void loop_run(struct loop *l, int tick_ms, void (*tick)(void *user), void *user)
 {
     int64_t next_tick = clock_monotonic_ms() + tick_ms;
     while (!atomic_load(&l->stopping)) {
         struct epoll_event events[EVENTS_AT_ONCE];
-        int64_t wait = next_tick - clock_monotonic_ms();
-        int n = epoll_wait(l->epoll_fd, events, EVENTS_AT_ONCE, wait > 0 ? (int)wait : 0);
+        int n = wait_for_events(l, events, next_tick);
         for (int i = 0; i < n; i++) {
             struct loop_watch *w = events[i].data.ptr;
             w->ready(w, events[i].events);

@@ -1,9 +1,11 @@
 #include "common/wire.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 void wire_put(struct wire_buf *b, const void *data, size_t len)
@@ -179,7 +181,7 @@ static void take_descriptors(struct msghdr *message, int *fds, int room, int *n_
     }
 }
 
-ssize_t wire_receive(int sock, void *data, size_t size, int *fds, int *n_fds)
+static ssize_t receive(int sock, void *data, size_t size, int *fds, int *n_fds, int flags)
 {
     struct iovec piece = {.iov_base = data, .iov_len = size};
     union control control;
@@ -191,7 +193,7 @@ ssize_t wire_receive(int sock, void *data, size_t size, int *fds, int *n_fds)
     int count = 0;
     ssize_t got;
     do
-        got = recvmsg(sock, &message, MSG_CMSG_CLOEXEC);
+        got = recvmsg(sock, &message, MSG_CMSG_CLOEXEC | flags);
     while (got < 0 && errno == EINTR);
     if (got < 0)
         return -errno;
@@ -207,4 +209,33 @@ ssize_t wire_receive(int sock, void *data, size_t size, int *fds, int *n_fds)
         return message.msg_flags & MSG_TRUNC ? -EMSGSIZE : -EMFILE;
     }
     return got;
+}
+
+ssize_t wire_receive(int sock, void *data, size_t size, int *fds, int *n_fds)
+{
+    return receive(sock, data, size, fds, n_fds, 0);
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+ssize_t wire_receive_soon(int sock, void *data, size_t size, int *fds, int *n_fds)
+{
+    int room = n_fds ? *n_fds : 0;
+    int64_t until = now_ns() + WIRE_SPIN_NS;
+    do {
+        if (n_fds)
+            *n_fds = room;
+        ssize_t got = receive(sock, data, size, fds, n_fds, MSG_DONTWAIT);
+        if (got != -EAGAIN)
+            return got;
+        sched_yield(); /* to the agent, should it wait for this processor */
+    } while (now_ns() < until);
+    if (n_fds)
+        *n_fds = room;
+    return receive(sock, data, size, fds, n_fds, 0);
 }

@@ -102,4 +102,10 @@ int wire_send(int sock, const void *data, size_t len, const int *fds, int n_fds)
  * the room are closed. */
 ssize_t wire_receive(int sock, void *data, size_t size, int *fds, int *n_fds);
 
+/* The same for a reply that is likely to come within microseconds: looks for it a while before it
+ * sleeps. A processor that went idle takes longer to wake than the agent takes to answer (measured
+ * in a virtual machine: 63 against 28 us for an open, read and close of a cached file). */
+#define WIRE_SPIN_NS 50000
+ssize_t wire_receive_soon(int sock, void *data, size_t size, int *fds, int *n_fds);
+
 #endif

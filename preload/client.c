@@ -256,13 +256,13 @@ static ssize_t exchange(struct client_call *c, int fd, void *room, size_t room_b
     if (r < 0)
         return r;
     c->n_fds = WIRE_MAX_FDS;
-    ssize_t n = wire_receive(fd, room, room_bytes, c->fds, &c->n_fds);
+    ssize_t n = wire_receive_soon(fd, room, room_bytes, c->fds, &c->n_fds);
     if (n <= 0)
         c->n_fds = 0;
     return n == 0 ? -ECONNRESET : n;
 }
 
-int client_call_raw(struct client_call *c, void *room, size_t room_bytes, size_t *len)
+static int call(struct client_call *c, void *room, size_t room_bytes, size_t *len)
 {
     if (c->out.bad)
         return -ENAMETOOLONG;
@@ -297,6 +297,15 @@ int client_call_raw(struct client_call *c, void *room, size_t room_bytes, size_t
         snprintf(start_failure.why, sizeof(start_failure.why),
                  "the agent does not answer; is it stopped? 'warmpath status' asks it too");
     return (int)n;
+}
+
+int client_call_raw(struct client_call *c, void *room, size_t room_bytes, size_t *len)
+{
+    int saved_errno =
+        errno; /* a call that succeeds leaves it alone: readdir()'s end is told by that */
+    int r = call(c, room, room_bytes, len);
+    errno = saved_errno;
+    return r;
 }
 
 int client_call(struct client_call *c, const char *path, void *room, size_t room_bytes)

@@ -17,54 +17,59 @@ static int real_fstatat(int at, const char *path, struct stat *st, int flags)
     return (int)syscall(SYS_newfstatat, at, path, st, flags);
 }
 
-/* True when it was ours; `*r` is then what the hook returns, with errno set. Else `*path` is what
- * libc should be asked, perhaps out of `t`. */
-static bool stat_path(int at, const char **path, struct target *t, struct stat *st, int flags,
-                      int *r)
+/* libc's answer, unless that is ENOENT for a directory that exists only because a mapping lies
+ * below it. */
+static __attribute__((noinline)) int or_ancestor(int at, const char *path, struct stat *st)
+{
+    struct target t;
+    if (errno != ENOENT || !target_is_ancestor(at, path, &t))
+        return -1;
+    statfill(st, &t, WIRE_DIR, 0, 0);
+    return 0;
+}
+
+/* 1: ours and `st` is filled, or negative with errno set. 0: libc's, and `*path` what it should be
+ * asked about, perhaps out of `t`. */
+static int stat_ours(int at, const char **path, struct target *t, struct stat *st, int flags)
 {
     bool empty = *path && !**path && (flags & AT_EMPTY_PATH);
     if (empty && at != AT_FDCWD) {
         PINNED struct file *f = fdtab_get(at);
         if (f)
             file_stat(f, st);
-        *r = 0;
         return f != NULL;
     }
     const char *dot = ".";
     int found = hook_find(at, *(empty ? &dot : path), t);
-    if (found == 0)
-        return false;
-    *r = (int)hook_result(found < 0 ? found : lookup_stat(t, st));
-    return true;
+    if (found > 0)
+        found = lookup_stat(t, st);
+    else if (found == 0)
+        return 0;
+    return found < 0 ? (int)hook_result(found) : 1;
 }
 
-/* libc's answer, unless that is ENOENT for a directory that exists only because a mapping lies
- * below it. */
-static int or_ancestor(int r, int at, const char *path, struct target *t, struct stat *st)
-{
-    if (r == 0 || errno != ENOENT || !target_is_ancestor(at, path, t))
-        return r;
-    statfill(st, t, WIRE_DIR, 0, 0);
-    return 0;
-}
-
-EXPORT int stat(const char *path, struct stat *st)
+/* Paths that may be ours. */
+static __attribute__((noinline)) int stat_slow(int at, const char *path, struct stat *st, int flags)
 {
     struct target t;
-    int r;
-    if (stat_path(AT_FDCWD, &path, &t, st, 0, &r))
-        return r;
-    return or_ancestor(REAL(stat)(path, st), AT_FDCWD, path, &t, st);
+    int r = stat_ours(at, &path, &t, st, flags);
+    if (r != 0)
+        return r < 0 ? -1 : 0;
+    r = real_fstatat(at, path, st, flags);
+    return r == 0 ? 0 : or_ancestor(at, path, st);
 }
 
-EXPORT int lstat(const char *path, struct stat *st)
-{
-    struct target t;
-    int r;
-    if (stat_path(AT_FDCWD, &path, &t, st, AT_SYMLINK_NOFOLLOW, &r))
-        return r;
-    return or_ancestor(REAL(lstat)(path, st), AT_FDCWD, path, &t, st);
-}
+/* The common case has to be quick: a path elsewhere that exists. */
+#define STAT(at, path, st, flags, real_call)                                                       \
+    if (!target_is_elsewhere(at, path))                                                            \
+        return stat_slow(at, path, st, flags);                                                     \
+    return (real_call) == 0 ? 0 : or_ancestor(at, path, st);
+
+EXPORT int stat(const char *path,
+                struct stat *st){STAT(AT_FDCWD, path, st, 0, REAL(stat)(path, st))}
+
+EXPORT int lstat(const char *path, struct stat *st){
+    STAT(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW, REAL(lstat)(path, st))}
 
 EXPORT int fstat(int fd, struct stat *st)
 {
@@ -77,34 +82,22 @@ EXPORT int fstat(int fd, struct stat *st)
 
 EXPORT int fstatat(int at, const char *path, struct stat *st, int flags)
 {
-    struct target t;
-    int r;
-    if (stat_path(at, &path, &t, st, flags, &r))
-        return r;
-    return or_ancestor(REAL(fstatat)(at, path, st, flags), at, path, &t, st);
+    STAT(at, path, st, flags, REAL(fstatat)(at, path, st, flags))
 }
 
 int __xstat(int version, const char *path, struct stat *st);
 EXPORT int __xstat(int version, const char *path, struct stat *st)
 {
-    struct target t;
-    int r;
     (void)version;
-    if (stat_path(AT_FDCWD, &path, &t, st, 0, &r))
-        return r;
-    return or_ancestor(real_fstatat(AT_FDCWD, path, st, 0), AT_FDCWD, path, &t, st);
+    STAT(AT_FDCWD, path, st, 0, real_fstatat(AT_FDCWD, path, st, 0))
 }
 
 int __lxstat(int version, const char *path, struct stat *st);
 EXPORT int __lxstat(int version, const char *path, struct stat *st)
 {
-    struct target t;
-    int r;
     (void)version;
-    if (stat_path(AT_FDCWD, &path, &t, st, AT_SYMLINK_NOFOLLOW, &r))
-        return r;
-    r = real_fstatat(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
-    return or_ancestor(r, AT_FDCWD, path, &t, st);
+    STAT(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW,
+         real_fstatat(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW))
 }
 
 int __fxstat(int version, int fd, struct stat *st);
@@ -121,12 +114,8 @@ EXPORT int __fxstat(int version, int fd, struct stat *st)
 int __fxstatat(int version, int at, const char *path, struct stat *st, int flags);
 EXPORT int __fxstatat(int version, int at, const char *path, struct stat *st, int flags)
 {
-    struct target t;
-    int r;
     (void)version;
-    if (stat_path(at, &path, &t, st, flags, &r))
-        return r;
-    return or_ancestor(real_fstatat(at, path, st, flags), at, path, &t, st);
+    STAT(at, path, st, flags, real_fstatat(at, path, st, flags))
 }
 
 static struct statx_timestamp statx_time(struct timespec t)
@@ -153,19 +142,30 @@ static void fill_statx(struct statx *x, const struct stat *st)
     x->stx_dev_minor = minor(st->st_dev);
 }
 
-EXPORT int statx(int at, const char *path, int flags, unsigned mask, struct statx *x)
+static int statx_slow(int at, const char *path, int flags, unsigned mask, struct statx *x)
 {
     struct target t;
     struct stat st;
-    int r;
-    if (!stat_path(at, &path, &t, &st, flags, &r)) {
-        r = REAL(statx)(at, path, flags, mask, x);
-        if (r == 0 || (r = or_ancestor(r, at, path, &t, &st)) < 0)
-            return r;
-    }
-    if (r == 0)
-        fill_statx(x, &st);
-    return r;
+    int r = stat_ours(at, &path, &t, &st, flags);
+    if (r == 0 && REAL(statx)(at, path, flags, mask, x) == 0)
+        return 0;
+    if (r < 0 || (r == 0 && or_ancestor(at, path, &st) < 0))
+        return -1;
+    fill_statx(x, &st);
+    return 0;
+}
+
+EXPORT int statx(int at, const char *path, int flags, unsigned mask, struct statx *x)
+{
+    struct stat st;
+    if (!target_is_elsewhere(at, path))
+        return statx_slow(at, path, flags, mask, x);
+    if (REAL(statx)(at, path, flags, mask, x) == 0)
+        return 0;
+    if (or_ancestor(at, path, &st) < 0)
+        return -1;
+    fill_statx(x, &st);
+    return 0;
 }
 
 /* --- file systems ----------------------------------------------------------------------- */
@@ -195,10 +195,7 @@ static void fill_statvfs(struct statvfs *st)
 static int exists(const char **path, struct target *t)
 {
     struct stat st;
-    int r;
-    if (!stat_path(AT_FDCWD, path, t, &st, 0, &r))
-        return 0;
-    return r < 0 ? -1 : 1;
+    return stat_ours(AT_FDCWD, path, t, &st, 0);
 }
 
 EXPORT int statfs(const char *path, struct statfs *st)

@@ -2,17 +2,47 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "preload/cwd.h"
 #include "preload/fdtab.h"
 #include "preload/file.h"
 
-/* Can this path hold a "..", "." or empty component? On the way of every path of the program, so
- * one pass without calls. */
+/* Can this path hold a "..", "." or empty component? On the way of every path of the program:
+ * sixteen bytes at a time. Aligned reads may go beyond the string's end, never beyond its page. */
+#ifdef __SSE2__
+static inline bool is_tangled(const char *path)
+{
+    const __m128i *at = (const __m128i *)(const void *)((uintptr_t)path & ~(uintptr_t)15);
+    unsigned skip = (unsigned)((uintptr_t)path & 15);
+    unsigned valid = 0xffffu << skip & 0xffffu;
+    unsigned after_slash = 0; /* the byte before this chunk was a slash */
+    for (;; at++, valid = 0xffff) {
+        __m128i chunk = _mm_load_si128(at);
+        unsigned zero =
+            (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(chunk, _mm_setzero_si128())) & valid;
+        if (zero)
+            valid &= (zero & -zero) - 1; /* what comes before the end */
+        unsigned slash =
+            (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(chunk, _mm_set1_epi8('/'))) & valid;
+        unsigned dot =
+            (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(chunk, _mm_set1_epi8('.'))) & valid;
+        if ((slash << 1 | after_slash) & (slash | dot))
+            return true;
+        if (zero)
+            return false;
+        after_slash = slash >> 15;
+    }
+}
+#else
 static inline bool is_tangled(const char *path)
 {
     for (const char *p = path; *p; p++)
@@ -20,6 +50,7 @@ static inline bool is_tangled(const char *path)
             return true;
     return false;
 }
+#endif
 
 static inline bool begins_with(const char *path, const struct mapping *m)
 {
