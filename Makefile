@@ -57,6 +57,7 @@ deps:
 	@scripts/deps
 
 build: $(BUILD)/libwarmpath.so $(BUILD)/warmpathd $(BUILD)/warmpath
+	@:
 
 demo: all
 	@scripts/deps demo

@@ -35,6 +35,7 @@ struct flight {
     struct block_waiter *waiters;
     struct store_writer *writer; /* engine's thread until done */
     int fd;                      /* the block, once committed */
+    bool given;                  /* out of the store, before the loop knew that it had landed */
 };
 
 struct stream_id {
@@ -164,10 +165,13 @@ bool blocks_was_ahead(const struct version *v, uint64_t index)
 {
     struct flight_id id = make_id(v, index);
     struct landed_ahead *l;
+    struct flight *f = find_flight(v, index);
+    if (f)
+        f->given = true;
     HASH_FIND(hh, landed, &id, sizeof(id), l);
     if (l)
         forget_landed(l);
-    return l != NULL;
+    return l || f;
 }
 
 static void on_landed(struct loop_task *task)
@@ -179,7 +183,7 @@ static void on_landed(struct loop_task *task)
         meta_drop(context_serial(f->context), f->version.bucket, f->version.key);
     if (f->request.result.error < 0 && !f->waiters)
         log_info("fetch", "ahead: %s", f->request.result.why);
-    else if (!f->waiters)
+    else if (!f->waiters && !f->given)
         note_landed(f);
     wake_all(f);
     free_flight(f);

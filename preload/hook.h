@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "preload/elsewhere.h"
 #include "preload/fault.h"
 #include "preload/fdtab.h"
 #include "preload/file.h"

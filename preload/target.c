@@ -8,67 +8,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #include "preload/cwd.h"
+#include "preload/elsewhere.h"
 #include "preload/fdtab.h"
 #include "preload/file.h"
-
-/* Can this path hold a "..", "." or empty component? On the way of every path of the program:
- * sixteen bytes at a time. Aligned reads may go beyond the string's end, never beyond its page. */
-#ifdef __SSE2__
-static inline bool is_tangled(const char *path)
-{
-    const __m128i *at = (const __m128i *)(const void *)((uintptr_t)path & ~(uintptr_t)15);
-    unsigned skip = (unsigned)((uintptr_t)path & 15);
-    unsigned valid = 0xffffu << skip & 0xffffu;
-    unsigned after_slash = 0; /* the byte before this chunk was a slash */
-    for (;; at++, valid = 0xffff) {
-        __m128i chunk = _mm_load_si128(at);
-        unsigned zero =
-            (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(chunk, _mm_setzero_si128())) & valid;
-        if (zero)
-            valid &= (zero & -zero) - 1; /* what comes before the end */
-        unsigned slash =
-            (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(chunk, _mm_set1_epi8('/'))) & valid;
-        unsigned dot =
-            (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(chunk, _mm_set1_epi8('.'))) & valid;
-        if ((slash << 1 | after_slash) & (slash | dot))
-            return true;
-        if (zero)
-            return false;
-        after_slash = slash >> 15;
-    }
-}
-#else
-static inline bool is_tangled(const char *path)
-{
-    for (const char *p = path; *p; p++)
-        if (*p == '/' && (p[1] == '.' || p[1] == '/'))
-            return true;
-    return false;
-}
-#endif
-
-static inline bool begins_with(const char *path, const struct mapping *m)
-{
-    return path[1] == m->prefix[1] && strncmp(path, m->prefix, m->prefix_len) == 0 &&
-           (path[m->prefix_len] == '/' || path[m->prefix_len] == '\0');
-}
-
-static bool absolute_is_elsewhere(const char *path)
-{
-    for (int i = 0; i < state.map.n; i++)
-        if (begins_with(path, &state.map.entries[i]))
-            return false;
-    /* Our descriptors have names in /proc and /dev. */
-    if ((path[1] == 'p' || path[1] == 'd') && fdtab_in_use() &&
-        (strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/dev/", 5) == 0))
-        return false;
-    return !is_tangled(path);
-}
 
 /* From a real directory, a relative path gets into a mapping only through a component of
  * the mapping's prefix, or upwards. */
@@ -86,17 +29,11 @@ static bool relative_is_elsewhere(const char *path)
                 (part[1 + first] == '/' || part[1 + first] == '\0'))
                 return false;
     }
-    return !is_tangled(path);
+    return !elsewhere_is_tangled(path);
 }
 
-bool target_is_elsewhere(int at, const char *path)
+bool target_relative_is_elsewhere(int at, const char *path)
 {
-    if (__builtin_expect(!atomic_load_explicit(&state.ready, memory_order_acquire), 0))
-        state_init();
-    if (!state.active || !path)
-        return true;
-    if (path[0] == '/')
-        return absolute_is_elsewhere(path);
     if (at == AT_FDCWD ? cwd_is_mapped() : fdtab_has(at))
         return false;
     if (at != AT_FDCWD && path[0] == '\0')
@@ -239,7 +176,7 @@ int target_find(int at, const char **place, struct target *t)
 {
     char joined[PATH_MAX * 2];
     const char *path = *place;
-    if (path[0] == '/' && names_descriptor(path, t))
+    if (path[0] == '/' && fdtab_in_use() && names_descriptor(path, t))
         return 1;
     size_t joined_len = absolute(at, path, joined);
     if (joined_len == 0)

@@ -23,9 +23,6 @@ struct target {
  * openat(). */
 int target_find(int at, const char **path, struct target *t);
 
-/* The quick no, before target_find(): most paths of most programs. */
-bool target_is_elsewhere(int at, const char *path);
-
 /* Does a mapping lie below this path? Such a directory need not exist for the kernel: asked when
  * the kernel said ENOENT. Fills `t` with its path. */
 bool target_is_ancestor(int at, const char *path, struct target *t);
