@@ -83,10 +83,12 @@ $(BUILD)/symbols.map $(BUILD)/twins.ld: preload/symbols.def scripts/symbols
 
 $(BUILD)/pic/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(PRELOAD_CFLAGS) -c -o $@ $<
+	@echo 'CC   $<'
+	@$(CC) $(PRELOAD_CFLAGS) -c -o $@ $<
 
 $(BUILD)/libwarmpath.so: $(PRELOAD_OBJ) $(BUILD)/symbols.map $(BUILD)/twins.ld
-	$(CC) -shared -o $@ $(PRELOAD_OBJ) $(BUILD)/twins.ld -Wl,--version-script=$(BUILD)/symbols.map \
+	@echo 'LINK $@'
+	@$(CC) -shared -o $@ $(PRELOAD_OBJ) $(BUILD)/twins.ld -Wl,--version-script=$(BUILD)/symbols.map \
 	  -Wl,-Bsymbolic -Wl,-z,now -Wl,-z,relro -Wl,--no-undefined -Wl,--as-needed -ldl
 	@scripts/check-library $@
 
@@ -94,17 +96,21 @@ $(BUILD)/libwarmpath.so: $(PRELOAD_OBJ) $(BUILD)/symbols.map $(BUILD)/twins.ld
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(AGENT_CFLAGS) -c -o $@ $<
+	@echo 'CC   $<'
+	@$(CC) $(AGENT_CFLAGS) -c -o $@ $<
 
 $(BUILD)/warmpathd: $(AGENT_OBJ)
-	$(CC) $(SANITIZE) -o $@ $^ $(AGENT_LIBS)
+	@echo 'LINK $@'
+	@$(CC) $(SANITIZE) -o $@ $^ $(AGENT_LIBS)
 
 $(BUILD)/warmpath: $(TOOL_OBJ)
-	$(CC) $(SANITIZE) -o $@ $^ $(TOOL_LIBS)
+	@echo 'LINK $@'
+	@$(CC) $(SANITIZE) -o $@ $^ $(TOOL_LIBS)
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(PARTS_OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(AGENT_CFLAGS) -o $@ $< $(PARTS_OBJ) -lcmocka $(AGENT_LIBS)
+	@echo 'LINK $@'
+	@$(CC) $(AGENT_CFLAGS) -o $@ $< $(PARTS_OBJ) -lcmocka $(AGENT_LIBS)
 
 # --- checks ------------------------------------------------------------------------
 

@@ -59,6 +59,7 @@ static void on_done(struct s3_request *r)
 {
     struct call *c = r->user;
     snprintf(c->token, sizeof(c->token), "%s", r->next_token ? r->next_token : "(none)");
+    free(r->next_token);
     sem_post(&c->done);
 }
 
