@@ -138,9 +138,10 @@ tsan:
 	@tests/run --build build/tsan --only unit,agent
 
 install: build
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/warmpath
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/warmpath $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(BUILD)/libwarmpath.so $(BUILD)/warmpathd $(DESTDIR)$(PREFIX)/lib/warmpath/
 	install -m 755 $(BUILD)/warmpath $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 docs/man/warmpath.1 docs/man/warmpathd.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 
 clean:
 	rm -rf $(BUILD)
