@@ -30,6 +30,8 @@ static int is_named(void *item, const void *user)
     struct object *o = item;
     const struct object_name *n = user;
     uint32_t refs = atomic_load(&o->refs);
+    if (o->size_bytes != n->size_bytes || o->mtime_s != n->mtime_s)
+        return 0; /* without a reference yet: a quick no among many open files */
     do
         if (refs == 0)
             return 0;
