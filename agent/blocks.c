@@ -13,7 +13,8 @@
 #include "policy/prefetch.h"
 
 #define WINDOW_BYTES  (64u << 20) /* the most that one run fetches ahead */
-#define FLIGHTS_AHEAD 48          /* no more prefetches while so many blocks are under way */
+#define WINDOW_BLOCKS 64
+#define FLIGHTS_AHEAD 48 /* no more prefetches while so many blocks are under way */
 #define STREAMS_MAX   1024
 #define LANDED_MAX    4096
 
@@ -282,21 +283,22 @@ static struct stream *get_stream(const struct version *v, struct job *job)
 }
 
 void blocks_ahead(struct agent *a, const struct version *v, uint64_t first, uint64_t count,
-                  struct context *context, struct job *job)
+                  bool missed, struct context *context, struct job *job)
 {
     if (version_blocks(v) <= first + count)
         return;
     uint32_t window = WINDOW_BYTES / v->block_bytes;
+    window = window < 2 ? 2 : window > WINDOW_BLOCKS ? WINDOW_BLOCKS : window;
     struct stream *s = get_stream(v, job);
-    struct prefetch_range range = prefetch_next(&s->cursors, first, count, version_blocks(v),
-                                                window < 2    ? 2
-                                                : window > 64 ? 64
-                                                              : window);
+    struct prefetch_range range =
+        prefetch_next(&s->cursors, first, count, version_blocks(v), window, missed);
     for (uint64_t i = range.first; i < range.first + range.count; i++) {
         struct block_result r = {.fd = -1};
         char why[384];
-        if (HASH_COUNT(flights) >= FLIGHTS_AHEAD)
+        if (HASH_COUNT(flights) >= FLIGHTS_AHEAD) {
+            prefetch_stopped_at(&s->cursors, i);
             return;
+        }
         if (find_flight(v, i) || store_has(a->store, v, i))
             continue;
         if (!take_off(a, v, i, context, job, &r, why, sizeof(why)))

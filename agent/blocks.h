@@ -28,9 +28,10 @@ struct block_waiter {
 void blocks_fetch(struct agent *a, const struct version *v, uint64_t index, struct block_waiter *w);
 void blocks_cancel(struct block_waiter *w);
 
-/* The job was given blocks [first, first + count): fetches ahead what policy/prefetch says. */
+/* The job was given blocks [first, first + count), of which the first was `missed`: fetches ahead
+ * what policy/prefetch says. */
 void blocks_ahead(struct agent *a, const struct version *v, uint64_t first, uint64_t count,
-                  struct context *context, struct job *job);
+                  bool missed, struct context *context, struct job *job);
 
 /* Was this stored block fetched ahead, and is it given to a job now for the first time? (For the
  * count of hits: it was not in the store when the job came.) */

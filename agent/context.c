@@ -123,9 +123,12 @@ static void resolve(struct context *c, struct resolved *r, enum s3_style style)
     }
     log_info("s3", "credentials from %s, endpoint %s://%s, region %s", credentials.source,
              endpoint.scheme, endpoint.authority, endpoint.region);
-    if (r->s3)
-        s3_context_unref(r->s3);
+    struct s3_context *old = r->s3;
     r->s3 = s3_context_new(&endpoint, &credentials);
+    if (old) {
+        s3_context_inherit(r->s3, old);
+        s3_context_unref(old);
+    }
 }
 
 struct s3_context *context_s3(struct context *c, uint8_t style, int *error, char *why,

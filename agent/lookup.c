@@ -26,8 +26,9 @@ struct lookup {
     struct lookup_name name;
     enum step step;
     bool list_came_first; /* an empty list then means: ask for the object */
-    bool below_file;
-    struct meta known; /* GET: what If-None-Match names */
+    bool not_object;      /* seen within the time to live: there is no object of this name */
+    bool is_prefix;       /* the list that came first found something below it */
+    struct meta known;    /* GET: what If-None-Match names */
     struct lookup_waiter *waiters;
     struct s3_request request;
     char parent[WIRE_KEY_MAX + 2]; /* or the prefix to list */
@@ -43,8 +44,8 @@ static struct lookup *lookups;
 
 static void step_start(struct lookup *l, enum step step);
 
-void lookup_version(const struct agent *a, struct s3_context *s3, const struct lookup_name *name,
-                    const struct meta *m, struct version *out)
+void lookup_version(struct s3_context *s3, const struct lookup_name *name, const struct meta *m,
+                    uint32_t block_bytes, struct version *out)
 {
     memset(out, 0, sizeof(*out));
     memcpy(out->bucket, name->bucket, sizeof(out->bucket));
@@ -52,7 +53,7 @@ void lookup_version(const struct agent *a, struct s3_context *s3, const struct l
     memcpy(out->etag, m->etag, sizeof(out->etag));
     out->style = name->style;
     out->size_bytes = m->size_bytes;
-    out->block_bytes = a->block_bytes;
+    out->block_bytes = block_bytes;
     version_name(out, s3_context_endpoint(s3));
 }
 
@@ -106,7 +107,10 @@ static void file_meta(const struct s3_meta *from, struct meta *to)
 
 static void on_absent(struct lookup *l)
 {
-    if (l->list_came_first)
+    struct meta directory = {.kind = META_DIR, .not_object = true};
+    if (l->is_prefix)
+        finish_found(l, &directory, false);
+    else if (l->list_came_first)
         step_start(l, STEP_PARENT);
     else
         step_start(l, STEP_LIST);
@@ -130,11 +134,13 @@ static void on_object(struct lookup *l)
 
 static void on_list(struct lookup *l)
 {
-    if (l->entries > 0 || l->name.key[0] == '\0') {
-        struct meta m = {.kind = META_DIR};
+    bool exists = l->entries > 0 || l->name.key[0] == '\0';
+    if (exists && (!l->list_came_first || l->not_object || l->name.key[0] == '\0')) {
+        struct meta m = {.kind = META_DIR, .not_object = true};
         finish_found(l, &m, false);
     } else if (l->list_came_first) {
-        step_start(l, STEP_HEAD);
+        l->is_prefix = exists;
+        step_start(l, STEP_HEAD); /* an object of the same name is what counts */
     } else {
         step_start(l, STEP_PARENT);
     }
@@ -208,7 +214,7 @@ static int on_body(struct s3_request *r, uint64_t offset, const void *data, size
         struct meta m;
         struct version v;
         file_meta(&r->meta, &m);
-        lookup_version(l->agent, l->s3, &l->name, &m, &v);
+        lookup_version(l->s3, &l->name, &m, l->agent->block_bytes, &v);
         l->in_store = store_has(l->agent->store, &v, 0);
         if (!l->in_store)
             l->writer = store_begin(l->agent->store, &v, 0);
@@ -235,7 +241,7 @@ static void make_conditional(struct lookup *l)
     if (!m || m->kind != META_FILE || m->size_bytes == 0)
         return;
     l->known = *m;
-    lookup_version(l->agent, l->s3, &l->name, m, &v);
+    lookup_version(l->s3, &l->name, m, l->agent->block_bytes, &v);
     if (store_has(l->agent->store, &v, 0))
         l->request.if_none_match = l->known.etag;
 }
@@ -381,6 +387,8 @@ void lookup_start(struct agent *a, const struct lookup_request *q, struct lookup
     w->lookup = l;
     DL_APPEND(l->waiters, w);
     enum step step = first_step(q, known);
+    l->not_object = known && known->not_object &&
+                    meta_fresh(known->learned_ms, q->ttl_ms, clock_monotonic_ms());
     l->list_came_first = step == STEP_LIST;
     step_start(l, step);
 }

@@ -52,7 +52,7 @@ void lookup_start(struct agent *a, const struct lookup_request *request, struct 
 void lookup_cancel(struct lookup_waiter *w);
 
 /* Version of a known file. */
-void lookup_version(const struct agent *a, struct s3_context *s3, const struct lookup_name *name,
-                    const struct meta *m, struct version *out);
+void lookup_version(struct s3_context *s3, const struct lookup_name *name, const struct meta *m,
+                    uint32_t block_bytes, struct version *out);
 
 #endif

@@ -85,7 +85,7 @@ static void redirect_log(const char *dir)
     char path[4096 + 16];
     snprintf(path, sizeof(path), "%s/agent.log", dir);
     struct stat st;
-    int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;
+    int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW;
     if (stat(path, &st) == 0 && st.st_size > 16 << 20)
         flags |= O_TRUNC;
     int fd = open(path, flags, 0600);
@@ -150,6 +150,7 @@ static void on_tick(void *user)
 {
     (void)user;
     int64_t now = clock_monotonic_ms();
+    sessions_tick();
     if (!is_idle_for(now))
         return;
     char lock_path[sizeof(socket_path) + 8];

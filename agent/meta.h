@@ -13,6 +13,7 @@ enum meta_kind { META_NONE, META_FILE, META_DIR };
 
 struct meta {
     enum meta_kind kind;
+    bool not_object;     /* META_DIR: a HEAD found no object of the same name */
     bool not_below_file; /* META_NONE: its parent was seen not to be a file */
     uint64_t size_bytes; /* META_FILE */
     int64_t mtime_s;     /* META_FILE */

@@ -20,6 +20,7 @@
 
 static struct loop_watch listener = {.fd = -1};
 static struct agent *listener_agent;
+static bool accepting = true;
 static size_t job_connections;
 static struct conn *conns;
 
@@ -172,7 +173,7 @@ static int first_block(struct conn *c, const struct version *v, int fetched_fd)
     if (fd < 0)
         return -1;
     conn_count_block(c, v, 0, fetched_fd < 0);
-    blocks_ahead(c->agent, v, 0, 1, c->context, c->job);
+    blocks_ahead(c->agent, v, 0, 1, fetched_fd >= 0, c->context, c->job);
     return fd;
 }
 
@@ -187,6 +188,7 @@ static void reply_open(struct lookup_waiter *w, const struct lookup_result *r)
     }
     put_meta(&b, &r->meta);
     wire_put_str(&b, r->meta.etag, strlen(r->meta.etag));
+    wire_put_u32(&b, c->agent->block_bytes);
     if (r->meta.kind == META_DIR) {
         conn_reply(c, body, (size_t)(b.at - body), NULL, 0);
         return;
@@ -199,7 +201,7 @@ static void reply_open(struct lookup_waiter *w, const struct lookup_result *r)
         conn_reply_error(c, error, why);
         return;
     }
-    lookup_version(c->agent, s3, &c->name, &r->meta, &v);
+    lookup_version(s3, &c->name, &r->meta, c->agent->block_bytes, &v);
     CLEANUP_CLOSE int placeholder = placeholder_open(&v, r->meta.mtime_s);
     if (placeholder < 0) {
         conn_reply_error(c, placeholder, "the agent has no descriptor left (raise ulimit -n)");
@@ -257,10 +259,8 @@ static void on_job(struct conn *c)
 
 static void on_evict(struct conn *c)
 {
-    uint64_t freed = store_evict_all(c->agent->store);
-    char text[64];
-    snprintf(text, sizeof(text), "%llu", (unsigned long long)freed);
-    conn_reply(c, text, strlen(text), NULL, 0);
+    store_evict_all_soon(c->agent->store);
+    conn_reply_error(c, 0, "");
 }
 
 static void dispatch(struct conn *c, enum wire_op op, struct wire_buf *b)
@@ -333,11 +333,27 @@ static bool is_ours(int fd)
     return peer.uid == geteuid() || peer.uid == 0;
 }
 
+/* No descriptor is left: the listener would be ready again at once, for ever. */
+static void pause_accepting(void)
+{
+    log_warn("session", "no descriptor is left for another connection: raise ulimit -n");
+    loop_remove(listener_agent->loop, &listener);
+    accepting = false;
+}
+
+void sessions_tick(void)
+{
+    if (!accepting && loop_add(listener_agent->loop, &listener, EPOLLIN) == 0)
+        accepting = true;
+}
+
 static void on_connection(struct loop_watch *w, uint32_t events)
 {
     (void)events;
     for (;;) {
         int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+            pause_accepting();
         if (fd < 0)
             return;
         if (!is_ours(fd)) {

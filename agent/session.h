@@ -10,6 +10,9 @@
 /* Accepts connections on a listening SOCK_SEQPACKET socket (taken over). 0 or -errno. */
 int sessions_start(struct agent *a, int listen_fd);
 
+/* Every now and then: accepts again after descriptors had run out. */
+void sessions_tick(void);
+
 /* Hangs up on everybody: the agent ends. */
 void sessions_end(void);
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "agent/session_internal.h"
+#include "common/options.h"
 
 void conn_count_block(struct conn *c, const struct version *v, uint64_t index, bool was_stored)
 {
@@ -14,14 +15,14 @@ void conn_count_block(struct conn *c, const struct version *v, uint64_t index, b
     job_count(c->job, was_stored ? COUNTER_store_hit_bytes : COUNTER_store_miss_bytes, len);
 }
 
-static void reply_blocks(struct conn *c, const int *fds, int n)
+static void reply_blocks(struct conn *c, const int *fds, int n, bool missed)
 {
     uint8_t body[64];
     struct wire_buf b = wire_buf(body, sizeof(body));
     conn_put_status(&b, 0, "");
     wire_put_u32(&b, (uint32_t)n);
     conn_reply(c, body, (size_t)(b.at - body), fds, n);
-    blocks_ahead(c->agent, &c->version, c->first, (uint64_t)n, c->context, c->job);
+    blocks_ahead(c->agent, &c->version, c->first, (uint64_t)n, missed, c->context, c->job);
 }
 
 /* Adds the stored blocks that follow without a gap. */
@@ -49,7 +50,7 @@ static void on_fetched(struct block_waiter *w, const struct block_result *r)
     fds[0] = r->fd;
     conn_count_block(c, &c->version, c->first, false);
     int n = add_stored(c, fds, 1);
-    reply_blocks(c, fds, n);
+    reply_blocks(c, fds, n, true);
     while (n > 1)
         close(fds[--n]);
 }
@@ -59,7 +60,7 @@ static void serve(struct conn *c)
     int fds[WIRE_MAX_FDS];
     int n = add_stored(c, fds, 0);
     if (n > 0) {
-        reply_blocks(c, fds, n);
+        reply_blocks(c, fds, n, false);
         while (n > 0)
             close(fds[--n]);
         return;
@@ -102,9 +103,11 @@ static bool get_version(struct conn *c, struct wire_buf *b)
     struct wire_name n = wire_get_name(b);
     wire_get_text(b, m.etag, sizeof(m.etag));
     m.size_bytes = wire_get_u64(b);
+    uint32_t block_bytes = wire_get_u32(b);
     c->first = wire_get_u64(b);
     c->at_most = wire_get_u32(b);
-    if (b->bad || n.bucket.len >= sizeof(c->name.bucket) || n.key.len >= sizeof(c->name.key))
+    if (b->bad || !option_block_size_fits(block_bytes) || n.bucket.len >= sizeof(c->name.bucket) ||
+        n.key.len >= sizeof(c->name.key))
         return false;
     memset(&c->name, 0, sizeof(c->name));
     memcpy(c->name.bucket, n.bucket.at, n.bucket.len);
@@ -118,7 +121,8 @@ static bool get_version(struct conn *c, struct wire_buf *b)
     struct s3_context *s3 = context_s3(c->context, n.style, &error, why, sizeof(why));
     if (!s3)
         return false;
-    lookup_version(c->agent, s3, &c->name, &m, &c->version);
+    /* A job that opened the file under an earlier agent goes on with that one's block size. */
+    lookup_version(s3, &c->name, &m, block_bytes, &c->version);
     return c->first < version_blocks(&c->version);
 }
 

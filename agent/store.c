@@ -21,6 +21,8 @@
 #include "common/log.h"
 #include "common/options.h"
 
+#define LOCK_TRIES    250 /* five seconds */
+#define LOCK_WAIT_US  20000
 #define TOUCH_EVERY_S 60 /* precision of "last used" */
 
 void store_block_name(const struct version *v, uint64_t index, char out[STORE_NAME_MAX])
@@ -86,7 +88,8 @@ static int64_t suspect_before(struct store *s)
     char boot[64] = "", mark[128] = "";
     long long since;
     CLEANUP_CLOSE int id = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    CLEANUP_CLOSE int fd = openat(s->dir_fd, "boot", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    CLEANUP_CLOSE int fd =
+        openat(s->dir_fd, "boot", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     int64_t now = clock_wall_s();
     if (id < 0 || fd < 0 || read(id, boot, sizeof(boot) - 1) <= 0)
         return now;
@@ -100,6 +103,13 @@ static int64_t suspect_before(struct store *s)
     if (ftruncate(fd, 0) < 0 || pwrite(fd, mark, (size_t)mark_len, 0) < 0)
         log_warn("store", "cannot write %s/boot: %s", s->dir, strerror(errno));
     return now;
+}
+
+static bool is_own(int dir_fd, const char *name)
+{
+    struct stat st;
+    return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) &&
+           st.st_uid == geteuid() && !(st.st_mode & 022);
 }
 
 static bool probe_write(struct store *s)
@@ -117,6 +127,17 @@ static void *maintain(void *user)
     return NULL;
 }
 
+/* An agent that is just ending still holds the lock for a moment. */
+static bool take_lock(int fd)
+{
+    for (int tries = 0; tries < LOCK_TRIES; tries++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return true;
+        usleep(LOCK_WAIT_US);
+    }
+    return false;
+}
+
 static bool prepare(struct store *s, char *why, size_t why_size)
 {
     int r = make_dirs(s->dir);
@@ -124,17 +145,20 @@ static bool prepare(struct store *s, char *why, size_t why_size)
         s->dir_fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         r = s->dir_fd < 0 ? -errno : make_layout(s);
     }
+    if (r == 0 &&
+        !(is_own(s->dir_fd, ".") && is_own(s->dir_fd, "blocks") && is_own(s->dir_fd, "tmp")))
+        r = -EPERM; /* who may write there can give the jobs any bytes */
     if (r == 0 && !probe_write(s))
         r = -errno;
     if (r < 0) {
         snprintf(why, why_size,
                  "the cache directory %s can't be used: %s; set WARMPATH_CACHE_DIR to a directory "
-                 "that you may write",
+                 "of your own that nobody else may write",
                  s->dir, strerror(-r));
         return false;
     }
-    s->lock_fd = openat(s->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (s->lock_fd < 0 || flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+    s->lock_fd = openat(s->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (s->lock_fd < 0 || !take_lock(s->lock_fd)) {
         snprintf(why, why_size,
                  "the cache directory %s is used by another agent; give this one its own "
                  "WARMPATH_CACHE_DIR, or the same WARMPATH_SOCKET",
@@ -258,4 +282,7 @@ void store_numbers(struct store *s, struct store_numbers *out)
     out->evicted_blocks = atomic_load(&s->evicted_blocks);
     out->bad_blocks = atomic_load(&s->bad_blocks);
     out->counted = atomic_load(&s->counted);
+    pthread_mutex_lock(&s->lock);
+    out->emptying = s->want_empty;
+    pthread_mutex_unlock(&s->lock);
 }

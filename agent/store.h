@@ -29,7 +29,8 @@ struct store_writer;
 struct store_numbers {
     uint64_t used_bytes, limit_bytes;
     uint64_t evicted_blocks, bad_blocks;
-    bool counted; /* false while the store found at start is still being counted */
+    bool emptying; /* store_evict_all_soon() is not done yet */
+    bool counted;  /* false while the store found at start is still being counted */
 };
 
 /* NULL with a sentence in `why` that names the directory and what to do. */
@@ -51,7 +52,10 @@ int store_write(struct store_writer *w, const void *data, size_t len);
 int store_commit(struct store_writer *w, bool *published);
 void store_abort(struct store_writer *w);
 
-/* Removes all blocks. Bytes freed. */
+/* Has the store's own thread remove all blocks; store_numbers() tells when it is done. */
+void store_evict_all_soon(struct store *s);
+
+/* Removes all blocks. Bytes freed. Slow: not on the loop's thread. */
 uint64_t store_evict_all(struct store *s);
 
 void store_numbers(struct store *s, struct store_numbers *out);

@@ -17,6 +17,14 @@
 
 #define KEEP_FREE_MAX (1ull << 30) /* leave this, or a twentieth, of the disk to others */
 
+static bool is_closing(struct store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool closing = s->closing;
+    pthread_mutex_unlock(&s->lock);
+    return closing;
+}
+
 /* --- looking at one shard ------------------------------------------------------ */
 
 struct listing {
@@ -40,6 +48,7 @@ static void listing_add(struct listing *l, const char *name, const struct stat *
     }
     memcpy(l->names[l->n], name, strlen(name) + 1); /* list_shard() looked at its length */
     l->candidates[l->n] = (struct evict_candidate){.last_used_s = st->st_atim.tv_sec,
+                                                   .changed_s = st->st_ctim.tv_sec,
                                                    .bytes = (uint64_t)st->st_blocks * 512,
                                                    .ref = (uint32_t)l->n};
     l->n++;
@@ -113,7 +122,7 @@ static void evict_until_fits(struct store *s)
     uint64_t freed = 0;
     for (int i = 0; i < STORE_SHARDS; i++) {
         uint64_t want = goal(s);
-        if (want == 0)
+        if (want == 0 || is_closing(s))
             break;
         freed += evict_shard(s, (int)shard + i, want, false);
     }
@@ -124,33 +133,29 @@ static void evict_until_fits(struct store *s)
 uint64_t store_evict_all(struct store *s)
 {
     uint64_t freed = 0;
-    for (int i = 0; i < STORE_SHARDS; i++)
+    for (int i = 0; i < STORE_SHARDS && !is_closing(s); i++)
         freed += evict_shard(s, i, UINT64_MAX, true);
     return freed;
 }
 
 /* --- the thread ---------------------------------------------------------------- */
 
-static bool is_closing(struct store *s)
-{
-    pthread_mutex_lock(&s->lock);
-    bool closing = s->closing;
-    pthread_mutex_unlock(&s->lock);
-    return closing;
-}
-
 static void count(struct store *s)
 {
     int64_t bytes = 0;
     size_t blocks = 0;
+    int64_t begun_s = clock_wall_s();
     for (int i = 0; i < STORE_SHARDS && !is_closing(s); i++) {
         struct listing l = {0};
         CLEANUP_CLOSE int fd = open_shard(s, i);
         if (fd >= 0)
             list_shard(fd, &l);
-        for (size_t k = 0; k < l.n; k++)
+        for (size_t k = 0; k < l.n; k++) {
+            if (l.candidates[k].changed_s >= begun_s)
+                continue; /* published since, and booked then */
             bytes += (int64_t)l.candidates[k].bytes;
-        blocks += l.n;
+            blocks++;
+        }
         listing_clear(&l);
     }
     store_account(s, bytes);
@@ -158,19 +163,39 @@ static void count(struct store *s)
     log_info("store", "found %zu blocks, %lld MiB", blocks, (long long)(bytes >> 20));
 }
 
+static void empty_store(struct store *s)
+{
+    uint64_t freed = store_evict_all(s);
+    log_info("store", "emptied: %llu MiB", (unsigned long long)(freed >> 20));
+    pthread_mutex_lock(&s->lock);
+    s->want_empty = false;
+    pthread_mutex_unlock(&s->lock);
+}
+
+void store_evict_all_soon(struct store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->want_empty = true;
+    pthread_cond_signal(&s->wanted);
+    pthread_mutex_unlock(&s->lock);
+}
+
 void store_evict_run(struct store *s)
 {
     count(s);
     for (;;) {
         pthread_mutex_lock(&s->lock);
-        while (!s->want_room && !s->closing)
+        while (!s->want_room && !s->want_empty && !s->closing)
             pthread_cond_wait(&s->wanted, &s->lock);
-        bool closing = s->closing;
+        bool closing = s->closing, empty = s->want_empty;
         s->want_room = false;
         pthread_mutex_unlock(&s->lock);
         if (closing)
             return;
-        evict_until_fits(s);
+        if (empty)
+            empty_store(s);
+        else
+            evict_until_fits(s);
     }
 }
 

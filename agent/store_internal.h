@@ -37,7 +37,7 @@ struct store {
     bool has_maintainer;
     pthread_mutex_t lock; /* guards closing, want_room and buffers */
     pthread_cond_t wanted;
-    bool closing, want_room;
+    bool closing, want_room, want_empty;
 };
 
 /* "blocks/ab/NAME", below the store's directory. */

@@ -66,6 +66,11 @@ static bool parse_share(const char *text, uint64_t *value, bool *is_percent)
     return *text >= '0' && *text <= '9' && end == text + len - 1 && *value >= 1 && *value <= 100;
 }
 
+bool option_block_size_fits(uint64_t bytes)
+{
+    return (bytes & (bytes - 1)) == 0 && bytes >= 65536 && bytes <= 64ull << 20;
+}
+
 static bool parse_number(enum option_id id, const char *text, uint64_t *number)
 {
     bool is_percent;
@@ -73,8 +78,7 @@ static bool parse_number(enum option_id id, const char *text, uint64_t *number)
     case OPTION_SIZE:
         if (!parse_size(text, number))
             return false;
-        return id != OPT_BLOCK_SIZE ||
-               ((*number & (*number - 1)) == 0 && *number >= 65536 && *number <= 64ull << 20);
+        return id != OPT_BLOCK_SIZE || option_block_size_fits(*number);
     case OPTION_SECONDS:
         return parse_seconds(text, number);
     case OPTION_SHARE:

@@ -10,15 +10,13 @@
  *           ← u32 block_bytes, str agent version            fds: [counters page]
  *   STAT    → name                                          ← status, u8 kind, u64 size, i64 mtime
  *   OPEN    → name, u8 flags
- *           ← status, u8 kind, u64 size, i64 mtime, str etag, u8 n  fds: placeholder, [block 0]
- *   BLOCKS  → version, u64 first, u32 at_most               ← status, u32 n      fds: n blocks
- *   LIST    → name (prefix), str token
- *           ← status, str next token, u32 n, n × entry
- *   STATUS  →                                               ← JSON text, the whole body
- *   JOB     →                                               ← counters of the job, raw
- *   STOP, EVICT →                                           ← status
- * with name = str bucket, str key, u8 style; version = name, str etag, u64 size;
- * status = i32 errno (0 or negative), str why; entry = str name, u8 kind, u64 size, i64 mtime. */
+ *           ← status, u8 kind, u64 size, i64 mtime, str etag, u32 block_bytes  fds: placeholder,
+ * [block 0] BLOCKS  → version, u64 first, u32 at_most               ← status, u32 n      fds: n
+ * blocks LIST    → name (prefix), str token ← status, str next token, u32 n, n × entry STATUS  → ←
+ * JSON text, the whole body JOB     →                                               ← counters of
+ * the job, raw STOP, EVICT →                                           ← status with name = str
+ * bucket, str key, u8 style; version = name, str etag, u64 size, u32 block_bytes; status = i32
+ * errno (0 or negative), str why; entry = str name, u8 kind, u64 size, i64 mtime. */
 #ifndef WARMPATH_WIRE_H
 #define WARMPATH_WIRE_H
 

@@ -20,6 +20,8 @@ struct s3_context;
 
 /* Takes over endpoint and credentials (their members; empties the structs). */
 struct s3_context *s3_context_new(struct s3_endpoint *endpoint, struct credentials *credentials);
+/* The endpoint of `from` is the same: what was learned of it holds for `c` too. */
+void s3_context_inherit(struct s3_context *c, const struct s3_context *from);
 struct s3_context *s3_context_ref(struct s3_context *c);
 void s3_context_unref(struct s3_context *c);
 /* "https://s3.eu-west-1.amazonaws.com": names the endpoint in logs and in version ids. Borrowed. */

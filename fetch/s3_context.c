@@ -50,3 +50,9 @@ bool s3_context_may_diagnose(struct s3_context *c, int64_t now_ms)
         return false;
     return atomic_compare_exchange_strong(&c->diagnosed_ms, &last, now_ms);
 }
+
+void s3_context_inherit(struct s3_context *c, const struct s3_context *from)
+{
+    if (strcmp(s3_context_endpoint(c), s3_context_endpoint(from)) == 0)
+        atomic_store(&c->answered, atomic_load(&from->answered));
+}

@@ -11,6 +11,7 @@
 
 struct evict_candidate {
     int64_t last_used_s;
+    int64_t changed_s; /* the caller's, as is `ref` */
     uint64_t bytes;
     uint32_t ref; /* the caller's */
 };

@@ -28,7 +28,7 @@ static struct prefetch_cursor *replace(struct prefetch_stream *s)
 }
 
 struct prefetch_range prefetch_next(struct prefetch_stream *s, uint64_t first, uint64_t count,
-                                    uint64_t n_blocks, uint32_t most_blocks)
+                                    uint64_t n_blocks, uint32_t most_blocks, bool missed)
 {
     struct prefetch_range none = {0, 0};
     struct prefetch_cursor *c = find(s, first);
@@ -37,8 +37,11 @@ struct prefetch_range prefetch_next(struct prefetch_stream *s, uint64_t first, u
     if (!c)
         c = replace(s);
     c->used = ++s->clock;
-    if (continues && first + count <= c->next)
-        return none;
+    if (continues && first + count <= c->next) {
+        if (!missed)
+            return none;
+        *c = (struct prefetch_cursor){.used = c->used}; /* another pass, and the cache has let go */
+    }
     c->next = first + count;
     if (c->ahead < c->next)
         c->ahead = c->next;
@@ -58,4 +61,14 @@ struct prefetch_range prefetch_next(struct prefetch_stream *s, uint64_t first, u
     struct prefetch_range r = {c->ahead, stop - c->ahead};
     c->ahead = stop;
     return r;
+}
+
+void prefetch_stopped_at(struct prefetch_stream *s, uint64_t block)
+{
+    struct prefetch_cursor *latest = &s->cursors[0];
+    for (size_t i = 1; i < PREFETCH_CURSORS; i++)
+        if (s->cursors[i].used > latest->used)
+            latest = &s->cursors[i];
+    if (latest->ahead > block)
+        latest->ahead = block > latest->next ? block : latest->next;
 }

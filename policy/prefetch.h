@@ -7,6 +7,7 @@
 #ifndef WARMPATH_POLICY_PREFETCH_H
 #define WARMPATH_POLICY_PREFETCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define PREFETCH_CURSORS 8
@@ -27,9 +28,14 @@ struct prefetch_range {
     uint64_t first, count; /* blocks to fetch now; count 0: none */
 };
 
-/* The reader was given blocks [first, first + count) of `n_blocks`. `most_blocks` bounds a window.
- * The range lies behind these and does not overlap what earlier calls returned for the run. */
+/* The reader was given blocks [first, first + count) of `n_blocks`, of which the first was `missed`
+ * (had to be fetched). `most_blocks` bounds a window. The range lies behind these and does not
+ * overlap what earlier calls returned for the run. */
 struct prefetch_range prefetch_next(struct prefetch_stream *s, uint64_t first, uint64_t count,
-                                    uint64_t n_blocks, uint32_t most_blocks);
+                                    uint64_t n_blocks, uint32_t most_blocks, bool missed);
+
+/* The caller fetched the range that it was just given only up to `block`: the rest is given again.
+ */
+void prefetch_stopped_at(struct prefetch_stream *s, uint64_t block);
 
 #endif

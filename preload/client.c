@@ -36,6 +36,8 @@ static struct {
     const char *vars[ENV_VARS_MAX];
     uint16_t n;
     char job[64];
+    char socket[256]; /* "": there is none that can be used */
+    uint64_t deadline_s;
 } hello;
 
 static struct {
@@ -61,6 +63,9 @@ void client_init(void)
         hello.vars[hello.n++] = hello.text + used;
         used += len;
     }
+    if (!option_socket_path(hello.socket, sizeof(hello.socket)))
+        hello.socket[0] = '\0';
+    hello.deadline_s = option_number(OPT_DEADLINE);
     const char *job = getenv("WARMPATH_JOB");
     snprintf(hello.job, sizeof(hello.job), "%s", job ? job : "");
 }
@@ -70,10 +75,15 @@ const char *client_job(void)
     return hello.job;
 }
 
+/* A vfork child has its parent's memory but descriptors of its own: what it opens may not be left
+ * in the parent's tables, so it uses a connection once. ownfd.c knows the same. */
+
 /* --- connections -------------------------------------------------------------------- */
 
 static int take_idle(void)
 {
+    if (state_in_vfork_child())
+        return -1;
     for (int i = 0; i < CONNECTIONS_IDLE; i++) {
         if (!atomic_load_explicit(&state.child->idle[i], memory_order_relaxed))
             continue;
@@ -86,7 +96,7 @@ static int take_idle(void)
 
 static void give_idle(int fd)
 {
-    for (int i = 0; i < CONNECTIONS_IDLE; i++) {
+    for (int i = 0; i < CONNECTIONS_IDLE && !state_in_vfork_child(); i++) {
         int none = 0;
         if (atomic_compare_exchange_strong(&state.child->idle[i], &none, fd + 1))
             return;
@@ -116,13 +126,13 @@ static int connect_socket(const char *path)
     if (fd < 0)
         return -errno;
     fd = ownfd_take(fd);
+    limit_waiting(fd, HELLO_TIMEOUT_S); /* connect() too waits while the agent's queue is full */
     strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
         int error = errno;
         ownfd_close(fd);
         return -error;
     }
-    limit_waiting(fd, HELLO_TIMEOUT_S);
     return fd;
 }
 
@@ -141,7 +151,7 @@ static int say_hello(int fd)
     uint8_t body[ENV_TEXT_BYTES + 512], reply[256];
     struct wire_buf b = wire_buf(body, sizeof(body));
     int fds[1], n_fds = 1;
-    bool want_page = !atomic_exchange(&state.child->counters_asked, 1);
+    bool want_page = !state_in_vfork_child() && !atomic_exchange(&state.child->counters_asked, 1);
     wire_put_u8(&b, WIRE_HELLO);
     wire_put_u32(&b, WIRE_VERSION);
     wire_put_u32(&b, (uint32_t)getpid());
@@ -163,7 +173,7 @@ static int say_hello(int fd)
     if (in.bad || block_bytes < 4096 || (block_bytes & (block_bytes - 1)))
         return -EPROTO;
     state.block_bytes = block_bytes;
-    limit_waiting(fd, option_number(OPT_DEADLINE) + ANSWER_MARGIN_S);
+    limit_waiting(fd, hello.deadline_s + ANSWER_MARGIN_S);
     return 0;
 }
 
@@ -184,8 +194,8 @@ static int start_agent(const char *path)
 
 static int connect_agent(bool may_start)
 {
-    char path[256];
-    if (!option_socket_path(path, sizeof(path))) {
+    const char *path = hello.socket;
+    if (!*path) {
         snprintf(
             start_failure.why, sizeof(start_failure.why),
             "no usable path for the agent's socket: set WARMPATH_SOCKET to a path of less than "

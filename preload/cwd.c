@@ -33,6 +33,7 @@ ssize_t cwd_get(char *out, size_t size)
 /* RUNTIME/cwd/data/sub, made with its parents. 0 or -errno. */
 static int make_standin(const char *path, char *out, size_t size)
 {
+    int saved_errno = errno; /* that a directory is there already is no news to the job */
     int n = snprintf(out, size, "%s/cwd%s", state.runtime_dir, path);
     if (!state.runtime_dir_len)
         return -EACCES;
@@ -48,6 +49,7 @@ static int make_standin(const char *path, char *out, size_t size)
         if (r < 0 && errno != EEXIST)
             return -errno;
     }
+    errno = saved_errno;
     return 0;
 }
 
@@ -82,7 +84,15 @@ void cwd_inherit(void)
     char real_path[PATH_MAX];
     size_t prefix = state.runtime_dir_len + 4;
     long n = syscall(SYS_getcwd, real_path, sizeof(real_path));
-    if (!state.runtime_dir_len || n <= (long)prefix || real_path[0] != '/' ||
+    if (n <= 1 || real_path[0] != '/')
+        return;
+    if (map_find(&state.map, real_path, (size_t)n - 1)) {
+        /* A local directory of the mapping's name: the job was started in what the mapping hides.
+         */
+        cwd_enter(real_path, (size_t)n - 1);
+        return;
+    }
+    if (!state.runtime_dir_len || n <= (long)prefix ||
         memcmp(real_path, state.runtime_dir, state.runtime_dir_len) != 0 ||
         memcmp(real_path + state.runtime_dir_len, "/cwd/", 5) != 0)
         return;

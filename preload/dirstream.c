@@ -27,6 +27,9 @@ struct dirstream {
     size_t name_len;
     uint64_t object_lens[(NAME_BYTES + 63) / 64];
 
+    struct dir_entry last;
+    bool pushed_back;
+
     uint8_t room[WIRE_MAX_BYTES];
 };
 
@@ -158,13 +161,24 @@ static void dot_entry(struct dirstream *s, struct dir_entry *e)
 int dirstream_next(struct dirstream *s, struct dir_entry *e)
 {
     int r = 1;
-    if (s->position < 2)
+    if (s->pushed_back)
+        *e = s->last;
+    else if (s->position < 2)
         dot_entry(s, e);
     else
         r = next_listed(s, e);
-    if (r > 0)
+    s->pushed_back = false;
+    if (r > 0) {
         s->position++;
+        s->last = *e;
+    }
     return r;
+}
+
+void dirstream_push_back(struct dirstream *s)
+{
+    s->pushed_back = true;
+    s->position--;
 }
 
 /* --- positions -------------------------------------------------------------------------- */
@@ -180,6 +194,7 @@ static void rewind_all(struct dirstream *s)
     s->left = 0;
     s->listed = s->last_page = false;
     s->token[0] = '\0';
+    s->pushed_back = false;
     s->name_len = 0;
     memset(s->object_lens, 0, sizeof(s->object_lens));
 }

@@ -27,6 +27,9 @@ struct dirstream *dirstream_of(struct file *f);
 /* 1 and an entry ("." and ".." first), 0 at the end, or -errno. */
 int dirstream_next(struct dirstream *s, struct dir_entry *e);
 
+/* Takes back the entry that dirstream_next() just gave: it gives it again. */
+void dirstream_push_back(struct dirstream *s);
+
 /* How many entries were passed. Seeking back lists again from the start. */
 uint64_t dirstream_tell(const struct dirstream *s);
 int dirstream_seek(struct dirstream *s, uint64_t position);

@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
-#include "common/hash.h"
+#include "common/options.h"
 #include "preload/client.h"
 #include "preload/cwd.h"
 #include "preload/dirstream.h"
@@ -14,6 +14,8 @@
 #include "preload/real.h"
 #include "preload/slab.h"
 #include "preload/statfill.h"
+
+#define READ_MAX 0x7ffff000u /* bytes of one read, as the kernel has it */
 
 static struct slab files = {.item_bytes = SLAB_ITEM_BYTES(struct file)};
 
@@ -71,6 +73,10 @@ static int open_directory(struct file *f, const struct target *t, int flags)
     f->target = *t;
     f->path_only = flags & O_PATH;
     int fd = cwd_open_standin(flags & O_CLOEXEC);
+    if (fd >= 0 && state_in_vfork_child()) {
+        file_unref(f);
+        return fd;
+    }
     if (fd >= 0 && !fdtab_set(fd, f)) {
         syscall(SYS_close, fd);
         fd = -EMFILE;
@@ -95,6 +101,10 @@ static int open_regular(struct file *f, const struct target *t, int flags, struc
         REAL(fcntl)(fd, F_SETFD, 0);
     if (flags & (O_NONBLOCK | O_APPEND))
         REAL(fcntl)(fd, F_SETFL, flags & (O_NONBLOCK | O_APPEND));
+    if (state_in_vfork_child()) {
+        file_unref(f); /* the table is its parent's; what it executes finds the placeholder */
+        return fd;
+    }
     if (f->object && fdtab_set(fd, f))
         return fd;
     int error = f->object ? -EMFILE : -ENOMEM;
@@ -109,8 +119,10 @@ static int open_reply(const struct target *t, int flags, struct client_call *c)
     struct object_name name = {.mapping = t->mapping, .key = t->key, .etag = etag};
     name.size_bytes = wire_get_u64(&c->in);
     name.mtime_s = (int64_t)wire_get_u64(&c->in);
-    name.block_bytes = state.block_bytes;
     wire_get_text(&c->in, etag, sizeof(etag));
+    name.block_bytes = kind == WIRE_FILE ? wire_get_u32(&c->in) : 0;
+    if (kind == WIRE_FILE && !option_block_size_fits(name.block_bytes))
+        return -EIO;
     if (c->in.bad || (kind == WIRE_FILE && c->n_fds < 1))
         return -EIO;
     if (kind == WIRE_FILE && (t->must_be_dir || (flags & O_DIRECTORY)))
@@ -155,8 +167,8 @@ ssize_t file_pread(struct file *f, void *buf, size_t n, off_t offset)
         return 0;
     if (n > o->size_bytes - (uint64_t)offset)
         n = o->size_bytes - (uint64_t)offset;
-    if (n > 0x7ffff000)
-        n = 0x7ffff000; /* as the kernel does */
+    if (n > READ_MAX)
+        n = READ_MAX;
 
     if (object_read_mapped(o, buf, n, (uint64_t)offset)) {
         state_count_hit(n);
@@ -186,12 +198,47 @@ static void set_offset(struct file *f, int fd, off_t offset)
         atomic_store(&f->offset, offset);
 }
 
-ssize_t file_read(struct file *f, int fd, void *buf, size_t n)
+size_t file_claim(struct file *f, int fd, size_t n, off_t *at)
 {
     off_t offset = file_tell(f, fd);
-    ssize_t r = file_pread(f, buf, n, offset);
-    if (r > 0)
-        set_offset(f, fd, offset + r);
+    for (;;) {
+        off_t size = f->object ? (off_t)f->object->size_bytes : 0;
+        off_t rest = offset < size ? size - offset : 0;
+        size_t claimed = (uint64_t)rest < n ? (size_t)rest : n;
+        *at = offset;
+        if (claimed == 0)
+            return 0;
+        if (atomic_load(&f->shared) || file_one_thread()) {
+            set_offset(f, fd, offset + (off_t)claimed);
+            return claimed;
+        }
+        if (atomic_compare_exchange_strong(&f->offset, &offset, offset + (off_t)claimed))
+            return claimed;
+    }
+}
+
+void file_unclaim(struct file *f, int fd, off_t at, size_t claimed, ssize_t got)
+{
+    int64_t end = at + (off_t)claimed;
+    off_t to = at + (got > 0 ? got : 0);
+    if (to == end)
+        return;
+    if (atomic_load(&f->shared))
+        REAL(lseek)(fd, to, SEEK_SET);
+    else /* unless somebody moved it meanwhile */
+        atomic_compare_exchange_strong(&f->offset, &end, to);
+}
+
+ssize_t file_read(struct file *f, int fd, void *buf, size_t n)
+{
+    off_t at = 0;
+    if (f->kind != FILE_REGULAR || f->path_only)
+        return file_pread(f, buf, n, 0);
+    size_t claimed = file_claim(f, fd, n > READ_MAX ? READ_MAX : n, &at);
+    if (claimed == 0)
+        return 0;
+    ssize_t r = file_pread(f, buf, claimed, at);
+    file_unclaim(f, fd, at, claimed, r);
     return r;
 }
 

@@ -56,6 +56,12 @@ off_t file_seek(struct file *f, int fd, off_t offset, int whence);
 /* The current offset. */
 off_t file_tell(struct file *f, int fd);
 
+/* Takes up to `n` bytes from the current offset for the caller to read: two threads that read at
+ * once get different bytes. Returns how many; `*at` is where. file_unclaim() gives back what was
+ * not read. */
+size_t file_claim(struct file *f, int fd, size_t n, off_t *at);
+void file_unclaim(struct file *f, int fd, off_t at, size_t claimed, ssize_t got);
+
 /* Hands the offset over to the kernel. */
 void file_share(struct file *f, int fd);
 

@@ -14,6 +14,14 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
+/* libc gave out a number: if an unseen close had freed it, what we had there is gone. */
+static inline int hook_new_fd(int fd)
+{
+    if (fd >= 0 && fdtab_has(fd) && !state_in_vfork_child())
+        fdtab_drop(fd);
+    return fd;
+}
+
 /* -errno inside, errno outside. */
 static inline long hook_result(long r)
 {

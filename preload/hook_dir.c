@@ -163,7 +163,7 @@ static ssize_t fill_records(struct dirstream *s, char *buf, size_t n)
             return (ssize_t)used;
         size_t bytes = record_bytes(&e);
         if (used + bytes > n) {
-            dirstream_seek(s, before);
+            dirstream_push_back(s);
             return used ? (ssize_t)used : -EINVAL;
         }
         struct dirent *record = (struct dirent *)(void *)(buf + used);

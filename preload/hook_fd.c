@@ -204,3 +204,27 @@ EXPORT int posix_fallocate(int fd, off_t offset, off_t len)
 {
     return fdtab_has(fd) ? EBADF : REAL(posix_fallocate)(fd, offset, len);
 }
+
+static int new_pair(int r, const int fds[2])
+{
+    if (r == 0) {
+        hook_new_fd(fds[0]);
+        hook_new_fd(fds[1]);
+    }
+    return r;
+}
+
+EXPORT int pipe(int fds[2])
+{
+    return new_pair(REAL(pipe)(fds), fds);
+}
+
+EXPORT int pipe2(int fds[2], int flags)
+{
+    return new_pair(REAL(pipe2)(fds, flags), fds);
+}
+
+EXPORT int socketpair(int domain, int type, int protocol, int fds[2])
+{
+    return new_pair(REAL(socketpair)(domain, type, protocol, fds), fds);
+}

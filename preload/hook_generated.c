@@ -33,6 +33,12 @@
         return (type)hook_result(-(error));                                                        \
     }
 
+#define NEWFD(type, name, parameters, arguments)                                                   \
+    EXPORT type name parameters                                                                    \
+    {                                                                                              \
+        return hook_new_fd(REAL(name) arguments);                                                  \
+    }
+
 #define NOSUP(type, name, parameters, arguments, at, path, error, failure)                         \
     EXPORT type name parameters                                                                    \
     {                                                                                              \

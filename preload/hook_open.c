@@ -33,14 +33,6 @@ static int open_target(const struct target *t, int flags)
     return fd == -ENOENT && (flags & O_CREAT) ? -EROFS : fd;
 }
 
-/* libc gave out a number that an unseen close freed: what we had there is gone. */
-static int opened_elsewhere(int fd)
-{
-    if (fd >= 0 && fdtab_has(fd))
-        fdtab_drop(fd);
-    return fd;
-}
-
 #define MODE_OF(flags, mode)                                                                       \
     mode_t mode = 0;                                                                               \
     if (has_mode(flags)) {                                                                         \
@@ -56,7 +48,7 @@ EXPORT int open(const char *path, int flags, ...)
     MODE_OF(flags, mode)
     int r = hook_find(AT_FDCWD, path, &t);
     if (r == 0)
-        return opened_elsewhere(REAL(open)(path, flags, mode));
+        return hook_new_fd(REAL(open)(path, flags, mode));
     return (int)hook_result(r < 0 ? r : open_target(&t, flags));
 }
 
@@ -66,7 +58,7 @@ EXPORT int openat(int at, const char *path, int flags, ...)
     MODE_OF(flags, mode)
     int r = hook_find(at, path, &t);
     if (r == 0)
-        return opened_elsewhere(REAL(openat)(at, path, flags, mode));
+        return hook_new_fd(REAL(openat)(at, path, flags, mode));
     return (int)hook_result(r < 0 ? r : open_target(&t, flags));
 }
 
@@ -75,7 +67,7 @@ EXPORT int creat(const char *path, mode_t mode)
     struct target t;
     int r = hook_find(AT_FDCWD, path, &t);
     if (r == 0)
-        return opened_elsewhere(REAL(creat)(path, mode));
+        return hook_new_fd(REAL(creat)(path, mode));
     return (int)hook_result(r < 0 ? r : open_target(&t, O_CREAT | O_WRONLY | O_TRUNC));
 }
 
@@ -85,7 +77,7 @@ EXPORT int __open_2(const char *path, int flags)
     struct target t;
     int r = hook_find(AT_FDCWD, path, &t);
     if (r == 0)
-        return opened_elsewhere(REAL(__open_2)(path, flags));
+        return hook_new_fd(REAL(__open_2)(path, flags));
     return (int)hook_result(r < 0 ? r : open_target(&t, flags));
 }
 
@@ -95,6 +87,6 @@ EXPORT int __openat_2(int at, const char *path, int flags)
     struct target t;
     int r = hook_find(at, path, &t);
     if (r == 0)
-        return opened_elsewhere(REAL(__openat_2)(at, path, flags));
+        return hook_new_fd(REAL(__openat_2)(at, path, flags));
     return (int)hook_result(r < 0 ? r : open_target(&t, flags));
 }

@@ -1,12 +1,15 @@
 /* Processes. What a child inherits are placeholders, whose offset the kernel keeps: so before there
- * is a child, the offsets of open files go to the kernel. vfork is not wrapped (its frame would be
- * gone); a child of it comes through here when it executes. */
+ * is a child, the offsets of open files go to the kernel. fork, forkpty and their like run the
+ * handlers of pthread_atfork. vfork is not wrapped (its frame would be gone); a child of it comes
+ * through here when it executes. */
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "preload/hook.h"
 #include "preload/inherit.h"
+#include "preload/proc.h"
 #include "preload/report.h"
 
 /* In a vfork child a number may by now be another file: only what is still a placeholder is
@@ -28,13 +31,9 @@ static void share_offsets(void)
         fdtab_each(state_in_vfork_child() ? share_if_still_ours : share);
 }
 
-EXPORT pid_t fork(void)
+void proc_init(void)
 {
-    share_offsets();
-    pid_t pid = REAL(fork)();
-    if (pid == 0)
-        state_forked();
-    return pid;
+    pthread_atfork(share_offsets, NULL, state_forked);
 }
 
 /* A program below a mapping is no file to the kernel. */

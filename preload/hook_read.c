@@ -36,10 +36,13 @@ static ssize_t pread_pieces(struct file *f, const struct iovec *pieces, int n_pi
 
 static ssize_t read_pieces(struct file *f, int fd, const struct iovec *pieces, int n_pieces)
 {
-    off_t offset = file_tell(f, fd);
-    ssize_t r = pread_pieces(f, pieces, n_pieces, offset);
-    if (r > 0)
-        file_seek(f, fd, offset + r, SEEK_SET);
+    size_t wanted = 0;
+    off_t at = 0;
+    for (int i = 0; i < n_pieces; i++)
+        wanted += pieces[i].iov_len;
+    size_t claimed = f->kind == FILE_REGULAR && !f->path_only ? file_claim(f, fd, wanted, &at) : 0;
+    ssize_t r = pread_pieces(f, pieces, n_pieces, at);
+    file_unclaim(f, fd, at, claimed, r);
     return r;
 }
 
@@ -121,11 +124,12 @@ EXPORT ssize_t sendfile(int out, int in, off_t *offset, size_t n)
     PINNED struct file *f = fdtab_get(in);
     if (!f)
         return REAL(sendfile)(out, in, offset, n);
-    off_t from = offset ? *offset : file_tell(f, in);
-    ssize_t r = send_pieces(f, out, from, n);
-    if (r > 0 && offset)
-        *offset = from + r;
+    off_t at = offset ? *offset : 0;
+    size_t claimed = offset ? n : file_claim(f, in, n, &at);
+    ssize_t r = send_pieces(f, out, at, claimed);
+    if (!offset)
+        file_unclaim(f, in, at, claimed, r);
     else if (r > 0)
-        file_seek(f, in, from + r, SEEK_SET);
+        *offset = at + r;
     return hook_result(r);
 }

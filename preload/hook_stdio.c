@@ -43,6 +43,16 @@ EXPORT FILE *fdopen(int fd, const char *mode)
     return read_flags(mode) < 0 ? hook_null(EINVAL) : stream_new(fd);
 }
 
+/* libc puts the new file at the old number by itself: what the table had there is gone. */
+static FILE *real_freopen(const char *path, const char *mode, FILE *stream)
+{
+    int fd = stream->_fileno;
+    stream = REAL(freopen)(path, mode, stream);
+    if (fd >= 0 && fdtab_has(fd) && !state_in_vfork_child())
+        fdtab_drop(fd);
+    return stream;
+}
+
 /* The stream stays the same FILE, and libc's reading of it doesn't pass through us: it gets a real
  * file. */
 static FILE *reopen(const struct target *t, const char *mode, FILE *stream)
@@ -54,7 +64,7 @@ static FILE *reopen(const struct target *t, const char *mode, FILE *stream)
         return hook_null(fd);
     }
     snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-    stream = REAL(freopen)(link, mode, stream);
+    stream = real_freopen(link, mode, stream);
     close(fd);
     return stream;
 }
@@ -64,7 +74,7 @@ EXPORT FILE *freopen(const char *path, const char *mode, FILE *stream)
     struct target t;
     int r = path ? hook_find(AT_FDCWD, path, &t) : 0;
     if (r == 0)
-        return REAL(freopen)(path, mode, stream);
+        return real_freopen(path, mode, stream);
     if (r > 0)
         return reopen(&t, mode, stream);
     stream_close(stream);

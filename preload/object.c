@@ -125,6 +125,7 @@ int object_fetch(struct object *o, uint64_t first, int at_most, int *fds)
     client_put_name(&c, o->mapping, o->key, strlen(o->key));
     wire_put_str(&c.out, o->etag, strlen(o->etag));
     wire_put_u64(&c.out, o->size_bytes);
+    wire_put_u32(&c.out, o->block_bytes);
     wire_put_u64(&c.out, first);
     wire_put_u32(&c.out, (uint32_t)at_most);
     state_count(COUNTER_block_requests, 1);

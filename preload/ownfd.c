@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "preload/real.h"
+#include "preload/state.h"
 
 #define TRACKED 65536 /* descriptors; ours lie below */
 
@@ -35,22 +36,26 @@ static int first_number(void)
 
 int ownfd_take(int fd)
 {
+    if (state_in_vfork_child())
+        return fd; /* the tables are its parent's */
     int moved = REAL(fcntl)(fd, F_DUPFD_CLOEXEC, first_number());
     if (moved >= 0)
         syscall(SYS_close, fd);
     else
         moved = fd;
-    if (moved < TRACKED)
+    if (moved < TRACKED) {
         atomic_fetch_or(&ours[moved / 64], 1ull << (moved % 64));
-    atomic_fetch_add(&count, 1);
+        atomic_fetch_add(&count, 1);
+    }
     return moved;
 }
 
 void ownfd_close(int fd)
 {
-    if (fd < TRACKED)
+    if (ownfd_is(fd) && !state_in_vfork_child()) {
         atomic_fetch_and(&ours[fd / 64], ~(1ull << (fd % 64)));
-    atomic_fetch_sub(&count, 1);
+        atomic_fetch_sub(&count, 1);
+    }
     syscall(SYS_close, fd);
 }
 

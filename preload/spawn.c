@@ -11,6 +11,7 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #include "preload/state.h"
 
 #define START_TIMEOUT_MS 20000
+#define LOCK_WAIT_MS     10
 #define STACK_BYTES      (64 * 1024)
 #define ENV_MAX          1024
 
@@ -32,7 +34,8 @@ struct plan {
     int null_fd;
     char ready_arg[12];
     char *args[4];
-    char *env[ENV_MAX + 1];
+    char *env[ENV_MAX + 2];
+    char socket[300]; /* WARMPATH_SOCKET=… */
     char *stack;
     volatile int error; /* of execve, seen through shared memory */
 };
@@ -78,6 +81,9 @@ static void plan_environment(struct plan *p)
     for (char **var = environ; var && *var && n < ENV_MAX; var++)
         if (!is_private(*var))
             p->env[n++] = *var;
+    /* The socket that this process settled on at its start, whatever it did to its environment
+     * since. */
+    p->env[n++] = p->socket;
     p->env[n] = NULL;
 }
 
@@ -159,10 +165,12 @@ static bool somebody_listens(const char *socket_path)
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return false;
+    struct timeval limit = {.tv_sec = 1};
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)); /* its queue may be full */
     strncpy(address.sun_path, socket_path, sizeof(address.sun_path) - 1);
     int r = connect(fd, (struct sockaddr *)&address, sizeof(address));
     syscall(SYS_close, fd);
-    return r == 0;
+    return r == 0 || errno == EAGAIN;
 }
 
 /* The agent's 0, 1 and 2 are made from these: a job that closed its own may have got them there. */
@@ -175,7 +183,7 @@ static int out_of_the_way(int fd)
     return moved;
 }
 
-static int start(char *why, size_t why_size)
+static int start(const char *socket_path, char *why, size_t why_size)
 {
     struct plan plan = {.error = 0};
     char program[4096];
@@ -192,6 +200,7 @@ static int start(char *why, size_t why_size)
     plan.args[0] = program;
     plan.args[1] = (char *)"--ready";
     plan.args[2] = plan.ready_arg;
+    snprintf(plan.socket, sizeof(plan.socket), "WARMPATH_SOCKET=%s", socket_path);
     plan_environment(&plan);
     r = plan.null_fd < 0 ? -errno : launch(&plan);
     syscall(SYS_close, ready[1]);
@@ -203,6 +212,19 @@ static int start(char *why, size_t why_size)
         r = wait_ready(ready[0], why, why_size);
     syscall(SYS_close, ready[0]);
     return r;
+}
+
+/* 1: the lock is ours. 0: no need any more, an agent answers. -ETIMEDOUT. */
+static int take_lock(int lock, const char *socket_path)
+{
+    for (int waited_ms = 0; waited_ms < START_TIMEOUT_MS; waited_ms += LOCK_WAIT_MS) {
+        if (flock(lock, LOCK_EX | LOCK_NB) == 0)
+            return 1;
+        if (somebody_listens(socket_path))
+            return 0;
+        poll(NULL, 0, LOCK_WAIT_MS);
+    }
+    return -ETIMEDOUT;
 }
 
 int spawn_agent(const char *socket_path, char *why, size_t why_size)
@@ -217,13 +239,15 @@ int spawn_agent(const char *socket_path, char *why, size_t why_size)
                  lock_path, strerror(error));
         return -error;
     }
-    int r;
     fchmod(lock, 0600); /* whatever the umask: others of the user open it too */
-    do
-        r = flock(lock, LOCK_EX) < 0 ? -errno : 0;
-    while (r == -EINTR);
-    if (r == 0 && !somebody_listens(socket_path))
-        r = start(why, why_size);
+    int r = take_lock(lock, socket_path);
+    if (r > 0)
+        r = somebody_listens(socket_path) ? 0 : start(socket_path, why, why_size);
+    else if (r < 0)
+        snprintf(why, why_size, "another process has been starting the agent for %d s and holds %s",
+                 START_TIMEOUT_MS / 1000, lock_path);
+    /* By name: a child that was forked meanwhile holds the descriptor too. */
+    flock(lock, LOCK_UN);
     syscall(SYS_close, lock);
     return r;
 }

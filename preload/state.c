@@ -11,6 +11,7 @@
 #include "preload/cwd.h"
 #include "preload/inherit.h"
 #include "preload/memory.h"
+#include "preload/proc.h"
 #include "preload/real.h"
 #include "preload/report.h"
 
@@ -118,6 +119,7 @@ __attribute__((constructor)) static void start(void)
 {
     real_resolve_all();
     state_init();
+    proc_init();
 }
 
 __attribute__((destructor)) static void end(void)

@@ -95,6 +95,10 @@ FILE *stream_new(int fd)
 int stream_close(FILE *stream)
 {
     void *wide = stream->_wide_data;
+    /* libc closes the descriptor of its own streams by itself: the hook for close() doesn't see it.
+     */
+    if (stream->_fileno >= 0 && fdtab_has(stream->_fileno) && !state_in_vfork_child())
+        fdtab_drop(stream->_fileno);
     int r = REAL(fclose)(stream);
     if (slab_owns(&wides, wide))
         slab_give(&wides, wide);

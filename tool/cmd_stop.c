@@ -1,30 +1,45 @@
 /* warmpath stop, warmpath evict. */
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/options.h"
 #include "tool/agent_call.h"
 #include "tool/commands.h"
 
 #define STOP_TRIES   200
 #define STOP_WAIT_US 50000
 
-/* The agent holds its store's lock until its last moment. */
-static bool is_gone(void)
+/* A field of STATUS, or -1. Objects within it are named by a path of two. */
+static json_int_t ask(const char *object, const char *field)
 {
-    char path[4096 + 8];
-    if (!option_cache_dir(path, 4096))
+    char reply[WIRE_MAX_BYTES];
+    ssize_t n = agent_call(WIRE_STATUS, reply, sizeof(reply));
+    json_t *status = n > 0 ? json_loadb(reply, (size_t)n, 0, NULL) : NULL;
+    const json_t *in = object ? json_object_get(status, object) : status;
+    const json_t *value = json_object_get(in, field);
+    json_int_t number = json_is_true(value)      ? 1
+                        : json_is_integer(value) ? json_integer_value(value)
+                        : value                  ? 0
+                                                 : -1;
+    json_decref(status);
+    return number;
+}
+
+/* Gone, or dead and waiting for whoever reaps it. */
+static bool is_gone(pid_t pid)
+{
+    char path[64], text[256] = "";
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
         return true;
-    strcat(path, "/lock");
-    CLEANUP_CLOSE int fd = open(path, O_RDWR | O_CLOEXEC);
-    return fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0;
+    const char *state = strrchr(text, ')');
+    return !state || state[2] == 'Z' || state[2] == 'X';
 }
 
 /* Ends the agent and waits until it is gone. */
@@ -36,6 +51,7 @@ int cmd_stop(int n_args, char **args)
         fprintf(stderr, "usage: warmpath stop\n");
         return 2;
     }
+    pid_t pid = (pid_t)ask(NULL, "pid");
     ssize_t n = agent_call(WIRE_STOP, reply, sizeof(reply));
     if (n == -ENOENT) {
         puts("no agent is running");
@@ -44,7 +60,7 @@ int cmd_stop(int n_args, char **args)
     if (n < 0)
         return 1;
     for (int i = 0; i < STOP_TRIES; i++) {
-        if (is_gone()) {
+        if (pid <= 0 || is_gone(pid)) {
             puts("the agent has ended");
             return 0;
         }
@@ -62,7 +78,8 @@ int cmd_evict(int n_args, char **args)
         fprintf(stderr, "usage: warmpath evict\n");
         return 2;
     }
-    ssize_t n = agent_call(WIRE_EVICT, reply, sizeof(reply) - 1);
+    json_int_t before = ask("store", "used_bytes");
+    ssize_t n = agent_call(WIRE_EVICT, reply, sizeof(reply));
     if (n == -ENOENT) {
         fprintf(stderr,
                 "warmpath: no agent is running; its cache directory can simply be removed\n");
@@ -70,7 +87,9 @@ int cmd_evict(int n_args, char **args)
     }
     if (n < 0)
         return 1;
-    reply[n] = '\0';
-    printf("%.1f MiB freed\n", strtod(reply, NULL) / (1 << 20));
+    while (ask("store", "emptying") == 1)
+        usleep(STOP_WAIT_US);
+    json_int_t after = ask("store", "used_bytes");
+    printf("%.1f MiB freed\n", before > after ? (double)(before - after) / (1 << 20) : 0.0);
     return 0;
 }

@@ -54,6 +54,8 @@ static bool elf_interpreter(int fd, char *out, size_t size)
         if (part.p_type != PT_INTERP)
             continue;
         size_t len = part.p_filesz < size ? part.p_filesz : size;
+        if (len == 0)
+            return false;
         if (pread(fd, out, len, (off_t)part.p_offset) != (ssize_t)len)
             return false;
         out[len - 1] = '\0';

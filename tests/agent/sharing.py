@@ -172,3 +172,18 @@ def case_same_object_by_two_mappings(bed):
         done = s.read("cat", s.path("dir/file"), "cat", "/mapped/again/file", mapping=mapping)
         check.equal("digests", len({line.split(" ", 1)[1] for line in done.text.splitlines()}), 1, done.errors)
         check.equal("GET requests", fetched(s), 1)
+
+
+def case_another_block_size_under_an_open_file(bed):
+    """The next agent may be started with other blocks; files that are open go on with theirs."""
+    with Scene(bed, "blocks") as s:
+        big = s.objects["big"]
+        places = [(at, 5000) for at in range(0, len(big) - 5000, 700_001)]
+        words = [word for at, length in places for word in ("read", at, length)]
+        with s.start("open", s.path("big"), "read", 0, 1000, "wait", *words) as reader:
+            reader.until_waiting()
+            s.node.stop()
+            s.right(s.read("cat", s.path("small"), WARMPATH_BLOCK_SIZE="64K"), "small")
+            done = reader.rest()
+        want = "".join(f"{at} {digest(big[at:at + length])}\n" for at, length in places)
+        check.equal("data", done.text, want, done.errors)

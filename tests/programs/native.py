@@ -16,6 +16,8 @@ PROGRAMS = [
     c("c-fork-exec", "fork_exec.c"),
     c("c-threads", "threads.c"),
     c("c-getdents", "getdents.c"),
+    c("c-shared-offset", "shared_offset.c"),
+    c("c-reused-number", "reused_number.c"),
     Program("cxx-ifstream", "c++", "ifstream.cc"),
     Program("cxx-filesystem", "c++", "filesystem.cc"),
     Program("c-unseen-calls-fail-loudly", "c", "unseen.c",

@@ -259,6 +259,17 @@ PROGRAMS = [
         print(err(os.stat, f"{D}/one-byte/../empty"), err(os.open, f"{D}/one-byte/../empty", os.O_RDONLY))
         print(err(os.stat, f"{D}/missing/../empty"), err(os.open, f"{D}/missing/../empty", os.O_RDONLY))
     """),
+    py("py-first-access-in-a-vfork-child", """
+        # The child's chdir is the first thing that is asked of the agent; its connection is not the parent's.
+        import socket, subprocess
+        print(subprocess.run(["cat", "crlf.txt"], cwd=f"{D}/text", capture_output=True).stdout)
+        pairs = [socket.socketpair() for _ in range(8)]
+        print(os.stat(f"{D}/one-byte").st_size)
+        for a, b in pairs:
+            a.setblocking(False)
+            b.setblocking(False)
+            print(err(a.recv, 100), err(b.recv, 100))
+    """),
     py("py-listdir", """
         for name in ("", "text", "nested", "names", "marker", "pages"):
             print(name, sorted(os.listdir(f"{D}/{name}"))[:60], len(os.listdir(f"{D}/{name}")))

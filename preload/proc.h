@@ -1,0 +1,8 @@
+/* What has to happen before and after a process forks. */
+#ifndef WARMPATH_PRELOAD_PROC_H
+#define WARMPATH_PRELOAD_PROC_H
+
+/* Registers the fork handlers; once, from the constructor. */
+void proc_init(void);
+
+#endif
