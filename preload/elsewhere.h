@@ -59,6 +59,8 @@ static inline bool elsewhere_begins_with(const char *path, const struct mapping 
 
 static inline bool elsewhere_absolute(const char *path)
 {
+    if (!(state.first_chars >> (path[1] & 63) & 1))
+        return !elsewhere_is_tangled(path);
     for (int i = 0; i < state.map.n; i++)
         if (elsewhere_begins_with(path, &state.map.entries[i]))
             return false;

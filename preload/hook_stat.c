@@ -59,17 +59,40 @@ static __attribute__((noinline)) int stat_slow(int at, const char *path, struct 
     return r == 0 ? 0 : or_ancestor(at, path, st);
 }
 
+/* As libc does it, without its two calls in between. */
+static inline int quick_fstatat(const char *path, struct stat *st, int flags)
+{
+#ifdef __x86_64__
+    register long flags_arg __asm__("r10") = flags;
+    long r;
+    __asm__ volatile("syscall"
+                     : "=a"(r)
+                     : "0"((long)SYS_newfstatat), "D"((long)AT_FDCWD), "S"(path), "d"(st),
+                       "r"(flags_arg)
+                     : "rcx", "r11", "memory");
+    return (int)hook_result(r);
+#else
+    return real_fstatat(AT_FDCWD, path, st, flags);
+#endif
+}
+
 /* The common case has to be quick: a path elsewhere that exists. */
-#define STAT(at, path, st, flags, real_call)                                                       \
-    if (!target_is_elsewhere(at, path))                                                            \
-        return stat_slow(at, path, st, flags);                                                     \
-    return (real_call) == 0 ? 0 : or_ancestor(at, path, st);
+EXPORT int stat(const char *path, struct stat *st)
+{
+    if (!target_is_elsewhere(AT_FDCWD, path))
+        return stat_slow(AT_FDCWD, path, st, 0);
+    int r = state.stat_is_libc ? quick_fstatat(path, st, 0) : REAL(stat)(path, st);
+    return r == 0 ? 0 : or_ancestor(AT_FDCWD, path, st);
+}
 
-EXPORT int stat(const char *path,
-                struct stat *st){STAT(AT_FDCWD, path, st, 0, REAL(stat)(path, st))}
-
-EXPORT int lstat(const char *path, struct stat *st){
-    STAT(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW, REAL(lstat)(path, st))}
+EXPORT int lstat(const char *path, struct stat *st)
+{
+    if (!target_is_elsewhere(AT_FDCWD, path))
+        return stat_slow(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
+    int r =
+        state.stat_is_libc ? quick_fstatat(path, st, AT_SYMLINK_NOFOLLOW) : REAL(lstat)(path, st);
+    return r == 0 ? 0 : or_ancestor(AT_FDCWD, path, st);
+}
 
 EXPORT int fstat(int fd, struct stat *st)
 {
@@ -82,22 +105,30 @@ EXPORT int fstat(int fd, struct stat *st)
 
 EXPORT int fstatat(int at, const char *path, struct stat *st, int flags)
 {
-    STAT(at, path, st, flags, REAL(fstatat)(at, path, st, flags))
+    if (!target_is_elsewhere(at, path))
+        return stat_slow(at, path, st, flags);
+    int r = REAL(fstatat)(at, path, st, flags);
+    return r == 0 ? 0 : or_ancestor(at, path, st);
 }
 
 int __xstat(int version, const char *path, struct stat *st);
 EXPORT int __xstat(int version, const char *path, struct stat *st)
 {
     (void)version;
-    STAT(AT_FDCWD, path, st, 0, real_fstatat(AT_FDCWD, path, st, 0))
+    if (!target_is_elsewhere(AT_FDCWD, path))
+        return stat_slow(AT_FDCWD, path, st, 0);
+    int r = real_fstatat(AT_FDCWD, path, st, 0);
+    return r == 0 ? 0 : or_ancestor(AT_FDCWD, path, st);
 }
 
 int __lxstat(int version, const char *path, struct stat *st);
 EXPORT int __lxstat(int version, const char *path, struct stat *st)
 {
     (void)version;
-    STAT(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW,
-         real_fstatat(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW))
+    if (!target_is_elsewhere(AT_FDCWD, path))
+        return stat_slow(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
+    int r = real_fstatat(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
+    return r == 0 ? 0 : or_ancestor(AT_FDCWD, path, st);
 }
 
 int __fxstat(int version, int fd, struct stat *st);
@@ -115,7 +146,10 @@ int __fxstatat(int version, int at, const char *path, struct stat *st, int flags
 EXPORT int __fxstatat(int version, int at, const char *path, struct stat *st, int flags)
 {
     (void)version;
-    STAT(at, path, st, flags, real_fstatat(at, path, st, flags))
+    if (!target_is_elsewhere(at, path))
+        return stat_slow(at, path, st, flags);
+    int r = real_fstatat(at, path, st, flags);
+    return r == 0 ? 0 : or_ancestor(at, path, st);
 }
 
 static struct statx_timestamp statx_time(struct timespec t)

@@ -107,6 +107,9 @@ void state_init(void)
         if (state.map.n > 0)
             activate();
     }
+    state.first_chars = 1ull << ('p' & 63) | 1ull << ('d' & 63); /* /proc and /dev */
+    for (int i = 0; i < state.map.n; i++)
+        state.first_chars |= 1ull << (state.map.entries[i].prefix[1] & 63);
     state.active = state.map.n > 0;
     atomic_store(&state.ready, true);
     if (!state.active)
@@ -118,6 +121,7 @@ void state_init(void)
 __attribute__((constructor)) static void start(void)
 {
     real_resolve_all();
+    state.stat_is_libc = real_is_libc((void *)real.stat);
     state_init();
     proc_init();
 }
