@@ -59,29 +59,12 @@ static __attribute__((noinline)) int stat_slow(int at, const char *path, struct 
     return r == 0 ? 0 : or_ancestor(at, path, st);
 }
 
-/* As libc does it, without its two calls in between. */
-static inline int quick_fstatat(const char *path, struct stat *st, int flags)
-{
-#ifdef __x86_64__
-    register long flags_arg __asm__("r10") = flags;
-    long r;
-    __asm__ volatile("syscall"
-                     : "=a"(r)
-                     : "0"((long)SYS_newfstatat), "D"((long)AT_FDCWD), "S"(path), "d"(st),
-                       "r"(flags_arg)
-                     : "rcx", "r11", "memory");
-    return (int)hook_result(r);
-#else
-    return real_fstatat(AT_FDCWD, path, st, flags);
-#endif
-}
-
 /* The common case has to be quick: a path elsewhere that exists. */
 EXPORT int stat(const char *path, struct stat *st)
 {
     if (!target_is_elsewhere(AT_FDCWD, path))
         return stat_slow(AT_FDCWD, path, st, 0);
-    int r = state.stat_is_libc ? quick_fstatat(path, st, 0) : REAL(stat)(path, st);
+    int r = REAL(stat)(path, st);
     return r == 0 ? 0 : or_ancestor(AT_FDCWD, path, st);
 }
 
@@ -89,8 +72,7 @@ EXPORT int lstat(const char *path, struct stat *st)
 {
     if (!target_is_elsewhere(AT_FDCWD, path))
         return stat_slow(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
-    int r =
-        state.stat_is_libc ? quick_fstatat(path, st, AT_SYMLINK_NOFOLLOW) : REAL(lstat)(path, st);
+    int r = REAL(lstat)(path, st);
     return r == 0 ? 0 : or_ancestor(AT_FDCWD, path, st);
 }
 

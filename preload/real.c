@@ -34,14 +34,6 @@ void *real_resolve(void **place, const char *name)
     return *place = found ? found : (void *)missing;
 }
 
-bool real_is_libc(void *function)
-{
-    Dl_info found, libc;
-    return function != (void *)missing && dladdr(function, &found) &&
-           dladdr(dlsym(RTLD_NEXT, "gnu_get_libc_version"), &libc) &&
-           found.dli_fbase == libc.dli_fbase;
-}
-
 void real_resolve_all(void)
 {
 #define HOOK(type, name, parameters) (void)REAL(name);

@@ -2,8 +2,6 @@
 #ifndef WARMPATH_PRELOAD_REAL_H
 #define WARMPATH_PRELOAD_REAL_H
 
-#include <stdbool.h>
-
 #include "preload/libc.h"
 
 struct real_functions {
@@ -34,9 +32,6 @@ void real_resolve_all(void);
 /* Looks one up and keeps it: for hooks that run before the constructor. Never NULL: a libc without
  * the function gets one that fails with ENOSYS. */
 void *real_resolve(void **place, const char *name);
-
-/* Does this function of the table lie in libc itself, not in another preloaded library? */
-bool real_is_libc(void *function);
 
 /* libc's own NAME. */
 #define REAL(name)                                                                                 \

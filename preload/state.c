@@ -121,7 +121,6 @@ void state_init(void)
 __attribute__((constructor)) static void start(void)
 {
     real_resolve_all();
-    state.stat_is_libc = real_is_libc((void *)real.stat);
     state_init();
     proc_init();
 }

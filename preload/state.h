@@ -25,8 +25,7 @@ struct state {
      * costs. */
     _Alignas(64) atomic_bool ready; /* the rest is set */
     bool active;                    /* there is a mapping */
-    bool stat_is_libc;    /* libc itself is behind our stat(), no other preloaded library */
-    uint64_t first_chars; /* a bit for each (path[1] & 63) that a path of ours may have */
+    uint64_t first_chars;           /* a bit for each (path[1] & 63) that a path of ours may have */
 
     _Alignas(64) struct map map;
     struct wiped_on_fork *child; /* never NULL once init ran */
