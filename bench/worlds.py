@@ -43,19 +43,19 @@ class Warmpath(Local):
     def __init__(self, setup):
         super().__init__(self.prefix)
         self.tool = f"{setup.root}/build/warmpath"
-        self.library = f"{setup.root}/build/libwarmpath.so"
+        self.preload = f"{setup.root}/build/libwarmpath.so"
         self.base_env = setup.env
         self.cache = f"{setup.work}/warmpath-cache"
         self.env = {
-            "LD_PRELOAD": self.library,
+            "LD_PRELOAD": self.preload,
             "WARMPATH_MAP": f"{self.prefix}=s3://{setup.bucket}",
             "WARMPATH_CACHE_DIR": self.cache,
             "WARMPATH_SOCKET": f"{setup.short}/agent.sock",
         }
 
     def start(self):
-        if not os.path.exists(self.library):
-            raise CannotRun(f"warmpath: {self.library} is missing: run make")
+        if not os.path.exists(self.preload):
+            raise CannotRun(f"warmpath: {self.preload} is missing: run make")
         self.stop()
         os.makedirs(self.cache)
 

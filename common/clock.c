@@ -2,8 +2,6 @@
 
 #include <time.h>
 
-static int64_t held_ms = -1;
-
 static int64_t read_ms(clockid_t which)
 {
     struct timespec now;
@@ -13,15 +11,10 @@ static int64_t read_ms(clockid_t which)
 
 int64_t clock_monotonic_ms(void)
 {
-    return held_ms >= 0 ? held_ms : read_ms(CLOCK_MONOTONIC);
+    return read_ms(CLOCK_MONOTONIC);
 }
 
 int64_t clock_wall_s(void)
 {
-    return held_ms >= 0 ? held_ms / 1000 : read_ms(CLOCK_REALTIME) / 1000;
-}
-
-void clock_hold(int64_t now_ms)
-{
-    held_ms = now_ms;
+    return read_ms(CLOCK_REALTIME) / 1000;
 }

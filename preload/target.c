@@ -63,14 +63,6 @@ int target_set(struct target *t, const struct mapping *m, const char *path, size
     return 1;
 }
 
-int target_below(const struct target *dir, const char *name, struct target *t)
-{
-    int n = snprintf(t->path, sizeof(t->path), "%s/%s", dir->path, name);
-    if (n < 0 || (size_t)n >= sizeof(t->path))
-        return -ENAMETOOLONG;
-    return target_set(t, dir->mapping, t->path, (size_t)n);
-}
-
 /* The absolute path of a real directory, by number so that no hook answers. */
 static ssize_t real_directory(int at, char *out, size_t size)
 {

@@ -27,10 +27,7 @@ int target_find(int at, const char **path, struct target *t);
  * the kernel said ENOENT. Fills `t` with its path. */
 bool target_is_ancestor(int at, const char *path, struct target *t);
 
-/* Fills `t` from a normalised absolute path under a mapping (a known directory, a child's name). */
+/* Fills `t` from a normalised absolute path under a mapping. */
 int target_set(struct target *t, const struct mapping *m, const char *path, size_t len);
-
-/* `dir`/`name`, for the entry of a listing. */
-int target_below(const struct target *dir, const char *name, struct target *t);
 
 #endif

@@ -68,7 +68,7 @@ def run_suite(name, bed, report, wanted):
 
 
 def missing_products(bed):
-    return [path for path in (bed.library, bed.agent, bed.tool) if not os.path.exists(path)]
+    return [path for path in (bed.preload, bed.agent, bed.tool) if not os.path.exists(path)]
 
 
 def main():

@@ -27,7 +27,7 @@ class Node:
         """The environment of a job under the library. A setting of None is left out."""
         env = self.bed.base_env()
         env.update(self.bed.s3_env())
-        env.update(LD_PRELOAD=self.bed.library, WARMPATH_CACHE_DIR=self.cache,
+        env.update(LD_PRELOAD=self.bed.preload, WARMPATH_CACHE_DIR=self.cache,
                    WARMPATH_SOCKET=self.socket)
         if mapping is not None:
             env["WARMPATH_MAP"] = mapping

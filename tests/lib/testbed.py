@@ -27,7 +27,7 @@ class Testbed:
         self.services = {name: value for name, value in env.items()
                          if name.startswith(("AWS_", "WARMPATH_TEST_"))}
         self.build = build
-        self.library = os.path.join(build, "libwarmpath.so")
+        self.preload = os.path.join(build, "libwarmpath.so")
         self.agent = os.path.join(build, "warmpathd")
         self.tool = os.path.join(build, "warmpath")
         self.python = "/usr/bin/python3"
