@@ -5,6 +5,7 @@
  * was connected for WARMPATH_IDLE_TIMEOUT. */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,6 +112,14 @@ static void raise_limits(void)
     /* The agent's memory holds the jobs' secrets. */
     struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
+}
+
+/* The buffers of each transfer (half a MiB and more) are to be used again, not returned to the
+ * kernel and faulted in anew: that cost as much as copying the data. */
+static void tune_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 8 << 20);
+    mallopt(M_TRIM_THRESHOLD, 64 << 20);
 }
 
 static int open_socket(void)
@@ -242,6 +251,7 @@ int main(int argc, char **argv)
             "no usable path for the agent's socket: set WARMPATH_SOCKET to a path of less than 108 "
             "characters, in a directory of your own");
     raise_limits();
+    tune_memory();
     start_parts(dir);
     if (!foreground)
         redirect_log(dir);

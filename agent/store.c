@@ -61,12 +61,6 @@ static int make_layout(struct store *s)
         return -errno;
     if (mkdirat(s->dir_fd, "blocks", 0700) < 0 && errno != EEXIST)
         return -errno;
-    for (int i = 0; i < STORE_SHARDS; i++) {
-        char name[16];
-        sprintf(name, "blocks/%02x", i);
-        if (mkdirat(s->dir_fd, name, 0700) < 0 && errno != EEXIST)
-            return -errno;
-    }
     return 0;
 }
 

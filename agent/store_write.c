@@ -157,7 +157,6 @@ static int flush(struct store_writer *w)
     }
     if (r < 0)
         return r;
-    XXH3_64bits_update(w->hash, data, w->buffered);
     w->written += w->buffered;
     w->buffered = 0;
     return 0;
@@ -175,6 +174,7 @@ int store_write(struct store_writer *w, const void *data, size_t len)
         if (piece > len)
             piece = len;
         memcpy(w->buffer->data + w->buffered, p, piece);
+        XXH3_64bits_update(w->hash, p, piece); /* while the processor's cache has it */
         w->buffered += (uint32_t)piece;
         p += piece;
         len -= piece;
@@ -197,6 +197,22 @@ static void free_writer(struct store_writer *w)
     free(w);
 }
 
+/* The first block of a shard makes its directory: most stores never need all of them. */
+static int move_into_place(struct store *s, const char *tmp_name, char name[STORE_NAME_MAX])
+{
+    if (renameat(s->dir_fd, tmp_name, s->dir_fd, name) == 0)
+        return 0;
+    if (errno != ENOENT)
+        return -errno;
+    char *slash = strrchr(name, '/');
+    *slash = '\0';
+    int made = mkdirat(s->dir_fd, name, 0700) == 0 || errno == EEXIST;
+    *slash = '/';
+    if (!made || renameat(s->dir_fd, tmp_name, s->dir_fd, name) < 0)
+        return -errno;
+    return 0;
+}
+
 /* Publish by rename: a reader must never see half a block. */
 static int publish(struct store_writer *w)
 {
@@ -208,8 +224,8 @@ static int publish(struct store_writer *w)
         return -errno;
     struct stat st, old;
     bool replaces = fstatat(s->dir_fd, name, &old, 0) == 0;
-    if (renameat(s->dir_fd, w->tmp_name, s->dir_fd, name) < 0) {
-        int r = -errno;
+    int r = move_into_place(s, w->tmp_name, name);
+    if (r < 0) {
         close(fd);
         return r;
     }
