@@ -29,7 +29,7 @@ uint32_t block_file_trailer(const struct version *v, uint64_t index, uint64_t da
     return len + (uint32_t)sizeof(uint64_t);
 }
 
-static bool data_hash(int fd, uint32_t len, uint64_t *hash)
+bool block_file_hash(int fd, uint32_t len, uint64_t *hash)
 {
     if (len == 0) {
         *hash = XXH3_64bits("", 0);
@@ -69,5 +69,5 @@ bool block_file_verify(int fd, const struct version *v, uint64_t index, bool che
     if (got != (ssize_t)expected_len || memcmp(found, expected, expected_len) != 0)
         return false;
     uint64_t actual;
-    return !check_data || (data_hash(fd, len, &actual) && actual == hash);
+    return !check_data || (block_file_hash(fd, len, &actual) && actual == hash);
 }

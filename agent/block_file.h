@@ -26,6 +26,9 @@ static inline uint64_t block_file_trailer_at(uint32_t len)
 uint32_t block_file_trailer(const struct version *v, uint64_t index, uint64_t data_hash,
                             uint8_t *out);
 
+/* The checksum of the first `len` bytes. False when the file is shorter or can't be read. */
+bool block_file_hash(int fd, uint32_t len, uint64_t *hash);
+
 /* Is the file this block of this version, with `check_data` also its checksum? */
 bool block_file_verify(int fd, const struct version *v, uint64_t index, bool check_data);
 

@@ -8,144 +8,134 @@
 
 #include "agent/alloc.h"
 #include "agent/meta.h"
-#include "agent/s3_count.h"
+#include "agent/streams.h"
+#include "agent/transfer.h"
 #include "common/log.h"
-#include "policy/prefetch.h"
 
-#define WINDOW_BYTES  (64u << 20) /* the most that one run fetches ahead */
-#define WINDOW_BLOCKS 64
-#define FLIGHTS_AHEAD 48 /* no more prefetches while so many blocks are under way */
-#define STREAMS_MAX   1024
-#define LANDED_MAX    4096
+#define TRANSFERS_AHEAD 48 /* no more prefetches while so many requests are under way */
+#define IDLE_MAX        1024
+#define LANDED_MAX      4096
+/* A block of that many bytes isn't worth fetching in pieces. */
+#define SMALL_BLOCK (512u << 10)
+/* A random reader that comes to a block for the n-th time gets all of it. */
+#define TOUCHES_WHOLE 8
 
-struct flight_id {
+struct block_id {
     struct version_id version;
     uint64_t index;
 };
 
-struct flight {
+/* A block under way, or some of whose pieces are here. */
+struct gather {
     UT_hash_handle hh;
-    struct flight_id id; /* the table's key */
-    struct loop_task task;
-    struct agent *agent;
-    struct context *context;
-    struct s3_context *s3;
-    struct job *job;
-    struct version version;
-    struct s3_request request;
+    struct block_id id;         /* the table's key */
+    struct gather *prev, *next; /* among the idle ones */
+    struct partial *partial;
     struct block_waiter *waiters;
-    struct store_writer *writer; /* engine's thread until done */
-    int fd;                      /* the block, once committed */
-    bool given;                  /* out of the store, before the loop knew that it had landed */
-};
-
-struct stream_id {
-    struct version_id version;
-    struct job *job;
-};
-
-struct stream {
-    UT_hash_handle hh;
-    struct stream_id id;
-    struct prefetch_stream cursors;
+    uint64_t coming;      /* pieces under way */
+    unsigned n_transfers; /* 0: idle */
+    unsigned touches;
+    bool given; /* to some reader, in part or out of the store before the loop knew it landed */
+    bool is_idle;
+    bool landed; /* complete: not in the table any more */
 };
 
 /* Fetched ahead and not yet given to anybody. */
 struct landed_ahead {
     UT_hash_handle hh;
-    struct flight_id id;
+    struct block_id id;
 };
 
-static struct flight *flights;
-static struct stream *streams;
+/* Who fetches what, for the functions that start transfers. */
+struct errand {
+    struct agent *agent;
+    const struct version *version;
+    struct context *context;
+    struct job *job;
+    bool eager;
+    int error;
+    char why[384];
+};
+
+static struct gather *gathers;
+static struct gather *idle; /* the longest idle first */
+static size_t n_idle;
 static struct landed_ahead *landed;
 
-static struct flight_id make_id(const struct version *v, uint64_t index)
+static struct block_id make_id(const struct version *v, uint64_t index)
 {
-    struct flight_id id;
+    struct block_id id;
     memset(&id, 0, sizeof(id));
     id.version = v->id;
     id.index = index;
     return id;
 }
 
-static struct flight *find_flight(const struct version *v, uint64_t index)
+static struct gather *find(const struct version *v, uint64_t index)
 {
-    struct flight_id id = make_id(v, index);
-    struct flight *f;
-    HASH_FIND(hh, flights, &id, sizeof(id), f);
-    return f;
+    struct block_id id = make_id(v, index);
+    struct gather *g;
+    HASH_FIND(hh, gathers, &id, sizeof(id), g);
+    return g;
 }
 
-/* --- on the engine's thread ------------------------------------------------------ */
+/* --- gathers' lives ---------------------------------------------------------------- */
 
-static int on_body(struct s3_request *r, uint64_t offset, const void *data, size_t len)
+static void gather_free(struct gather *g)
 {
-    struct flight *f = r->user;
-    (void)offset;
-    /* If-Match holds the content; a size that differs under the same ETag is a lie. */
-    if (r->meta.size_bytes != f->version.size_bytes)
-        return -ESTALE;
-    return store_write(f->writer, data, len);
+    if (!g->landed)
+        HASH_DEL(gathers, g);
+    partial_free(g->partial);
+    free(g);
 }
 
-static void on_done(struct s3_request *r)
+static void leave_idle(struct gather *g)
 {
-    struct flight *f = r->user;
-    bool published;
-    if (r->result.error == -ENOENT) {
-        r->result.error = -ESTALE;
-        snprintf(r->result.why, sizeof(r->result.why),
-                 "s3://%s/%s was deleted while it was open, and this block is not cached",
-                 r->bucket, r->key);
+    if (!g->is_idle)
+        return;
+    g->is_idle = false;
+    DL_DELETE(idle, g);
+    n_idle--;
+}
+
+/* Nothing is under way for it any more: what is it good for? */
+static void settle(struct gather *g)
+{
+    bool broken = partial_have(g->partial) ==
+                      partial_mask(g->partial, (struct span){0, partial_len(g->partial)}) &&
+                  !partial_is_complete(g->partial);
+    if (g->landed || broken || partial_have(g->partial) == 0) {
+        gather_free(g);
+        return;
     }
-    if (r->result.error < 0) {
-        store_abort(f->writer);
-    } else if (r->result.http_status == 304 || r->result.http_status == 416) {
-        store_abort(f->writer);
-        r->result.error = -ESTALE;
-        snprintf(r->result.why, sizeof(r->result.why),
-                 "s3://%s/%s is shorter than it was when it was opened", r->bucket, r->key);
-    } else {
-        f->fd = store_commit(f->writer, &published);
-        if (f->fd < 0) {
-            r->result.error = f->fd;
-            snprintf(r->result.why, sizeof(r->result.why),
-                     "a block of s3://%s/%s could not be kept: %s", r->bucket, r->key,
-                     strerror(-f->fd));
-        }
-    }
-    f->writer = NULL;
-    loop_post(f->agent->loop, &f->task);
-}
-
-/* --- flights ---------------------------------------------------------------------- */
-
-static void free_flight(struct flight *f)
-{
-    if (f->fd >= 0)
-        close(f->fd);
-    s3_context_unref(f->s3);
-    context_unref(f->context);
-    job_unref(f->job);
-    free(f);
-}
-
-static void wake_all(struct flight *f)
-{
-    const struct s3_result *result = &f->request.result;
-    struct block_result r = {.error = result->error, .why = result->why, .fd = f->fd};
-    struct block_waiter *w;
-    while ((w = f->waiters)) {
-        DL_DELETE(f->waiters, w);
-        w->flight = NULL;
-        /* One job's credentials say nothing of another's. */
-        if (r.error == -EACCES && w->context != f->context)
-            blocks_fetch(f->agent, &f->version, f->id.index, w);
-        else
-            w->wake(w, &r);
+    g->is_idle = true;
+    DL_APPEND(idle, g);
+    if (++n_idle > IDLE_MAX) {
+        struct gather *oldest = idle;
+        leave_idle(oldest);
+        gather_free(oldest);
     }
 }
+
+static struct gather *gather_new(const struct errand *e, uint64_t index)
+{
+    struct gather *g = must_calloc(1, sizeof(*g));
+    g->id = make_id(e->version, index);
+    g->partial = partial_new(e->agent->store, e->version, index);
+    HASH_ADD(hh, gathers, id, sizeof(g->id), g);
+    return g;
+}
+
+void blocks_forget(void)
+{
+    while (idle) {
+        struct gather *g = idle;
+        leave_idle(g);
+        gather_free(g);
+    }
+}
+
+/* --- ahead and landed -------------------------------------------------------------- */
 
 static void forget_landed(struct landed_ahead *l)
 {
@@ -153,10 +143,10 @@ static void forget_landed(struct landed_ahead *l)
     free(l);
 }
 
-static void note_landed(const struct flight *f)
+static void note_landed(const struct gather *g)
 {
     struct landed_ahead *l = must_calloc(1, sizeof(*l));
-    l->id = f->id;
+    l->id = g->id;
     if (HASH_COUNT(landed) >= LANDED_MAX)
         forget_landed(landed);
     HASH_ADD(hh, landed, id, sizeof(l->id), l);
@@ -164,150 +154,303 @@ static void note_landed(const struct flight *f)
 
 bool blocks_was_ahead(const struct version *v, uint64_t index)
 {
-    struct flight_id id = make_id(v, index);
+    struct block_id id = make_id(v, index);
     struct landed_ahead *l;
-    struct flight *f = find_flight(v, index);
-    if (f)
-        f->given = true;
+    struct gather *g = find(v, index);
+    bool first = g && !g->given;
+    if (g)
+        g->given = true;
     HASH_FIND(hh, landed, &id, sizeof(id), l);
     if (l)
         forget_landed(l);
-    return l || f;
+    return l || first;
 }
 
-static void on_landed(struct loop_task *task)
+/* --- waking ------------------------------------------------------------------------ */
+
+/* A reader that needs a whole block may map it: it waits for the file that the store has. */
+static bool is_ready(const struct gather *g, const struct block_waiter *w)
 {
-    struct flight *f = (struct flight *)((char *)task - offsetof(struct flight, task));
-    HASH_DEL(flights, f);
-    s3_count(f->job, &f->request);
-    if (f->request.result.error == -ESTALE)
-        meta_drop(context_serial(f->context), f->version.bucket, f->version.key);
-    if (f->request.result.error < 0 && !f->waiters)
-        log_info("fetch", "ahead: %s", f->request.result.why);
-    else if (!f->waiters && !f->given)
-        note_landed(f);
-    wake_all(f);
-    free_flight(f);
+    bool wants_all = w->need.from == 0 && w->need.to == partial_len(g->partial);
+    return wants_all ? partial_is_complete(g->partial) : partial_ready(g->partial, w->need).to > 0;
 }
 
-/* Starts fetching a block. NULL with the reason when the credentials can't be had. */
-static struct flight *take_off(struct agent *a, const struct version *v, uint64_t index,
-                               struct context *context, struct job *job, struct block_result *r,
-                               char *why, size_t why_size)
+static void wake(struct gather *g, struct block_waiter *w)
 {
-    struct s3_context *s3 = context_s3(context, v->style, &r->error, why, why_size);
-    r->why = why;
-    if (!s3)
-        return NULL;
-    struct flight *f = must_calloc(1, sizeof(*f));
-    f->id.version = v->id;
-    f->id.index = index;
-    f->task.run = on_landed;
-    f->agent = a;
-    f->context = context_ref(context);
-    f->s3 = s3_context_ref(s3);
-    f->job = job;
-    job_ref(job);
-    f->version = *v;
-    f->fd = -1;
-    f->writer = store_begin(a->store, v, index);
-    f->request = (struct s3_request){.op = S3_GET,
-                                     .context = f->s3,
-                                     .bucket = f->version.bucket,
-                                     .key = f->version.key,
-                                     .offset = index * v->block_bytes,
-                                     .length = version_block_len(v, index),
-                                     .if_match = f->version.etag,
-                                     .deadline_ms = a->deadline_ms,
-                                     .write = on_body,
-                                     .done = on_done,
-                                     .user = f};
-    HASH_ADD(hh, flights, id, sizeof(f->id), f);
-    int submitted = s3_submit(a->engine, &f->request);
-    if (submitted == 0)
-        return f;
-    HASH_DEL(flights, f);
-    store_abort(f->writer);
-    free_flight(f);
-    r->error = submitted;
-    snprintf(why, why_size, "the request to S3 could not be started: %s", strerror(-submitted));
-    return NULL;
+    struct block_result r = {.why = "", .complete = partial_is_complete(g->partial)};
+    r.ready = partial_ready(g->partial, w->need);
+    r.fd = partial_reader(g->partial);
+    if (r.fd < 0) {
+        r.error = r.fd;
+        r.why = "the agent has no descriptor left, or cannot read its own cache";
+    }
+    g->given = true;
+    w->wake(w, &r);
+    if (r.fd >= 0)
+        close(r.fd);
+}
+
+static void wake_ready(struct gather *g)
+{
+    struct block_waiter *w, *next;
+    if (partial_is_complete(g->partial) && !g->landed) {
+        HASH_DEL(gathers, g);
+        g->landed = true;
+        if (!g->waiters && !g->given)
+            note_landed(g);
+    }
+    DL_FOREACH_SAFE(g->waiters, w, next)
+    {
+        if (!is_ready(g, w))
+            continue;
+        DL_DELETE(g->waiters, w);
+        w->gather = NULL;
+        wake(g, w);
+    }
+}
+
+static void on_progress(struct transfer *t)
+{
+    for (size_t i = 0; i < t->n_parts; i++)
+        wake_ready(t->parts[i].owner);
+}
+
+/* Those for whom nothing is under way any more. */
+static void wake_failed(struct gather *g, const struct transfer *t)
+{
+    struct block_result r = {.error = t->error ? t->error : -EIO, .why = t->why, .fd = -1};
+    struct block_waiter *w, *next;
+    DL_FOREACH_SAFE(g->waiters, w, next)
+    {
+        uint64_t need = partial_mask(g->partial, w->need);
+        if (!(need & ~partial_have(g->partial) & ~g->coming) && g->n_transfers > 0)
+            continue;
+        DL_DELETE(g->waiters, w);
+        w->gather = NULL;
+        /* One job's credentials say nothing of another's. */
+        if (r.error == -EACCES && w->context != t->context)
+            blocks_fetch(t->agent, t->version, g->id.index, w);
+        else
+            w->wake(w, &r);
+    }
+}
+
+static void on_ended(struct transfer *t)
+{
+    bool waited_for = false;
+    for (size_t i = 0; i < t->n_parts; i++) {
+        struct gather *g = t->parts[i].owner;
+        g->coming &= ~partial_mask(g->partial, t->parts[i].span);
+        g->n_transfers--;
+        waited_for |= g->waiters != NULL;
+        wake_ready(g);
+        wake_failed(g, t);
+        if (g->n_transfers == 0)
+            settle(g);
+    }
+    if (t->error == -ESTALE)
+        meta_drop(context_serial(t->context), t->version->bucket, t->version->key);
+    if (t->error && !waited_for)
+        log_info("fetch", "ahead: %s", t->why);
+}
+
+/* --- starting transfers -------------------------------------------------------------- */
+
+static bool start(struct errand *e, struct transfer_part *parts, size_t n)
+{
+    struct transfer how = {.agent = e->agent,
+                           .version = e->version,
+                           .context = e->context,
+                           .job = e->job,
+                           .parts = parts,
+                           .n_parts = n,
+                           .eager = e->eager,
+                           .progress = on_progress,
+                           .ended = on_ended};
+    bool started = transfer_start(&how, &e->error, e->why, sizeof(e->why)) != NULL;
+    for (size_t i = 0; i < n; i++) {
+        struct gather *g = parts[i].owner;
+        if (!started) {
+            if (g->n_transfers == 0)
+                settle(g);
+            continue;
+        }
+        g->coming |= partial_mask(g->partial, parts[i].span);
+        g->n_transfers++;
+    }
+    return started;
+}
+
+/* One transfer for each gap among these pieces of a block; those behind `first_byte` first. */
+static bool fetch_pieces(struct errand *e, struct gather *g, uint64_t wanted, uint32_t first_byte)
+{
+    struct span behind = {first_byte, partial_len(g->partial)};
+    uint64_t missing = wanted & ~partial_have(g->partial) & ~g->coming;
+    uint64_t rounds[] = {missing & partial_mask(g->partial, behind),
+                         missing & ~partial_mask(g->partial, behind)};
+    if (missing)
+        leave_idle(g);
+    for (int i = 0; i < 2; i++) {
+        while (rounds[i]) {
+            struct span run = partial_run(g->partial, rounds[i]);
+            struct transfer_part part = {g->partial, g->id.index, run, g};
+            rounds[i] &= ~partial_mask(g->partial, run);
+            if (!start(e, &part, 1))
+                return false;
+        }
+    }
+    return true;
+}
+
+struct batch {
+    struct transfer_part parts[TRANSFER_BLOCKS];
+    size_t n;
+    uint64_t bytes;
+};
+
+static bool send_batch(struct errand *e, struct batch *b)
+{
+    bool fine = b->n == 0 || start(e, b->parts, b->n);
+    if (fine)
+        job_count(e->job, COUNTER_prefetched_blocks, b->n);
+    b->n = 0;
+    b->bytes = 0;
+    return fine;
+}
+
+static void add_to_batch(struct errand *e, struct batch *b, uint64_t index)
+{
+    struct gather *g = gather_new(e, index);
+    uint32_t len = partial_len(g->partial);
+    b->parts[b->n++] = (struct transfer_part){g->partial, index, {0, len}, g};
+    b->bytes += len;
+}
+
+/* Fetches the plan's blocks, neighbours by one request as far as the plan's parts allow. */
+static void fetch_plan(struct errand *e, struct prefetch_stream *s,
+                       const struct prefetch_plan *plan)
+{
+    const struct version *v = e->version;
+    struct batch batch = {.n = 0};
+    for (uint64_t i = plan->from / v->block_bytes; i < plan->to / v->block_bytes; i++) {
+        struct gather *g = find(v, i);
+        bool fine = true;
+        if (transfers_in_flight() >= TRANSFERS_AHEAD) {
+            prefetch_stopped_at(s, i * v->block_bytes);
+            break;
+        }
+        if (g || store_has(e->agent->store, v, i)) {
+            fine = send_batch(e, &batch);
+            if (fine && g)
+                fine = fetch_pieces(e, g, UINT64_MAX, 0);
+        } else {
+            add_to_batch(e, &batch, i);
+            if (batch.bytes >= plan->part_bytes || batch.n == TRANSFER_BLOCKS)
+                fine = send_batch(e, &batch);
+        }
+        if (!fine)
+            return;
+    }
+    send_batch(e, &batch);
+}
+
+/* --- what callers ask for ------------------------------------------------------------- */
+
+static struct prefetch_plan plan_for(const struct errand *e, struct prefetch_stream *s,
+                                     struct prefetch_read *read)
+{
+    read->size_bytes = e->version->size_bytes;
+    read->block_bytes = e->version->block_bytes;
+    read->most_bytes = STREAM_WINDOW_BYTES;
+    if (read->to > read->size_bytes)
+        read->to = read->size_bytes;
+    return prefetch_next(s, read);
+}
+
+/* The pieces to fetch for a reader that needs some. */
+static uint64_t wanted_pieces(struct gather *g, struct span need, bool sequential)
+{
+    uint32_t len = partial_len(g->partial);
+    bool whole = sequential || len <= SMALL_BLOCK || (need.to - need.from) >= len / 4 ||
+                 ++g->touches >= TOUCHES_WHOLE;
+    return partial_mask(g->partial, whole ? (struct span){0, len} : need);
 }
 
 void blocks_fetch(struct agent *a, const struct version *v, uint64_t index, struct block_waiter *w)
 {
-    struct flight *f = find_flight(v, index);
-    w->flight = NULL;
-    if (!f) {
-        struct block_result r = {.fd = -1};
-        char why[384] = "";
-        f = take_off(a, v, index, w->context, w->job, &r, why, sizeof(why));
-        if (!f) {
-            w->wake(w, &r);
-            return;
-        }
+    struct errand e = {
+        .agent = a, .version = v, .context = w->context, .job = w->job, .eager = true};
+    struct gather *g = find(v, index);
+    struct prefetch_stream *s = stream_get(&v->id, w->job);
+    uint64_t start_byte = index * v->block_bytes;
+    struct prefetch_read read = {.from = start_byte + w->need.from,
+                                 .to = start_byte + w->need.to,
+                                 .need = w->need.to - w->need.from,
+                                 .lost = !g};
+    struct prefetch_plan plan = plan_for(&e, s, &read);
+    w->gather = NULL;
+    if (!g)
+        g = gather_new(&e, index);
+    if (!fetch_pieces(&e, g, wanted_pieces(g, w->need, plan.sequential), w->need.from)) {
+        struct block_result r = {.error = e.error, .why = e.why, .fd = -1};
+        w->wake(w, &r);
+        return;
     }
-    w->flight = f;
-    DL_APPEND(f->waiters, w);
+    if (is_ready(g, w)) {
+        wake(g, w);
+    } else {
+        w->gather = g;
+        DL_APPEND(g->waiters, w);
+    }
+    e.eager = false;
+    fetch_plan(&e, s, &plan);
 }
 
 void blocks_cancel(struct block_waiter *w)
 {
-    if (!w->flight)
+    if (!w->gather)
         return;
-    DL_DELETE(w->flight->waiters, w);
-    w->flight = NULL;
-}
-
-/* --- ahead ------------------------------------------------------------------------ */
-
-static struct stream *get_stream(const struct version *v, struct job *job)
-{
-    struct stream_id id;
-    struct stream *s;
-    memset(&id, 0, sizeof(id));
-    id.version = v->id;
-    id.job = job;
-    HASH_FIND(hh, streams, &id, sizeof(id), s);
-    if (s)
-        return s;
-    if (HASH_COUNT(streams) >= STREAMS_MAX) {
-        struct stream *oldest = streams;
-        HASH_DEL(streams, oldest);
-        free(oldest);
-    }
-    s = must_calloc(1, sizeof(*s));
-    s->id = id;
-    HASH_ADD(hh, streams, id, sizeof(s->id), s);
-    return s;
+    DL_DELETE(w->gather->waiters, w);
+    w->gather = NULL;
 }
 
 void blocks_ahead(struct agent *a, const struct version *v, uint64_t first, uint64_t count,
-                  bool missed, struct context *context, struct job *job)
+                  uint32_t offset, struct context *context, struct job *job)
 {
-    if (version_blocks(v) <= first + count)
+    struct errand e = {.agent = a, .version = v, .context = context, .job = job};
+    struct prefetch_stream *s = stream_get(&v->id, job);
+    struct prefetch_read read = {.from = first * v->block_bytes + offset,
+                                 .to = (first + count) * v->block_bytes};
+    read.need = read.to - read.from;
+    struct prefetch_plan plan = plan_for(&e, s, &read);
+    fetch_plan(&e, s, &plan);
+}
+
+void blocks_seed(struct agent *a, const struct version *v, uint64_t index, const void *data,
+                 uint32_t len, struct context *context, struct job *job)
+{
+    struct errand e = {.agent = a, .version = v, .context = context, .job = job};
+    if (find(v, index) || store_has(a->store, v, index))
         return;
-    uint32_t window = WINDOW_BYTES / v->block_bytes;
-    window = window < 2 ? 2 : window > WINDOW_BLOCKS ? WINDOW_BLOCKS : window;
-    struct stream *s = get_stream(v, job);
-    struct prefetch_range range =
-        prefetch_next(&s->cursors, first, count, version_blocks(v), window, missed);
-    for (uint64_t i = range.first; i < range.first + range.count; i++) {
-        struct block_result r = {.fd = -1};
-        char why[384];
-        if (HASH_COUNT(flights) >= FLIGHTS_AHEAD) {
-            prefetch_stopped_at(&s->cursors, i);
-            return;
-        }
-        if (find_flight(v, i) || store_has(a->store, v, i))
-            continue;
-        if (!take_off(a, v, i, context, job, &r, why, sizeof(why)))
-            return;
-        job_count(job, COUNTER_prefetched_blocks, 1);
-    }
+    struct gather *g = gather_new(&e, index);
+    partial_write(g->partial, 0, data, len, NULL);
+    wake_ready(g); /* it may be complete */
+    settle(g);
+    g = find(v, index);
+    if (g && version_blocks(v) == 1)
+        fetch_pieces(&e, g, UINT64_MAX, 0);
+}
+
+int blocks_peek(const struct version *v, uint64_t index, struct span *ready)
+{
+    struct gather *g = find(v, index);
+    if (!g)
+        return -ENOENT;
+    *ready = partial_ready(g->partial, (struct span){0, 1});
+    return ready->to > 0 ? partial_reader(g->partial) : -ENOENT;
 }
 
 size_t blocks_in_flight(void)
 {
-    return HASH_COUNT(flights);
+    return HASH_COUNT(gathers) - n_idle;
 }

@@ -1,4 +1,8 @@
-/* Blocks: from the store, else fetched, once however many ask. Loop thread only. */
+/* Blocks that are not in the store: fetched, once however many ask. Loop thread only.
+ *
+ * A reader in sequence gets its block and those ahead as policy/prefetch says; a random one gets
+ * the pieces that it needs, and the whole block when it comes back for more. Either gets its bytes
+ * as soon as they are there, before the block is complete. */
 #ifndef WARMPATH_AGENT_BLOCKS_H
 #define WARMPATH_AGENT_BLOCKS_H
 
@@ -8,35 +12,53 @@
 #include "agent/agent.h"
 #include "agent/context.h"
 #include "agent/job.h"
+#include "agent/partial.h"
 
 struct block_result {
     int error; /* 0 or -errno: -ESTALE (replaced in S3), -EACCES, -EIO, -ENOENT */
     const char *why;
-    int fd; /* read-only, borrowed for the call */
+    int fd;            /* read-only, borrowed for the call */
+    struct span ready; /* what may be read from it */
+    bool complete;     /* ready is all of the block, and the file is what the store has */
 };
 
 /* Embedded in the caller's request; must stay until woken or cancelled. */
 struct block_waiter {
     struct block_waiter *prev, *next;
-    struct flight *flight;   /* blocks.c's own; NULL when not waiting */
-    struct context *context; /* set by the caller, as are the next two */
+    struct gather *gather; /* blocks.c's own; NULL when not waiting */
+    struct span need; /* set by the caller, as are the following; inside the block, not empty */
+    struct context *context;
     struct job *job;
     void (*wake)(struct block_waiter *w, const struct block_result *r);
 };
 
-/* Fetches a block that the store does not hold. Wakes `w` once, perhaps before it returns. */
+/* Fetches what a reader needs of a block that the store does not hold, and what policy/prefetch
+ * adds. Wakes `w` once, perhaps before it returns. */
 void blocks_fetch(struct agent *a, const struct version *v, uint64_t index, struct block_waiter *w);
 void blocks_cancel(struct block_waiter *w);
 
-/* The job was given blocks [first, first + count), of which the first was `missed`: fetches ahead
- * what policy/prefetch says. */
+/* The job was given blocks [first, first + count) from the store, of which it needs bytes from
+ * `offset` on: fetches ahead. */
 void blocks_ahead(struct agent *a, const struct version *v, uint64_t first, uint64_t count,
-                  bool missed, struct context *context, struct job *job);
+                  uint32_t offset, struct context *context, struct job *job);
+
+/* The beginning of a block came along with something else: keeps it for readers, and where the
+ * object has no other block, fetches the rest. */
+void blocks_seed(struct agent *a, const struct version *v, uint64_t index, const void *data,
+                 uint32_t len, struct context *context, struct job *job);
+
+/* What is here of a block that is being gathered, from its beginning on: a descriptor, the
+ * caller's, or -ENOENT. */
+int blocks_peek(const struct version *v, uint64_t index, struct span *ready);
 
 /* Was this stored block fetched ahead, and is it given to a job now for the first time? (For the
  * count of hits: it was not in the store when the job came.) */
 bool blocks_was_ahead(const struct version *v, uint64_t index);
 
+/* Blocks for which a request to S3 is under way. */
 size_t blocks_in_flight(void);
+
+/* Throws away incomplete blocks that nothing is under way for. */
+void blocks_forget(void);
 
 #endif

@@ -5,13 +5,15 @@
 #include <unistd.h>
 #include <uthash.h>
 #include <utlist.h>
+#include <xxhash.h>
 
 #include "agent/alloc.h"
+#include "agent/blocks.h"
+#include "agent/buffer.h"
 #include "agent/s3_count.h"
+#include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"
-
-#define WORTH_CUTTING (512 * 1024)
 
 enum step { STEP_HEAD, STEP_GET, STEP_LIST, STEP_PARENT };
 
@@ -33,9 +35,9 @@ struct lookup {
     struct s3_request request;
     char parent[WIRE_KEY_MAX + 2]; /* or the prefix to list */
     uint32_t entries;              /* LIST: seen */
-    struct store_writer *writer;   /* GET: block 0, engine's thread until done */
-    bool in_store;                 /* GET: block 0 turned out to be there already */
-    int block_fd;
+    char *beginning;               /* GET: of the object; engine's thread until done */
+    uint32_t beginning_len;
+    int block_fd; /* GET: block 0, where that is the whole object */
     size_t id_len;
     char id[]; /* the table's key */
 };
@@ -70,6 +72,7 @@ static void finish(struct lookup *l, const struct lookup_result *r)
     }
     if (l->block_fd >= 0)
         close(l->block_fd);
+    buffer_give(l->beginning);
     s3_context_unref(l->s3);
     context_unref(l->context);
     job_unref(l->job);
@@ -116,6 +119,16 @@ static void on_absent(struct lookup *l)
         step_start(l, STEP_LIST);
 }
 
+/* The beginning of a larger object becomes a part of its first block. */
+static void keep_beginning(struct lookup *l, const struct meta *m)
+{
+    struct version v;
+    if (l->beginning_len == 0 || l->block_fd >= 0)
+        return;
+    lookup_version(l->s3, &l->name, m, l->agent->block_bytes, &v);
+    blocks_seed(l->agent, &v, 0, l->beginning, l->beginning_len, l->context, l->job);
+}
+
 static void on_object(struct lookup *l)
 {
     const struct s3_result *result = &l->request.result;
@@ -128,6 +141,7 @@ static void on_object(struct lookup *l)
         step_start(l, STEP_HEAD);
     } else {
         file_meta(&l->request.meta, &m);
+        keep_beginning(l, &m);
         finish_found(l, &m, true);
     }
 }
@@ -190,19 +204,32 @@ static void on_answer(struct loop_task *task)
 
 /* --- on the engine's thread ------------------------------------------------------ */
 
+/* Small objects are complete: they go to the store here, not on the loop's thread. */
+static int store_whole(struct lookup *l)
+{
+    struct meta m;
+    struct version v;
+    bool published;
+    file_meta(&l->request.meta, &m);
+    lookup_version(l->s3, &l->name, &m, l->agent->block_bytes, &v);
+    if (store_has(l->agent->store, &v, 0))
+        return -1; /* the caller finds it there, verified, and books a hit */
+    struct store_writer *w = store_begin(l->agent->store, &v, 0);
+    uint64_t hash = XXH3_64bits(l->beginning, l->beginning_len);
+    int r = store_write(w, 0, l->beginning, l->beginning_len);
+    if (r == 0)
+        return store_commit(w, &hash, &published);
+    store_abort(w);
+    return r;
+}
+
 static void on_done(struct s3_request *r)
 {
     struct lookup *l = r->user;
-    if (l->in_store && r->result.error == -ECANCELED)
-        r->result.error = 0; /* on_body() had seen enough */
-    if (l->writer) {
-        bool published;
-        if (r->result.error == 0)
-            l->block_fd = store_commit(l->writer, &published);
-        else
-            store_abort(l->writer);
-        l->writer = NULL;
-    }
+    if (r->result.error)
+        l->beginning_len = 0;
+    if (l->beginning_len > 0 && l->beginning_len == r->meta.size_bytes)
+        l->block_fd = store_whole(l);
     loop_post(l->agent->loop, &l->task);
 }
 
@@ -210,18 +237,13 @@ static int on_body(struct s3_request *r, uint64_t offset, const void *data, size
 {
     struct lookup *l = r->user;
     (void)offset;
-    if (!l->writer && !l->in_store) {
-        struct meta m;
-        struct version v;
-        file_meta(&r->meta, &m);
-        lookup_version(l->s3, &l->name, &m, l->agent->block_bytes, &v);
-        l->in_store = store_has(l->agent->store, &v, 0);
-        if (!l->in_store)
-            l->writer = store_begin(l->agent->store, &v, 0);
-    }
-    if (l->in_store) /* not worth a new connection where little is still to come */
-        return r->meta.size_bytes > WORTH_CUTTING ? -ECANCELED : 0;
-    return store_write(l->writer, data, len);
+    if (!l->beginning)
+        l->beginning = buffer_take();
+    if (len > BUFFER_BYTES - l->beginning_len)
+        return -EIO;
+    memcpy(l->beginning + l->beginning_len, data, len);
+    l->beginning_len += (uint32_t)len;
+    return 0;
 }
 
 static void on_entry(struct s3_request *r, const struct s3_entry *entry)
@@ -233,7 +255,7 @@ static void on_entry(struct s3_request *r, const struct s3_entry *entry)
 
 /* --- starting ------------------------------------------------------------------- */
 
-/* The first block again only if it isn't the one in the store. */
+/* The beginning again only if it isn't here. */
 static void make_conditional(struct lookup *l)
 {
     const struct meta *m = meta_find(context_serial(l->context), l->name.bucket, l->name.key);
@@ -242,7 +264,9 @@ static void make_conditional(struct lookup *l)
         return;
     l->known = *m;
     lookup_version(l->s3, &l->name, m, l->agent->block_bytes, &v);
-    if (store_has(l->agent->store, &v, 0))
+    struct span ready;
+    CLEANUP_CLOSE int part = blocks_peek(&v, 0, &ready);
+    if (part >= 0 || store_has(l->agent->store, &v, 0))
         l->request.if_none_match = l->known.etag;
 }
 
@@ -282,7 +306,7 @@ static void step_start(struct lookup *l, enum step step)
         return;
     }
     l->entries = 0;
-    l->in_store = false;
+    l->beginning_len = 0;
     l->request = (struct s3_request){.context = l->s3,
                                      .bucket = l->name.bucket,
                                      .key = step == STEP_PARENT ? l->parent : l->name.key,
@@ -296,7 +320,8 @@ static void step_start(struct lookup *l, enum step step)
         break;
     case STEP_GET:
         l->request.op = S3_GET;
-        l->request.length = l->agent->block_bytes;
+        l->request.length =
+            l->agent->block_bytes < BUFFER_BYTES ? l->agent->block_bytes : BUFFER_BYTES;
         l->request.write = on_body;
         make_conditional(l);
         break;

@@ -1,8 +1,8 @@
 /* What stands behind a name: asks S3 where it isn't known well enough. Loop thread only.
  *
  *   stat   HEAD → (404) list for a directory → (none) is the parent a file?
- *   open   GET of the first block, conditional where that block is in the store already; so a
- *          small file costs one request, and S3 has let the job read it. → as for stat
+ *   open   GET of the beginning (1 MiB), conditional where that is here already; so a small file
+ *          costs one request, and S3 has let the job read it. → as for stat
  *
  * Callers that ask for the same at the same time share one request. */
 #ifndef WARMPATH_AGENT_LOOKUP_H
@@ -28,7 +28,7 @@ struct lookup_result {
     int error; /* 0 or -errno; -ENOENT, -ENOTDIR, -EACCES, -EIO */
     const char *why;
     struct meta meta;
-    int block_fd; /* open of a file: block 0 if it was fetched just now, else -1; borrowed */
+    int block_fd; /* open of a file: block 0 if all of it was fetched just now, else -1; borrowed */
 };
 
 /* Embedded in the caller's request; must stay until woken or cancelled. */

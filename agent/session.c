@@ -163,17 +163,27 @@ static void reply_stat(struct lookup_waiter *w, const struct lookup_result *r)
     conn_reply(c, body, (size_t)(b.at - body), NULL, 0);
 }
 
-/* The first block with the open, so that a small file costs one round trip. */
-static int first_block(struct conn *c, const struct version *v, int fetched_fd)
+/* The first block with the open, or what is here of it, so that a small file costs one round trip.
+ * A descriptor, the caller's, or -1. */
+static int first_block(struct conn *c, const struct version *v, int fetched_fd, struct span *ready,
+                       bool *complete)
 {
+    *ready = (struct span){0, 0};
+    *complete = false;
     if ((c->flags & WIRE_OPEN_NO_BLOCK) || v->size_bytes == 0)
         return -1;
     int fd =
         fetched_fd >= 0 ? fcntl(fetched_fd, F_DUPFD_CLOEXEC, 0) : store_get(c->agent->store, v, 0);
+    if (fd < 0) {
+        fd = blocks_peek(v, 0, ready);
+        fetched_fd = fd;
+    } else {
+        *ready = (struct span){0, version_block_len(v, 0)};
+        *complete = true;
+    }
     if (fd < 0)
         return -1;
     conn_count_block(c, v, 0, fetched_fd < 0);
-    blocks_ahead(c->agent, v, 0, 1, fetched_fd >= 0, c->context, c->job);
     return fd;
 }
 
@@ -207,7 +217,12 @@ static void reply_open(struct lookup_waiter *w, const struct lookup_result *r)
         conn_reply_error(c, placeholder, "the agent has no descriptor left (raise ulimit -n)");
         return;
     }
-    CLEANUP_CLOSE int block = first_block(c, &v, r->block_fd);
+    struct span ready;
+    bool complete;
+    CLEANUP_CLOSE int block = first_block(c, &v, r->block_fd, &ready, &complete);
+    wire_put_u32(&b, ready.from);
+    wire_put_u32(&b, ready.to);
+    wire_put_u8(&b, complete);
     int fds[2] = {placeholder, block};
     conn_reply(c, body, (size_t)(b.at - body), fds, block >= 0 ? 2 : 1);
 }
@@ -259,6 +274,7 @@ static void on_job(struct conn *c)
 
 static void on_evict(struct conn *c)
 {
+    blocks_forget();
     store_evict_all_soon(c->agent->store);
     conn_reply_error(c, 0, "");
 }

@@ -15,14 +15,22 @@ void conn_count_block(struct conn *c, const struct version *v, uint64_t index, b
     job_count(c->job, was_stored ? COUNTER_store_hit_bytes : COUNTER_store_miss_bytes, len);
 }
 
-static void reply_blocks(struct conn *c, const int *fds, int n, bool missed)
+/* What may be read of the first block; the others are complete. */
+struct first_block {
+    struct span ready;
+    bool complete;
+};
+
+static void reply_blocks(struct conn *c, const int *fds, int n, const struct first_block *first)
 {
     uint8_t body[64];
     struct wire_buf b = wire_buf(body, sizeof(body));
     conn_put_status(&b, 0, "");
     wire_put_u32(&b, (uint32_t)n);
+    wire_put_u32(&b, first->ready.from);
+    wire_put_u32(&b, first->ready.to);
+    wire_put_u8(&b, first->complete);
     conn_reply(c, body, (size_t)(b.at - body), fds, n);
-    blocks_ahead(c->agent, &c->version, c->first, (uint64_t)n, missed, c->context, c->job);
 }
 
 /* Adds the stored blocks that follow without a gap. */
@@ -33,7 +41,8 @@ static int add_stored(struct conn *c, int *fds, int n)
         fds[n] = store_get(c->agent->store, &c->version, c->first + (uint64_t)n);
         if (fds[n] < 0)
             break;
-        conn_count_block(c, &c->version, c->first + (uint64_t)n, true);
+        if (n > 0 || !c->goes_on)
+            conn_count_block(c, &c->version, c->first + (uint64_t)n, true);
         n++;
     }
     return n;
@@ -48,9 +57,11 @@ static void on_fetched(struct block_waiter *w, const struct block_result *r)
         return;
     }
     fds[0] = r->fd;
-    conn_count_block(c, &c->version, c->first, false);
-    int n = add_stored(c, fds, 1);
-    reply_blocks(c, fds, n, true);
+    if (!c->goes_on)
+        conn_count_block(c, &c->version, c->first, false);
+    int n = r->complete ? add_stored(c, fds, 1) : 1;
+    struct first_block first = {r->ready, r->complete};
+    reply_blocks(c, fds, n, &first);
     while (n > 1)
         close(fds[--n]);
 }
@@ -60,7 +71,10 @@ static void serve(struct conn *c)
     int fds[WIRE_MAX_FDS];
     int n = add_stored(c, fds, 0);
     if (n > 0) {
-        reply_blocks(c, fds, n, false);
+        struct first_block first = {{0, version_block_len(&c->version, c->first)}, true};
+        reply_blocks(c, fds, n, &first);
+        blocks_ahead(c->agent, &c->version, c->first, (uint64_t)n, c->block.need.from, c->context,
+                     c->job);
         while (n > 0)
             close(fds[--n]);
         return;
@@ -106,6 +120,9 @@ static bool get_version(struct conn *c, struct wire_buf *b)
     uint32_t block_bytes = wire_get_u32(b);
     c->first = wire_get_u64(b);
     c->at_most = wire_get_u32(b);
+    c->block.need.from = wire_get_u32(b);
+    c->block.need.to = wire_get_u32(b);
+    c->goes_on = wire_get_u8(b);
     if (b->bad || !option_block_size_fits(block_bytes) || n.bucket.len >= sizeof(c->name.bucket) ||
         n.key.len >= sizeof(c->name.key))
         return false;
@@ -123,7 +140,8 @@ static bool get_version(struct conn *c, struct wire_buf *b)
         return false;
     /* A job that opened the file under an earlier agent goes on with that one's block size. */
     lookup_version(s3, &c->name, &m, block_bytes, &c->version);
-    return c->first < version_blocks(&c->version);
+    return c->first < version_blocks(&c->version) && c->block.need.from < c->block.need.to &&
+           c->block.need.to <= version_block_len(&c->version, c->first);
 }
 
 void session_blocks(struct conn *c, struct wire_buf *b)

@@ -31,6 +31,7 @@ struct conn {
     struct version version;
     uint64_t first;
     uint32_t at_most;
+    bool goes_on; /* the job has a part of the first block already */
     struct listing *listing;
 };
 

@@ -193,7 +193,6 @@ void store_close(struct store *s)
         pthread_mutex_unlock(&s->lock);
         pthread_join(s->maintainer, NULL);
     }
-    store_free_buffers(s);
     if (s->dir_fd >= 0)
         close(s->dir_fd);
     if (s->lock_fd >= 0)

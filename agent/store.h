@@ -44,12 +44,16 @@ bool store_has(struct store *s, const struct version *v, uint64_t index);
 
 /* Starts a block. Never fails for want of disk: see store_commit(). */
 struct store_writer *store_begin(struct store *s, const struct version *v, uint64_t index);
-/* Appends. 0 or -errno. */
-int store_write(struct store_writer *w, const void *data, size_t len);
-/* Publishes a complete block and frees the writer. Returns a read-only descriptor of it, owned
- * by the caller. When the disk is full or fails, the block is not published but the descriptor (of
- * memory then) is right all the same, and `*published` is false. -errno when it is incomplete. */
-int store_commit(struct store_writer *w, bool *published);
+/* Writes a piece of it, in any order; a piece may come again with the same bytes. 0 or -errno. */
+int store_write(struct store_writer *w, uint32_t offset, const void *data, size_t len);
+/* A read-only descriptor, the caller's, of what was written so far; it goes on to show what is
+ * written later, unless the disk fails: then a new one is needed for that. -errno. */
+int store_reader(struct store_writer *w);
+/* Publishes a block that was written completely and frees the writer. `hash` is the XXH3 of its
+ * data, NULL to have it computed. Returns a read-only descriptor of it, owned by the caller. When
+ * the disk is full or fails, the block is not published but the descriptor (of memory then) is
+ * right all the same, and `*published` is false. -errno when neither can be had. */
+int store_commit(struct store_writer *w, const uint64_t *hash, bool *published);
 void store_abort(struct store_writer *w);
 
 /* Has the store's own thread remove all blocks; store_numbers() tells when it is done. */

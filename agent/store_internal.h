@@ -10,16 +10,6 @@
 #define STORE_SHARDS   256
 #define STORE_NAME_MAX 80 /* "blocks/ab/" + 32 + "-" + 8, with room */
 
-/* What a writer collects before it goes to the disk: a file written in large pieces lies in large
- * folios of the page cache, and is read twice as fast as one written in small ones (measured on
- * ext4). */
-#define STORE_BUFFER_BYTES (1u << 20)
-#define STORE_BUFFERS_KEPT 32
-struct store_buffer {
-    struct store_buffer *next; /* while idle */
-    char *data;
-};
-
 struct store {
     char *dir;
     int dir_fd, lock_fd;
@@ -30,20 +20,15 @@ struct store {
     atomic_bool counted;
     atomic_int_fast64_t complained_ms; /* last line about a full or failing disk */
 
-    struct store_buffer *buffers; /* idle ones; guarded by `lock` */
-    int n_buffers;
-
     pthread_t maintainer;
     bool has_maintainer;
-    pthread_mutex_t lock; /* guards closing, want_room and buffers */
+    pthread_mutex_t lock; /* guards closing and want_room */
     pthread_cond_t wanted;
     bool closing, want_room, want_empty;
 };
 
 /* "blocks/ab/NAME", below the store's directory. */
 void store_block_name(const struct version *v, uint64_t index, char out[STORE_NAME_MAX]);
-
-void store_free_buffers(struct store *s);
 
 static inline void store_account(struct store *s, int64_t bytes)
 {

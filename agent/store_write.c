@@ -7,7 +7,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include "agent/alloc.h"
 #include "agent/block_file.h"
@@ -18,63 +17,12 @@ struct store_writer {
     struct store *store;
     struct version version;
     uint64_t index;
-    uint32_t len, written; /* on disk */
-    struct store_buffer *buffer;
-    uint32_t buffered;
+    uint32_t len;
+    int64_t accounted; /* bytes of disk */
     int fd;
     bool in_memory; /* the disk is full or failed */
     char tmp_name[64];
-    XXH3_state_t *hash;
 };
-
-/* --- buffers ------------------------------------------------------------------ */
-
-static struct store_buffer *take_buffer(struct store *s)
-{
-    pthread_mutex_lock(&s->lock);
-    struct store_buffer *b = s->buffers;
-    if (b) {
-        s->buffers = b->next;
-        s->n_buffers--;
-    }
-    pthread_mutex_unlock(&s->lock);
-    if (!b) {
-        b = must_calloc(1, sizeof(*b));
-        b->data = must(aligned_alloc(4096, STORE_BUFFER_BYTES));
-    }
-    return b;
-}
-
-static void free_buffer(struct store_buffer *b)
-{
-    free(b->data);
-    free(b);
-}
-
-static void give_buffer(struct store *s, struct store_buffer *b)
-{
-    pthread_mutex_lock(&s->lock);
-    bool keep = s->n_buffers < STORE_BUFFERS_KEPT;
-    if (keep) {
-        b->next = s->buffers;
-        s->buffers = b;
-        s->n_buffers++;
-    }
-    pthread_mutex_unlock(&s->lock);
-    if (!keep)
-        free_buffer(b);
-}
-
-void store_free_buffers(struct store *s)
-{
-    while (s->buffers) {
-        struct store_buffer *next = s->buffers->next;
-        free_buffer(s->buffers);
-        s->buffers = next;
-    }
-}
-
-/* --- writing ------------------------------------------------------------------ */
 
 static int open_memory(void)
 {
@@ -89,8 +37,6 @@ struct store_writer *store_begin(struct store *s, const struct version *v, uint6
     w->version = *v;
     w->index = index;
     w->len = version_block_len(v, index);
-    w->hash = must(XXH3_createState());
-    XXH3_64bits_reset(w->hash);
     store_make_room(s);
     snprintf(w->tmp_name, sizeof(w->tmp_name), "tmp/%llu",
              (unsigned long long)atomic_fetch_add(&serial, 1));
@@ -102,6 +48,8 @@ struct store_writer *store_begin(struct store *s, const struct version *v, uint6
     }
     return w;
 }
+
+/* --- writing ------------------------------------------------------------------ */
 
 static int write_all(int fd, const void *data, size_t len, off_t at)
 {
@@ -119,6 +67,12 @@ static int write_all(int fd, const void *data, size_t len, off_t at)
     return 0;
 }
 
+static void account(struct store_writer *w, int64_t bytes)
+{
+    w->accounted += bytes;
+    store_account(w->store, bytes);
+}
+
 /* The disk takes no more: what is there so far moves to memory, and the block goes on there. */
 static int move_to_memory(struct store_writer *w)
 {
@@ -126,76 +80,55 @@ static int move_to_memory(struct store_writer *w)
     if (memory < 0)
         return -errno;
     char piece[65536];
-    for (uint32_t at = 0; at < w->written;) {
-        uint32_t rest = w->written - at;
-        ssize_t n = pread(w->fd, piece, rest < sizeof(piece) ? rest : sizeof(piece), at);
-        if (n <= 0 || write_all(memory, piece, (size_t)n, at) < 0) {
+    for (off_t at = 0;;) {
+        ssize_t n = pread(w->fd, piece, sizeof(piece), at);
+        if (n == 0)
+            break;
+        if (n < 0 || write_all(memory, piece, (size_t)n, at) < 0) {
             close(memory);
             return -EIO;
         }
-        at += (uint32_t)n;
+        at += n;
     }
     unlinkat(w->store->dir_fd, w->tmp_name, 0);
     close(w->fd);
     w->fd = memory;
     w->in_memory = true;
+    account(w, -w->accounted);
     return 0;
 }
 
-/* Writes what is buffered. 0 or -errno. */
-static int flush(struct store_writer *w)
+static int write_somewhere(struct store_writer *w, const void *data, size_t len, off_t at)
 {
-    const char *data = w->buffer ? w->buffer->data : NULL;
-    if (w->buffered == 0)
-        return 0;
-    int r = write_all(w->fd, data, w->buffered, w->written);
+    int r = write_all(w->fd, data, len, at);
     if (r < 0 && !w->in_memory) {
         store_complain(w->store, -r);
         r = move_to_memory(w);
         if (r == 0)
-            r = write_all(w->fd, data, w->buffered, w->written);
+            r = write_all(w->fd, data, len, at);
     }
-    if (r < 0)
-        return r;
-    w->written += w->buffered;
-    w->buffered = 0;
-    return 0;
+    return r;
 }
 
-int store_write(struct store_writer *w, const void *data, size_t len)
+int store_write(struct store_writer *w, uint32_t offset, const void *data, size_t len)
 {
-    const char *p = data;
-    if (len > w->len - w->written - w->buffered)
+    if (offset > w->len || len > w->len - offset)
         return -EIO;
-    if (!w->buffer)
-        w->buffer = take_buffer(w->store);
-    while (len > 0) {
-        size_t piece = STORE_BUFFER_BYTES - w->buffered;
-        if (piece > len)
-            piece = len;
-        memcpy(w->buffer->data + w->buffered, p, piece);
-        XXH3_64bits_update(w->hash, p, piece); /* while the processor's cache has it */
-        w->buffered += (uint32_t)piece;
-        p += piece;
-        len -= piece;
-        if (w->buffered == STORE_BUFFER_BYTES) {
-            int r = flush(w);
-            if (r < 0)
-                return r;
-        }
-    }
-    return 0;
+    int r = write_somewhere(w, data, len, offset);
+    if (r == 0 && !w->in_memory)
+        account(w, (int64_t)len);
+    return r;
 }
 
-static void free_writer(struct store_writer *w)
+int store_reader(struct store_writer *w)
 {
-    XXH3_freeState(w->hash);
-    if (w->buffer)
-        give_buffer(w->store, w->buffer);
-    if (w->fd >= 0)
-        close(w->fd);
-    free(w);
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", w->fd);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
 }
+
+/* --- publishing --------------------------------------------------------------- */
 
 /* The first block of a shard makes its directory: most stores never need all of them. */
 static int move_into_place(struct store *s, const char *tmp_name, char name[STORE_NAME_MAX])
@@ -206,7 +139,7 @@ static int move_into_place(struct store *s, const char *tmp_name, char name[STOR
         return -errno;
     char *slash = strrchr(name, '/');
     *slash = '\0';
-    int made = mkdirat(s->dir_fd, name, 0700) == 0 || errno == EEXIST;
+    bool made = mkdirat(s->dir_fd, name, 0700) == 0 || errno == EEXIST;
     *slash = '/';
     if (!made || renameat(s->dir_fd, tmp_name, s->dir_fd, name) < 0)
         return -errno;
@@ -218,59 +151,48 @@ static int publish(struct store_writer *w)
 {
     struct store *s = w->store;
     char name[STORE_NAME_MAX];
-    store_block_name(&w->version, w->index, name);
-    int fd = openat(s->dir_fd, w->tmp_name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
     struct stat st, old;
+    store_block_name(&w->version, w->index, name);
     bool replaces = fstatat(s->dir_fd, name, &old, 0) == 0;
     int r = move_into_place(s, w->tmp_name, name);
-    if (r < 0) {
-        close(fd);
+    if (r < 0)
         return r;
-    }
-    if (fstat(fd, &st) == 0)
-        store_account(s, ((int64_t)st.st_blocks - (replaces ? (int64_t)old.st_blocks : 0)) * 512);
-    return fd;
+    if (fstat(w->fd, &st) == 0)
+        account(w, (int64_t)st.st_blocks * 512 - w->accounted);
+    if (replaces)
+        store_account(s, -(int64_t)old.st_blocks * 512);
+    return 0;
 }
 
-static int memory_descriptor(struct store_writer *w)
+static void free_writer(struct store_writer *w)
 {
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", w->fd);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+    if (w->fd >= 0)
+        close(w->fd);
+    free(w);
 }
 
-int store_commit(struct store_writer *w, bool *published)
+int store_commit(struct store_writer *w, const uint64_t *hash, bool *published)
 {
     uint8_t trailer[BLOCK_FILE_TRAILER_MAX];
+    uint64_t computed;
     *published = false;
-    int r = flush(w);
-    if (r < 0 || w->written != w->len) {
+    if (!hash && !block_file_hash(w->fd, w->len, &computed)) {
         store_abort(w);
-        return r < 0 ? r : -EIO;
+        return -EIO;
     }
-    uint32_t len = block_file_trailer(&w->version, w->index, XXH3_64bits_digest(w->hash), trailer);
-    off_t at = (off_t)block_file_trailer_at(w->len);
-    r = write_all(w->fd, trailer, len, at);
-    if (r < 0 && !w->in_memory) {
-        store_complain(w->store, -r);
-        r = move_to_memory(w);
-        if (r == 0)
-            r = write_all(w->fd, trailer, len, at);
-    }
+    uint32_t len = block_file_trailer(&w->version, w->index, hash ? *hash : computed, trailer);
+    int r = write_somewhere(w, trailer, len, (off_t)block_file_trailer_at(w->len));
     if (r == 0 && !w->in_memory) {
         r = publish(w);
-        *published = r >= 0;
+        *published = r == 0;
         if (r < 0) {
             store_complain(w->store, -r);
             r = move_to_memory(w);
         }
     }
     if (r == 0)
-        r = memory_descriptor(w);
-    if (r < 0)
+        r = store_reader(w);
+    if (r < 0 && !*published)
         unlinkat(w->store->dir_fd, w->tmp_name, 0);
     free_writer(w);
     return r;
@@ -280,5 +202,6 @@ void store_abort(struct store_writer *w)
 {
     if (!w->in_memory)
         unlinkat(w->store->dir_fd, w->tmp_name, 0);
+    account(w, -w->accounted);
     free_writer(w);
 }

@@ -6,17 +6,27 @@
  * answers like the one before it; only HELLO (who the job is) comes once a connection, first.
  *
  * Bodies, in order of their fields:
- *   HELLO   → u32 version, u32 pid, u32 flags, i64 ttl_s, str job, u16 n, n × str "AWS_X=…"
- *           ← u32 block_bytes, str agent version            fds: [counters page]
- *   STAT    → name                                          ← status, u8 kind, u64 size, i64 mtime
- *   OPEN    → name, u8 flags
- *           ← status, u8 kind, u64 size, i64 mtime, str etag, u32 block_bytes  fds: placeholder,
- * [block 0] BLOCKS  → version, u64 first, u32 at_most               ← status, u32 n      fds: n
- * blocks LIST    → name (prefix), str token ← status, str next token, u32 n, n × entry STATUS  → ←
- * JSON text, the whole body JOB     →                                               ← counters of
- * the job, raw STOP, EVICT →                                           ← status with name = str
- * bucket, str key, u8 style; version = name, str etag, u64 size, u32 block_bytes; status = i32
- * errno (0 or negative), str why; entry = str name, u8 kind, u64 size, i64 mtime. */
+ *
+ *   HELLO  → u32 version, u32 pid, u32 flags, i64 ttl_s, str job, u16 n, n × str "AWS_X=…"
+ *          ← u32 block_bytes, str agent version                   fds: [counters page]
+ *   STAT   → name
+ *          ← status, u8 kind, u64 size, i64 mtime
+ *   OPEN   → name, u8 flags
+ *          ← status, u8 kind, u64 size, i64 mtime, str etag, u32 block_bytes, part of block 0
+ *                                                                 fds: placeholder, [block 0]
+ *   BLOCKS → version, u64 first, u32 at_most, u32 from, u32 to, u8 goes_on
+ *          ← status, u32 n, part of the first block               fds: n blocks
+ *   LIST   → name (prefix), str token
+ *          ← status, str next token, u32 n, n × entry
+ *   STATUS → ← JSON text, the whole body
+ *   JOB    → ← counters of the job, raw
+ *   STOP, EVICT → ← status
+ *
+ * with name = str bucket, str key, u8 style; version = name, str etag, u64 size, u32 block_bytes;
+ * status = i32 errno (0 or negative), str why; entry = str name, u8 kind, u64 size, i64 mtime;
+ * part = u32 from, u32 to, u8 complete: what may be read from that block's descriptor. Only a
+ * complete block may be mapped. BLOCKS names the bytes [from, to) of the first block that must be
+ * there for the reply, and whether the job holds a part of that block already. */
 #ifndef WARMPATH_WIRE_H
 #define WARMPATH_WIRE_H
 
@@ -25,7 +35,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define WIRE_VERSION   1
+#define WIRE_VERSION   2
 #define WIRE_MAX_BYTES (96 * 1024)
 #define WIRE_MAX_FDS   16
 #define WIRE_KEY_MAX   1024

@@ -1,17 +1,39 @@
 #include "policy/prefetch.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
-#define WINDOW_FIRST 4
+#define WINDOW_FIRST_BLOCKS 4
+#define WINDOW_GROWTH       4
+/* How far from a run's end a read may be and still belong to it, before it has a window. */
+#define SLACK_BYTES (64u << 10)
+/* One request's share of a wide window. Few large requests cost the server and the bill less than
+ * many small ones; a window needs enough of them to use several connections. */
+#define PARTS_IN_WINDOW 8
+#define PART_MOST_BYTES (16u << 20)
 
-static struct prefetch_cursor *find(struct prefetch_stream *s, uint64_t first)
+static uint64_t round_up(uint64_t n, uint64_t unit)
+{
+    return (n + unit - 1) / unit * unit;
+}
+
+static uint64_t at_least(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t at_most(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static struct prefetch_cursor *find(struct prefetch_stream *s, uint64_t from)
 {
     for (size_t i = 0; i < PREFETCH_CURSORS; i++) {
         struct prefetch_cursor *c = &s->cursors[i];
         /* Skipping forward inside the window is still the same run, and so is another
          * process that follows a little behind. */
-        if (c->used && first + c->window >= c->next && first <= c->next + c->window)
+        uint64_t reach = at_least(c->window, SLACK_BYTES);
+        if (c->used && from + reach >= c->next && from <= c->next + reach)
             return c;
     }
     return NULL;
@@ -27,48 +49,63 @@ static struct prefetch_cursor *replace(struct prefetch_stream *s)
     return oldest;
 }
 
-struct prefetch_range prefetch_next(struct prefetch_stream *s, uint64_t first, uint64_t count,
-                                    uint64_t n_blocks, uint32_t most_blocks, bool missed)
+/* A run that goes on: is it time for a wider window? */
+static void widen(struct prefetch_cursor *c, const struct prefetch_read *r)
 {
-    struct prefetch_range none = {0, 0};
-    struct prefetch_cursor *c = find(s, first);
-    /* The start of a file counts as the start of a run; elsewhere a second read must show it. */
-    bool continues = c || first == 0;
+    uint64_t first = at_most(WINDOW_FIRST_BLOCKS * r->block_bytes, r->most_bytes);
+    if (c->window == 0)
+        c->window = first;
+    else if (r->to >= c->grow_at)
+        c->window = at_most(c->window * WINDOW_GROWTH, r->most_bytes);
+    else
+        return;
+    c->grow_at = r->to + c->window / WINDOW_GROWTH;
+}
+
+static uint64_t part_of(uint64_t window, uint64_t block_bytes)
+{
+    uint64_t part = at_most(window / PARTS_IN_WINDOW, PART_MOST_BYTES);
+    return at_least(part / block_bytes, 1) * block_bytes;
+}
+
+struct prefetch_plan prefetch_next(struct prefetch_stream *s, const struct prefetch_read *r)
+{
+    struct prefetch_plan plan = {0};
+    struct prefetch_cursor *c = find(s, r->from);
+    bool continues = c || (r->from == 0 && r->need >= PREFETCH_LARGE_READ);
     if (!c)
         c = replace(s);
     c->used = ++s->clock;
-    if (continues && first + count <= c->next) {
-        if (!missed)
-            return none;
+    plan.sequential = continues;
+    if (continues && r->to <= c->next) {
+        if (!r->lost)
+            return plan;
         *c = (struct prefetch_cursor){.used = c->used}; /* another pass, and the cache has let go */
     }
-    c->next = first + count;
-    if (c->ahead < c->next)
-        c->ahead = c->next;
-    if (!continues) {
-        c->window = 0;
-        return none;
-    }
-    c->window = c->window ? c->window * 2 : WINDOW_FIRST;
-    if (c->window > most_blocks)
-        c->window = most_blocks;
+    c->next = at_least(c->next, r->to);
+    c->ahead = at_least(c->ahead, round_up(c->next, r->block_bytes));
+    if (!continues)
+        return plan;
+    widen(c, r);
 
-    uint64_t stop = c->next + c->window;
-    if (stop > n_blocks)
-        stop = n_blocks;
-    if (stop <= c->ahead)
-        return none;
-    struct prefetch_range r = {c->ahead, stop - c->ahead};
+    uint64_t end = round_up(r->size_bytes, r->block_bytes);
+    uint64_t stop = at_most(round_up(c->next + c->window, r->block_bytes), end);
+    plan.part_bytes = part_of(c->window, r->block_bytes);
+    /* A whole part at a time, but at the end. */
+    if (stop <= c->ahead || (stop < end && stop - c->ahead < plan.part_bytes))
+        return plan;
+    plan.from = c->ahead;
+    plan.to = stop;
     c->ahead = stop;
-    return r;
+    return plan;
 }
 
-void prefetch_stopped_at(struct prefetch_stream *s, uint64_t block)
+void prefetch_stopped_at(struct prefetch_stream *s, uint64_t at)
 {
     struct prefetch_cursor *latest = &s->cursors[0];
     for (size_t i = 1; i < PREFETCH_CURSORS; i++)
         if (s->cursors[i].used > latest->used)
             latest = &s->cursors[i];
-    if (latest->ahead > block)
-        latest->ahead = block > latest->next ? block : latest->next;
+    if (latest->ahead > at)
+        latest->ahead = at_least(at, latest->next);
 }

@@ -1,9 +1,10 @@
-/* How far to fetch ahead of a reader. Pure: block numbers in, a range of blocks out.
+/* How far to fetch ahead of a reader, and whether it reads in sequence at all. Pure: byte ranges
+ * in, a plan out.
  *
- * A stream holds the cursors of one version for one job: several sequential runs may go
- * through a file at once. A run that continues doubles its window, as TCP's slow start and the
- * kernel's on-demand readahead do; a read out of every run's reach starts a new run with no window.
- */
+ * A stream holds the cursors of one version for one job: several sequential runs may go through a
+ * file at once. A run that continues widens its window, as TCP's slow start and the kernel's
+ * on-demand readahead do; a read out of every run's reach starts a new one with no window, so
+ * random reads fetch nothing ahead. What the reader needs itself is not part of the plan. */
 #ifndef WARMPATH_POLICY_PREFETCH_H
 #define WARMPATH_POLICY_PREFETCH_H
 
@@ -11,12 +12,15 @@
 #include <stdint.h>
 
 #define PREFETCH_CURSORS 8
+/* A read of that many bytes at the start of a file begins a run at once. */
+#define PREFETCH_LARGE_READ (128u << 10)
 
 struct prefetch_cursor {
-    uint64_t next;   /* the block that continues the run */
-    uint64_t ahead;  /* blocks below this were asked for already */
-    uint32_t window; /* blocks */
-    uint64_t used;   /* for replacing the least recently used */
+    uint64_t next;    /* the byte that continues the run */
+    uint64_t ahead;   /* bytes below this were asked for already */
+    uint64_t window;  /* bytes; 0: not yet seen to continue */
+    uint64_t grow_at; /* the window grows once the run has come this far */
+    uint64_t used;    /* for replacing the least recently used; 0: free */
 };
 
 struct prefetch_stream {
@@ -24,18 +28,26 @@ struct prefetch_stream {
     uint64_t clock;
 };
 
-struct prefetch_range {
-    uint64_t first, count; /* blocks to fetch now; count 0: none */
+/* What the reader asked for, and got or waits for. */
+struct prefetch_read {
+    uint64_t from, to;    /* bytes of the object; `to` is the end of what it is given */
+    uint64_t need;        /* bytes that it asked for */
+    uint64_t size_bytes;  /* of the object */
+    uint64_t block_bytes; /* ranges to fetch are whole blocks */
+    uint64_t most_bytes;  /* bounds the window */
+    bool lost;            /* `from` is neither here nor under way */
 };
 
-/* The reader was given blocks [first, first + count) of `n_blocks`, of which the first was `missed`
- * (had to be fetched). `most_blocks` bounds a window. The range lies behind these and does not
- * overlap what earlier calls returned for the run. */
-struct prefetch_range prefetch_next(struct prefetch_stream *s, uint64_t first, uint64_t count,
-                                    uint64_t n_blocks, uint32_t most_blocks, bool missed);
+struct prefetch_plan {
+    bool sequential;     /* the read belongs to a run */
+    uint64_t from, to;   /* fetch this now, too; whole blocks behind the read; equal: nothing */
+    uint64_t part_bytes; /* in pieces of this size, a multiple of the block's */
+};
 
-/* The caller fetched the range that it was just given only up to `block`: the rest is given again.
- */
-void prefetch_stopped_at(struct prefetch_stream *s, uint64_t block);
+/* The ranges of a run's plans do not overlap, unless its bytes got `lost`: then they come again. */
+struct prefetch_plan prefetch_next(struct prefetch_stream *s, const struct prefetch_read *r);
+
+/* The caller fetched the last plan's range only up to byte `at`: the rest is planned again. */
+void prefetch_stopped_at(struct prefetch_stream *s, uint64_t at);
 
 #endif

@@ -88,14 +88,14 @@ static int open_directory(struct file *f, const struct target *t, int flags)
 
 /* The reply's placeholder becomes the job's descriptor. */
 static int open_regular(struct file *f, const struct target *t, int flags, struct client_call *c,
-                        const struct object_name *name)
+                        const struct object_name *name, const struct block_part *part)
 {
     int fd = c->fds[0];
     f->target = *t;
     f->path_only = flags & O_PATH;
     f->object = object_get(name);
     if (c->n_fds > 1)
-        atomic_store(&f->run, run_new(0, &c->fds[1], 1));
+        atomic_store(&f->run, run_new(0, part, &c->fds[1], 1));
     c->n_fds = 1;
     if (f->object && !(flags & O_CLOEXEC))
         REAL(fcntl)(fd, F_SETFD, 0);
@@ -120,7 +120,11 @@ static int open_reply(const struct target *t, int flags, struct client_call *c)
     name.size_bytes = wire_get_u64(&c->in);
     name.mtime_s = (int64_t)wire_get_u64(&c->in);
     wire_get_text(&c->in, etag, sizeof(etag));
-    name.block_bytes = kind == WIRE_FILE ? wire_get_u32(&c->in) : 0;
+    struct block_part part = {0};
+    if (kind == WIRE_FILE) {
+        name.block_bytes = wire_get_u32(&c->in);
+        block_part_get(&c->in, &part);
+    }
     if (kind == WIRE_FILE && !option_block_size_fits(name.block_bytes))
         return -EIO;
     if (c->in.bad || (kind == WIRE_FILE && c->n_fds < 1))
@@ -130,7 +134,8 @@ static int open_reply(const struct target *t, int flags, struct client_call *c)
     struct file *f = file_new();
     if (!f)
         return -ENOMEM;
-    return kind == WIRE_DIR ? open_directory(f, t, flags) : open_regular(f, t, flags, c, &name);
+    return kind == WIRE_DIR ? open_directory(f, t, flags)
+                            : open_regular(f, t, flags, c, &name, &part);
 }
 
 int file_open(const struct target *t, int flags)

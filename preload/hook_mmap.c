@@ -39,7 +39,8 @@ static int place_blocks(const struct span *s, struct object *o)
     while (index <= last) {
         int fds[FETCH_AT_ONCE];
         uint64_t left = last - index + 1;
-        int n = object_fetch(o, index, left < FETCH_AT_ONCE ? (int)left : FETCH_AT_ONCE, fds);
+        struct block_part all = {.to = object_block_len(o, index)};
+        int n = object_fetch(o, index, left < FETCH_AT_ONCE ? (int)left : FETCH_AT_ONCE, &all, fds);
         if (n < 0)
             return n;
         int r = 0;

@@ -91,7 +91,7 @@ void object_unref(struct object *o)
 
 /* --- runs ------------------------------------------------------------------------------ */
 
-struct run *run_new(uint64_t first, const int *fds, int n)
+struct run *run_new(uint64_t first, const struct block_part *part, const int *fds, int n)
 {
     struct run *r = slab_take(&runs);
     if (!r) {
@@ -102,6 +102,7 @@ struct run *run_new(uint64_t first, const int *fds, int n)
     r->first = first;
     r->n = n;
     r->uses = 0;
+    r->part = *part;
     for (int i = 0; i < n; i++)
         r->fds[i] = ownfd_take(fds[i]);
     return r;
@@ -118,7 +119,7 @@ void run_free(struct run *r)
 
 /* --- fetching -------------------------------------------------------------------------- */
 
-int object_fetch(struct object *o, uint64_t first, int at_most, int *fds)
+int object_fetch(struct object *o, uint64_t first, int at_most, struct block_part *part, int *fds)
 {
     struct client_call c;
     client_begin(&c, WIRE_BLOCKS);
@@ -128,10 +129,15 @@ int object_fetch(struct object *o, uint64_t first, int at_most, int *fds)
     wire_put_u32(&c.out, o->block_bytes);
     wire_put_u64(&c.out, first);
     wire_put_u32(&c.out, (uint32_t)at_most);
+    wire_put_u32(&c.out, part->from);
+    wire_put_u32(&c.out, part->to);
+    wire_put_u8(&c.out, part->goes_on);
     state_count(COUNTER_block_requests, 1);
     int r = client_call(&c, o->key, NULL, 0);
     if (r < 0)
         return r;
+    wire_get_u32(&c.in);
+    block_part_get(&c.in, part);
     for (int i = 0; i < c.n_fds; i++)
         if (i < at_most)
             fds[i] = c.fds[i];
@@ -175,20 +181,31 @@ static ssize_t read_fd(int fd, void *buf, size_t n, uint64_t offset)
     return (ssize_t)n;
 }
 
-/* Makes `*run` cover the block. 0 or -errno. */
-static int run_to(struct object *o, struct run **run, uint64_t index, bool large)
+static bool covers(const struct run *r, uint64_t index, uint64_t from, uint64_t to)
+{
+    if (!r || index < r->first || index >= r->first + (uint64_t)r->n)
+        return false;
+    return index > r->first || r->part.complete || (from >= r->part.from && to <= r->part.to);
+}
+
+/* Makes `*run` cover bytes [from, to) of the block. 0 or -errno. */
+static int run_to(struct object *o, struct run **run, uint64_t index, uint64_t from, uint64_t to)
 {
     struct run *r = *run;
-    if (r && index >= r->first && index < r->first + (uint64_t)r->n)
+    if (covers(r, index, from, to))
         return 0;
     int fds[RUN_BLOCKS];
-    int want = large && ownfd_has_room() ? RUN_BLOCKS : 1;
-    int n = object_fetch(o, index, want, fds);
+    int want = to - from >= LARGE_READ && ownfd_has_room() ? RUN_BLOCKS : 1;
+    struct block_part part = {
+        .from = (uint32_t)from, .to = (uint32_t)to, .goes_on = r && r->first == index};
+    int n = object_fetch(o, index, want, &part, fds);
     if (n < 0)
         return n;
     run_free(r);
-    *run = run_new(index, fds, n);
-    return *run ? 0 : -ENFILE;
+    *run = run_new(index, &part, fds, n);
+    if (!*run)
+        return -ENFILE;
+    return covers(*run, index, from, to) ? 0 : -EIO;
 }
 
 /* A small file is often read once, by one read: that isn't worth a map. */
@@ -206,12 +223,12 @@ static ssize_t read_block(struct object *o, struct run **run, uint64_t index, vo
         memcpy(buf, at + offset, n);
         return (ssize_t)n;
     }
-    bool large = n >= LARGE_READ;
-    int r = run_to(o, run, index, large);
+    int r = run_to(o, run, index, offset, offset + n);
     if (r < 0)
         return r;
     int fd = (*run)->fds[index - (*run)->first];
-    if (large || is_first_look(o, *run) || !(at = map_block(o, index, fd)))
+    bool incomplete = index == (*run)->first && !(*run)->part.complete;
+    if (n >= LARGE_READ || incomplete || is_first_look(o, *run) || !(at = map_block(o, index, fd)))
         return read_fd(fd, buf, n, offset);
     memcpy(buf, at + offset, n);
     if ((*run)->n == 1) {

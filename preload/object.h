@@ -14,12 +14,28 @@
 #include "common/wire.h"
 #include "preload/target.h"
 
+/* What may be read of a block that is still being fetched: bytes [from, to), and the rest once it
+ * is complete. */
+struct block_part {
+    uint32_t from, to;
+    bool complete;
+    bool goes_on; /* asking: the reader has some of the block already */
+};
+
+static inline void block_part_get(struct wire_buf *b, struct block_part *part)
+{
+    part->from = wire_get_u32(b);
+    part->to = wire_get_u32(b);
+    part->complete = wire_get_u8(b);
+}
+
 /* Block descriptors that one reader holds for large reads: [first, first + n) of an object. */
 #define RUN_BLOCKS 8
 struct run {
     uint64_t first;
     int n;
     int uses;
+    struct block_part part; /* of the first; the others are complete */
     int fds[RUN_BLOCKS];
 };
 
@@ -51,7 +67,7 @@ struct object *object_get(const struct object_name *name);
 void object_unref(struct object *o);
 
 /* A run that holds these descriptors (taken over, moved out of the job's way); NULL closes them. */
-struct run *run_new(uint64_t first, const int *fds, int n);
+struct run *run_new(uint64_t first, const struct block_part *part, const int *fds, int n);
 void run_free(struct run *r);
 
 /* Reads [offset, offset + n), which lies inside the object. n or -errno. `*run` is the reader's,
@@ -72,8 +88,9 @@ static inline bool object_read_mapped(struct object *o, void *buf, size_t n, uin
 }
 
 /* Asks the agent for blocks from `first` on: up to `at_most` descriptors (at least one), the
- * caller's. Their number or -errno (the job's log was told). */
-int object_fetch(struct object *o, uint64_t first, int at_most, int *fds);
+ * caller's. `part` says on entry which bytes of the first must be there; on return, which are.
+ * Their number or -errno (the job's log was told). */
+int object_fetch(struct object *o, uint64_t first, int at_most, struct block_part *part, int *fds);
 
 static inline uint32_t object_block_len(const struct object *o, uint64_t index)
 {

@@ -11,29 +11,55 @@
 #include "policy/evict.h"
 #include "policy/prefetch.h"
 
+#define BLOCK  (4u << 20)
 #define BLOCKS 1000
-#define MOST   16
+#define MOST   (64u << 20)
+
+/* Reads [from, to) of an object of `blocks` blocks. */
+static struct prefetch_plan read_bytes(struct prefetch_stream *s, uint64_t from, uint64_t to,
+                                       uint64_t blocks, bool lost)
+{
+    struct prefetch_read r = {.from = from,
+                              .to = to,
+                              .need = to - from,
+                              .size_bytes = blocks * BLOCK,
+                              .block_bytes = BLOCK,
+                              .most_bytes = MOST,
+                              .lost = lost};
+    return prefetch_next(s, &r);
+}
+
+static struct prefetch_plan read_block(struct prefetch_stream *s, uint64_t i, uint64_t blocks,
+                                       bool lost)
+{
+    return read_bytes(s, i * BLOCK, (i + 1) * BLOCK, blocks, lost);
+}
+
+static uint64_t bytes(struct prefetch_plan p)
+{
+    return p.to - p.from;
+}
 
 static void test_sequential_grows(void **state)
 {
     struct prefetch_stream s = {0};
-    uint64_t asked = 1; /* blocks below were read or asked for */
-    uint64_t counts[4];
+    uint64_t asked = BLOCK; /* bytes below were read or asked for */
     (void)state;
     for (uint64_t i = 0; i < 100; i++) {
-        struct prefetch_range r = prefetch_next(&s, i, 1, BLOCKS, MOST, true);
-        if (r.count) {
-            assert_int_equal(r.first, asked > i ? asked : i + 1); /* no gap, no repeat */
-            asked = r.first + r.count;
+        struct prefetch_plan p = read_block(&s, i, BLOCKS, true);
+        assert_true(p.sequential);
+        if (i == 0)
+            assert_int_equal(bytes(p), 4 * BLOCK);
+        if (bytes(p) > 0) {
+            assert_int_equal(p.from, asked); /* no gap, no repeat */
+            assert_int_equal(p.part_bytes % BLOCK, 0);
+            asked = p.to;
         }
-        assert_true(asked <= i + 1 + MOST);
-        if (i < 4)
-            counts[i] = r.count;
+        assert_true(asked <= (i + 1) * BLOCK + MOST);
+        assert_true(asked >= (i + 2) * BLOCK); /* never behind the reader */
         if (i > 8)
-            assert_true(asked == i + 1 + MOST);
+            assert_true(asked + p.part_bytes > (i + 1) * BLOCK + MOST);
     }
-    assert_int_equal(counts[0], 4);
-    assert_true(counts[1] > 1 && counts[2] > 1);
 }
 
 static void test_random_fetches_nothing(void **state)
@@ -42,9 +68,31 @@ static void test_random_fetches_nothing(void **state)
     (void)state;
     srand(7);
     for (int i = 0; i < 500; i++) {
-        uint64_t at = 1 + (uint64_t)rand() % 100000 * 3; /* never two in a row */
-        assert_int_equal(prefetch_next(&s, at, 1, 1000000, MOST, true).count, 0);
+        uint64_t at = BLOCK + (uint64_t)rand() % 100000 * 3 * BLOCK; /* never two in a row */
+        struct prefetch_plan p = read_bytes(&s, at, at + 4096, 1000000, true);
+        assert_false(p.sequential);
+        assert_int_equal(bytes(p), 0);
     }
+}
+
+/* The header of a file is read, then something far behind it: nothing is fetched ahead. */
+static void test_header_is_no_run(void **state)
+{
+    struct prefetch_stream s = {0};
+    (void)state;
+    assert_int_equal(bytes(read_bytes(&s, 0, 4096, BLOCKS, true)), 0);
+    assert_int_equal(bytes(read_bytes(&s, 500u * BLOCK, 500u * BLOCK + 4096, BLOCKS, true)), 0);
+}
+
+static void test_small_reads_become_a_run(void **state)
+{
+    struct prefetch_stream s = {0};
+    (void)state;
+    assert_false(read_bytes(&s, 0, 4096, BLOCKS, true).sequential);
+    struct prefetch_plan p = read_bytes(&s, 4096, 8192, BLOCKS, false);
+    assert_true(p.sequential);
+    assert_int_equal(p.from, BLOCK);
+    assert_int_equal(bytes(p), 4 * BLOCK);
 }
 
 static void test_interleaved_runs(void **state)
@@ -54,18 +102,21 @@ static void test_interleaved_runs(void **state)
     (void)state;
     for (uint64_t i = 0; i < 50; i++)
         for (uint64_t run = 0; run < PREFETCH_CURSORS; run++)
-            total += prefetch_next(&s, run * 100 + i, 1, BLOCKS, MOST, true).count;
+            total += bytes(read_block(&s, run * 100 + i, BLOCKS, true)) / BLOCK;
     assert_true(total > 45 * PREFETCH_CURSORS); /* each run was seen as one */
 }
 
 static void test_end_of_file(void **state)
 {
     struct prefetch_stream s = {0};
+    uint64_t asked = BLOCK;
     (void)state;
     for (uint64_t i = 0; i < 10; i++) {
-        struct prefetch_range r = prefetch_next(&s, i, 1, 10, MOST, true);
-        assert_true(r.first + r.count <= 10);
+        struct prefetch_plan p = read_block(&s, i, 10, true);
+        assert_true(p.to <= 10 * BLOCK);
+        asked += bytes(p);
     }
+    assert_int_equal(asked, 10 * BLOCK);
 }
 
 static void test_followers_add_nothing(void **state)
@@ -73,10 +124,13 @@ static void test_followers_add_nothing(void **state)
     struct prefetch_stream s = {0};
     (void)state;
     for (uint64_t i = 0; i < 20; i++)
-        prefetch_next(&s, i, 1, BLOCKS, MOST, true);
-    for (uint64_t i = 10; i < 19; i++) /* another process, a little behind */
-        assert_int_equal(prefetch_next(&s, i, 1, BLOCKS, MOST, false).count, 0);
-    assert_true(prefetch_next(&s, 20, 1, BLOCKS, MOST, true).count > 0);
+        read_block(&s, i, BLOCKS, true);
+    for (uint64_t i = 10; i < 19; i++) { /* another process, a little behind */
+        struct prefetch_plan p = read_block(&s, i, BLOCKS, false);
+        assert_true(p.sequential);
+        assert_int_equal(bytes(p), 0);
+    }
+    assert_true(bytes(read_bytes(&s, 20 * BLOCK, 24 * BLOCK, BLOCKS, true)) > 0);
 }
 
 static void test_second_pass(void **state)
@@ -85,9 +139,9 @@ static void test_second_pass(void **state)
     uint64_t total = 0;
     (void)state;
     for (uint64_t i = 0; i < 10; i++)
-        prefetch_next(&s, i, 1, 10, MOST, true);
+        read_block(&s, i, 10, true);
     for (uint64_t i = 0; i < 10; i++) /* evicted meanwhile: fetched again, so read ahead again */
-        total += prefetch_next(&s, i, 1, 10, MOST, true).count;
+        total += bytes(read_block(&s, i, 10, true)) / BLOCK;
     assert_true(total >= 8);
 }
 
@@ -95,11 +149,11 @@ static void test_stopped_early(void **state)
 {
     struct prefetch_stream s = {0};
     (void)state;
-    struct prefetch_range r = prefetch_next(&s, 0, 1, BLOCKS, MOST, true);
-    assert_true(r.first == 1 && r.count == 4);
-    prefetch_stopped_at(&s, 2);
-    r = prefetch_next(&s, 1, 1, BLOCKS, MOST, true);
-    assert_int_equal(r.first, 2); /* what was left out comes again */
+    struct prefetch_plan p = read_block(&s, 0, BLOCKS, true);
+    assert_true(p.from == BLOCK && p.to == 5 * BLOCK);
+    prefetch_stopped_at(&s, 2 * BLOCK);
+    p = read_block(&s, 1, BLOCKS, true);
+    assert_int_equal(p.from, 2 * BLOCK); /* what was left out comes again */
 }
 
 static void test_evict_goal(void **state)
@@ -130,10 +184,16 @@ static void test_evict_picks_oldest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sequential_grows),      cmocka_unit_test(test_random_fetches_nothing),
-        cmocka_unit_test(test_interleaved_runs),      cmocka_unit_test(test_end_of_file),
-        cmocka_unit_test(test_followers_add_nothing), cmocka_unit_test(test_second_pass),
-        cmocka_unit_test(test_stopped_early),         cmocka_unit_test(test_evict_goal),
+        cmocka_unit_test(test_header_is_no_run),
+        cmocka_unit_test(test_small_reads_become_a_run),
+        cmocka_unit_test(test_sequential_grows),
+        cmocka_unit_test(test_random_fetches_nothing),
+        cmocka_unit_test(test_interleaved_runs),
+        cmocka_unit_test(test_end_of_file),
+        cmocka_unit_test(test_followers_add_nothing),
+        cmocka_unit_test(test_second_pass),
+        cmocka_unit_test(test_stopped_early),
+        cmocka_unit_test(test_evict_goal),
         cmocka_unit_test(test_evict_picks_oldest),
     };
     return cmocka_run_group_tests_name("policy", tests, NULL, NULL);

@@ -1,0 +1,161 @@
+#include "agent/partial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "agent/alloc.h"
+
+struct partial {
+    uint32_t len, piece_bytes;
+    uint64_t all; /* the mask of a complete block */
+    _Atomic uint64_t have;
+    atomic_bool complete;
+
+    pthread_mutex_t lock;        /* guards the following */
+    struct store_writer *writer; /* NULL once complete, or when completing it failed */
+    int fd;                      /* once complete: the block */
+    int error;                   /* why it could not be completed */
+};
+
+static unsigned count_pieces(const struct partial *p, uint32_t bytes)
+{
+    return (bytes + p->piece_bytes - 1) / p->piece_bytes;
+}
+
+static uint64_t low_bits(unsigned n)
+{
+    return n >= 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
+}
+
+struct partial *partial_new(struct store *s, const struct version *v, uint64_t index)
+{
+    struct partial *p = must_calloc(1, sizeof(*p));
+    p->len = version_block_len(v, index);
+    p->piece_bytes = v->block_bytes / PARTIAL_PIECES;
+    if (p->piece_bytes < PARTIAL_PIECE_MIN)
+        p->piece_bytes = PARTIAL_PIECE_MIN;
+    p->all = low_bits(count_pieces(p, p->len));
+    p->fd = -1;
+    pthread_mutex_init(&p->lock, NULL);
+    p->writer = store_begin(s, v, index);
+    return p;
+}
+
+void partial_free(struct partial *p)
+{
+    if (p->writer)
+        store_abort(p->writer);
+    if (p->fd >= 0)
+        close(p->fd);
+    pthread_mutex_destroy(&p->lock);
+    free(p);
+}
+
+/* --- pieces ------------------------------------------------------------------------ */
+
+uint32_t partial_len(const struct partial *p)
+{
+    return p->len;
+}
+
+uint32_t partial_piece_bytes(const struct partial *p)
+{
+    return p->piece_bytes;
+}
+
+uint64_t partial_mask(const struct partial *p, struct span range)
+{
+    if (range.to <= range.from)
+        return 0;
+    return low_bits(count_pieces(p, range.to)) & ~low_bits(range.from / p->piece_bytes);
+}
+
+static struct span span_of(const struct partial *p, unsigned first, unsigned end)
+{
+    struct span s = {first * p->piece_bytes, end * p->piece_bytes};
+    if (s.to > p->len)
+        s.to = p->len;
+    return s;
+}
+
+struct span partial_run(const struct partial *p, uint64_t mask)
+{
+    unsigned first = (unsigned)__builtin_ctzll(mask);
+    uint64_t rest = ~(mask >> first);
+    unsigned n = rest ? (unsigned)__builtin_ctzll(rest) : 64;
+    return span_of(p, first, first + n);
+}
+
+uint64_t partial_have(const struct partial *p)
+{
+    return atomic_load(&p->have);
+}
+
+bool partial_is_complete(const struct partial *p)
+{
+    return atomic_load(&p->complete);
+}
+
+struct span partial_ready(const struct partial *p, struct span need)
+{
+    uint64_t have = partial_have(p), needed = partial_mask(p, need);
+    if (needed & ~have)
+        return (struct span){0, 0};
+    unsigned first = need.from / p->piece_bytes, end = count_pieces(p, need.to);
+    while (first > 0 && (have >> (first - 1) & 1))
+        first--;
+    while (end < 64 && (have >> end & 1))
+        end++;
+    return span_of(p, first, end);
+}
+
+/* --- bytes ------------------------------------------------------------------------- */
+
+static void complete(struct partial *p, const uint64_t *hash)
+{
+    bool published;
+    p->fd = store_commit(p->writer, hash, &published);
+    p->writer = NULL;
+    if (p->fd < 0)
+        p->error = p->fd;
+    else
+        atomic_store(&p->complete, true);
+}
+
+int partial_write(struct partial *p, uint32_t offset, const void *data, size_t len,
+                  const uint64_t *hash)
+{
+    struct span range = {offset, offset + (uint32_t)len};
+    int r = 0;
+    pthread_mutex_lock(&p->lock);
+    if (p->writer) { /* else another request brought the same before */
+        r = store_write(p->writer, offset, data, len);
+        if (r == 0 &&
+            (atomic_fetch_or(&p->have, partial_mask(p, range)) | partial_mask(p, range)) == p->all)
+            complete(p, hash);
+    }
+    if (p->error)
+        r = p->error;
+    pthread_mutex_unlock(&p->lock);
+    return r;
+}
+
+int partial_reader(struct partial *p)
+{
+    pthread_mutex_lock(&p->lock);
+    int fd = -EIO;
+    if (p->fd >= 0) {
+        fd = fcntl(p->fd, F_DUPFD_CLOEXEC, 0);
+        if (fd < 0)
+            fd = -errno;
+    } else if (p->writer) {
+        fd = store_reader(p->writer);
+    } else if (p->error) {
+        fd = p->error;
+    }
+    pthread_mutex_unlock(&p->lock);
+    return fd;
+}
