@@ -112,44 +112,97 @@ static int open_regular(struct file *f, const struct target *t, int flags, struc
     return error;
 }
 
-static int open_reply(const struct target *t, int flags, struct client_call *c)
+/* What OPEN was answered. WIRE_FILE or WIRE_DIR, or -errno. */
+static int read_reply(const struct target *t, int flags, struct client_call *c,
+                      struct object_name *name, char etag[WIRE_ETAG_MAX])
 {
-    char etag[WIRE_ETAG_MAX];
     uint8_t kind = wire_get_u8(&c->in);
-    struct object_name name = {.mapping = t->mapping, .key = t->key, .etag = etag};
-    name.size_bytes = wire_get_u64(&c->in);
-    name.mtime_s = (int64_t)wire_get_u64(&c->in);
-    wire_get_text(&c->in, etag, sizeof(etag));
-    name.block_bytes = kind == WIRE_FILE ? wire_get_u32(&c->in) : 0;
-    if (kind == WIRE_FILE && !option_block_size_fits(name.block_bytes))
+    *name = (struct object_name){.mapping = t->mapping, .key = t->key, .etag = etag};
+    name->size_bytes = wire_get_u64(&c->in);
+    name->mtime_s = (int64_t)wire_get_u64(&c->in);
+    wire_get_text(&c->in, etag, WIRE_ETAG_MAX);
+    name->block_bytes = kind == WIRE_FILE ? wire_get_u32(&c->in) : 0;
+    if (kind == WIRE_FILE && !option_block_size_fits(name->block_bytes))
         return -EIO;
     if (c->in.bad || (kind == WIRE_FILE && c->n_fds < 1))
         return -EIO;
     if (kind == WIRE_FILE && (t->must_be_dir || (flags & O_DIRECTORY)))
         return -ENOTDIR;
+    return kind;
+}
+
+static int open_reply(const struct target *t, int flags, struct client_call *c)
+{
+    char etag[WIRE_ETAG_MAX];
+    struct object_name name;
+    int kind = read_reply(t, flags, c, &name, etag);
+    if (kind < 0)
+        return kind;
     struct file *f = file_new();
     if (!f)
         return -ENOMEM;
     return kind == WIRE_DIR ? open_directory(f, t, flags) : open_regular(f, t, flags, c, &name);
 }
 
+static int ask_open(const struct target *t, int flags, struct client_call *c)
+{
+    client_begin(c, WIRE_OPEN);
+    client_put_name(c, t->mapping, t->key, t->key_len);
+    bool directory = t->must_be_dir || (flags & O_DIRECTORY);
+    wire_put_u8(&c->out, (uint8_t)((directory ? WIRE_OPEN_DIRECTORY : 0) |
+                                   (flags & O_PATH ? WIRE_OPEN_NO_BLOCK : 0)));
+    int r = client_call(c, t->path, NULL, 0);
+    if (r == 0)
+        state_count(COUNTER_opens, 1);
+    return r;
+}
+
+static void close_reply(struct client_call *c)
+{
+    while (c->n_fds > 0)
+        syscall(SYS_close, c->fds[--c->n_fds]);
+}
+
 int file_open(const struct target *t, int flags)
 {
     struct client_call c;
-    client_begin(&c, WIRE_OPEN);
-    client_put_name(&c, t->mapping, t->key, t->key_len);
-    bool directory = t->must_be_dir || (flags & O_DIRECTORY);
-    wire_put_u8(&c.out, (uint8_t)((directory ? WIRE_OPEN_DIRECTORY : 0) |
-                                  (flags & O_PATH ? WIRE_OPEN_NO_BLOCK : 0)));
-    int r = client_call(&c, t->path, NULL, 0);
+    int r = ask_open(t, flags, &c);
     if (r < 0)
         return r;
-    state_count(COUNTER_opens, 1);
     int fd = open_reply(t, flags, &c);
     if (fd < 0)
-        while (c.n_fds > 0)
-            syscall(SYS_close, c.fds[--c.n_fds]);
+        close_reply(&c);
     return fd;
+}
+
+struct file *file_open_unlisted(const struct target *t, int *error)
+{
+    struct client_call c;
+    char etag[WIRE_ETAG_MAX];
+    struct object_name name;
+    *error = ask_open(t, O_RDONLY, &c);
+    if (*error < 0)
+        return NULL;
+    int kind = read_reply(t, O_RDONLY, &c, &name, etag);
+    *error = kind < 0 ? kind : kind == WIRE_DIR ? -EISDIR : -ENOMEM;
+    struct file *f = kind == WIRE_FILE ? file_unlisted(t, &name) : NULL;
+    if (f && c.n_fds > 1)
+        atomic_store(&f->run, run_new(0, &c.fds[--c.n_fds], 1));
+    close_reply(&c); /* the placeholder among them: nobody gets its number */
+    return f;
+}
+
+struct file *file_unlisted(const struct target *t, const struct object_name *name)
+{
+    struct file *f = file_new();
+    if (!f)
+        return NULL;
+    f->target = *t;
+    f->object = object_get(name);
+    if (f->object)
+        return f;
+    file_unref(f);
+    return NULL;
 }
 
 /* --- reading --------------------------------------------------------------------------- */

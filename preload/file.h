@@ -48,6 +48,12 @@ static inline bool file_one_thread(void)
  * fdtab) or -errno. Only for reading: the caller has refused the rest. */
 int file_open(const struct target *t, int flags);
 
+/* Opens an object for the library's own reading: it has no descriptor and is in no table, so a
+ * vfork child may do it too. One reference, or NULL and -errno (-EISDIR: a directory). */
+struct file *file_open_unlisted(const struct target *t, int *error);
+/* The same where version and size are known already; nobody is asked. NULL: no memory. */
+struct file *file_unlisted(const struct target *t, const struct object_name *name);
+
 /* Bytes read (short only at the end of the file) or -errno. `fd` is any descriptor of `f`. */
 ssize_t file_read(struct file *f, int fd, void *buf, size_t n);
 ssize_t file_pread(struct file *f, void *buf, size_t n, off_t offset);

@@ -11,6 +11,7 @@
 #include "preload/cwd.h"
 #include "preload/inherit.h"
 #include "preload/memory.h"
+#include "preload/mirror.h"
 #include "preload/proc.h"
 #include "preload/real.h"
 #include "preload/report.h"
@@ -84,6 +85,7 @@ static void activate(void)
     if (option_runtime_dir(state.runtime_dir, sizeof(state.runtime_dir)) < 0)
         state.runtime_dir[0] = '\0';
     state.runtime_dir_len = strlen(state.runtime_dir);
+    mirror_init();
     report_name_job();
     client_init();
 }

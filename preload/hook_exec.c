@@ -1,0 +1,289 @@
+/* Executing: what lies under a mapping is no file to the kernel (program.h). Everything here may
+ * run in a vfork child: no malloc, nothing left in tables. */
+#include <poll.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "preload/hook.h"
+#include "preload/proc.h"
+#include "preload/program.h"
+
+extern char **environ;
+
+#define BUSY_WAIT_MS  2
+#define BUSY_ATTEMPTS 500
+
+/* A child that another thread forked while a copy was written holds it open until it executes
+ * something. */
+static int run_program(const struct program *p, char *const env[])
+{
+    for (int i = 0; i < BUSY_ATTEMPTS; i++) {
+        REAL(execve)(p->path, p->args, env);
+        if (errno != ETXTBSY || p->path != p->copy)
+            break;
+        poll(NULL, 0, BUSY_WAIT_MS);
+    }
+    return -errno;
+}
+
+static int run_mapped(const char *path, char *const args[], char *const env[])
+{
+    struct program p;
+    char **room = __builtin_alloca(PROGRAM_ARGS_ROOM(program_count_args(args)) * sizeof(*room));
+    int r = program_prepare(&p, path, args, room);
+    if (r < 0)
+        return r;
+    proc_share_offsets();
+    return run_program(&p, env);
+}
+
+/* Only comes back with -errno. */
+static int run(const char *path, char *const args[], char *const env[])
+{
+    if (!target_is_elsewhere(AT_FDCWD, path))
+        return run_mapped(path, args, env);
+    proc_share_offsets();
+    REAL(execve)(path, args, env);
+    if (errno == ENOENT && state.active && program_needs_mapping(path))
+        return run_mapped(path, args, env);
+    return -errno;
+}
+
+EXPORT int execve(const char *path, char *const args[], char *const env[])
+{
+    return (int)hook_result(run(path, args, env));
+}
+
+EXPORT int execv(const char *path, char *const args[])
+{
+    return (int)hook_result(run(path, args, environ));
+}
+
+/* --- the search in PATH ------------------------------------------------------------------ */
+
+/* What is no program goes to the shell. */
+static int run_by_shell(const char *path, char *const args[], char *const env[])
+{
+    static const char shell[] = "/bin/sh";
+    size_t n = program_count_args(args);
+    char **all = __builtin_alloca((n + 3) * sizeof(*all));
+    all[0] = (char *)(uintptr_t)shell;
+    all[1] = (char *)(uintptr_t)path;
+    for (size_t i = 1; i <= n; i++)
+        all[i + 1] = args[i];
+    all[n > 1 ? n + 1 : 2] = NULL;
+    return run(shell, all, env);
+}
+
+static int run_or_shell(const char *path, char *const args[], char *const env[])
+{
+    int r = run(path, args, env);
+    return r == -ENOEXEC ? run_by_shell(path, args, env) : r;
+}
+
+static bool is_active(void)
+{
+    if (!atomic_load(&state.ready))
+        state_init();
+    return state.active;
+}
+
+static const char *search_path(void)
+{
+    const char *path = getenv("PATH");
+    return path ? path : "/bin:/usr/bin";
+}
+
+/* The next candidate for `name`; `*rest` moves on, NULL after the last. False: does not fit. */
+static bool next_candidate(const char **rest, const char *name, char out[PATH_MAX])
+{
+    size_t len = strcspn(*rest, ":");
+    const char *dir = *rest;
+    *rest = dir[len] ? dir + len + 1 : NULL;
+    int n = snprintf(out, PATH_MAX, "%.*s%s%s", (int)len, dir, len ? "/" : "", name);
+    return n > 0 && n < PATH_MAX;
+}
+
+/* An error after which the search goes on, as in libc. */
+static bool is_not_there(int error)
+{
+    return error == -ENOENT || error == -ESTALE || error == -ENOTDIR || error == -ENODEV ||
+           error == -ETIMEDOUT || error == -EACCES;
+}
+
+static int run_found(const char *name, char *const args[], char *const env[])
+{
+    char path[PATH_MAX];
+    bool refused = false;
+    if (!*name)
+        return -ENOENT;
+    if (strchr(name, '/'))
+        return run_or_shell(name, args, env);
+    if (strlen(name) > NAME_MAX)
+        return -ENAMETOOLONG;
+    int r = -ENOENT;
+    for (const char *rest = search_path(); rest;) {
+        if (!next_candidate(&rest, name, path))
+            continue;
+        r = run_or_shell(path, args, env);
+        refused |= r == -EACCES;
+        if (!is_not_there(r))
+            return r;
+    }
+    return refused ? -EACCES : r;
+}
+
+EXPORT int execvpe(const char *name, char *const args[], char *const env[])
+{
+    if (!is_active()) {
+        proc_share_offsets();
+        return REAL(execvpe)(name, args, env);
+    }
+    return (int)hook_result(run_found(name, args, env));
+}
+
+EXPORT int execvp(const char *name, char *const args[])
+{
+    return execvpe(name, args, environ);
+}
+
+/* --- lists of arguments ------------------------------------------------------------------ */
+
+static size_t count_list(va_list from)
+{
+    size_t n = 1;
+    va_list args;
+    va_copy(args, from);
+    while (va_arg(args, char *))
+        n++;
+    va_end(args);
+    return n;
+}
+
+/* The list form as an array, on the stack. */
+#define ARGS_OF(arg, list)                                                                         \
+    va_list list;                                                                                  \
+    va_start(list, arg);                                                                           \
+    size_t n_args = arg ? count_list(list) : 0;                                                    \
+    char **args = __builtin_alloca((n_args + 1) * sizeof(*args));                                  \
+    args[0] = (char *)(uintptr_t)arg;                                                              \
+    for (size_t i = 1; i <= n_args; i++)                                                           \
+        args[i] = va_arg(list, char *);
+
+EXPORT int execl(const char *path, const char *arg, ...)
+{
+    ARGS_OF(arg, list)
+    va_end(list);
+    return execv(path, args);
+}
+
+EXPORT int execlp(const char *name, const char *arg, ...)
+{
+    ARGS_OF(arg, list)
+    va_end(list);
+    return execvp(name, args);
+}
+
+EXPORT int execle(const char *path, const char *arg, ...)
+{
+    ARGS_OF(arg, list)
+    char *const *env = va_arg(list, char *const *);
+    va_end(list);
+    return execve(path, args, env);
+}
+
+/* --- by descriptor ----------------------------------------------------------------------- */
+
+static int run_open(struct file *f, char *const args[], char *const env[])
+{
+    struct program p;
+    char **room = __builtin_alloca(PROGRAM_ARGS_ROOM(program_count_args(args)) * sizeof(*room));
+    int r = program_prepare_file(&p, f, args, room);
+    if (r < 0)
+        return r;
+    proc_share_offsets();
+    return run_program(&p, env);
+}
+
+EXPORT int fexecve(int fd, char *const args[], char *const env[])
+{
+    PINNED struct file *f = fdtab_get(fd);
+    if (f)
+        return (int)hook_result(run_open(f, args, env));
+    proc_share_offsets();
+    return REAL(fexecve)(fd, args, env);
+}
+
+EXPORT int execveat(int at, const char *path, char *const args[], char *const env[], int flags)
+{
+    struct target t;
+    if ((flags & AT_EMPTY_PATH) && !*path && fdtab_has(at))
+        return fexecve(at, args, env);
+    int r = hook_find(at, path, &t);
+    if (r < 0)
+        return (int)hook_result(r);
+    if (r > 0)
+        return (int)hook_result(run(t.path, args, env));
+    proc_share_offsets();
+    return REAL(execveat)(at, path, args, env, flags);
+}
+
+/* --- spawning ---------------------------------------------------------------------------- */
+
+static int spawn_mapped(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+                        const posix_spawnattr_t *attributes, char *const args[], char *const env[])
+{
+    struct program p;
+    char **room = __builtin_alloca(PROGRAM_ARGS_ROOM(program_count_args(args)) * sizeof(*room));
+    int saved_errno = errno;
+    int r = program_prepare(&p, path, args, room);
+    proc_share_offsets();
+    for (int i = 0; i < BUSY_ATTEMPTS && r == 0; i++) {
+        r = -REAL(posix_spawn)(pid, p.path, actions, attributes, p.args, env);
+        if (r != -ETXTBSY || p.path != p.copy)
+            break;
+        poll(NULL, 0, BUSY_WAIT_MS);
+        r = 0;
+    }
+    errno = saved_errno;
+    return -r;
+}
+
+EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+                       const posix_spawnattr_t *attributes, char *const args[], char *const env[])
+{
+    if (!target_is_elsewhere(AT_FDCWD, path))
+        return spawn_mapped(pid, path, actions, attributes, args, env);
+    proc_share_offsets();
+    int r = REAL(posix_spawn)(pid, path, actions, attributes, args, env);
+    if (r == ENOENT && state.active && program_needs_mapping(path))
+        return spawn_mapped(pid, path, actions, attributes, args, env);
+    return r;
+}
+
+/* Is this what a search in PATH ends at? */
+static bool is_candidate(const char *path)
+{
+    struct stat st;
+    return access(path, X_OK) == 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+EXPORT int posix_spawnp(pid_t *pid, const char *name, const posix_spawn_file_actions_t *actions,
+                        const posix_spawnattr_t *attributes, char *const args[], char *const env[])
+{
+    char path[PATH_MAX];
+    if (strchr(name, '/'))
+        return posix_spawn(pid, name, actions, attributes, args, env);
+    int saved_errno = errno;
+    const char *rest =
+        !*name || (target_is_elsewhere(AT_FDCWD, "/") && !state.active) ? NULL : search_path();
+    while (rest)
+        if (next_candidate(&rest, name, path) && is_candidate(path)) {
+            errno = saved_errno;
+            return posix_spawn(pid, path, actions, attributes, args, env);
+        }
+    errno = saved_errno;
+    proc_share_offsets();
+    return REAL(posix_spawnp)(pid, name, actions, attributes, args, env);
+}
