@@ -20,6 +20,45 @@ def upload_folder(s, root, key, skip=("__pycache__", "tests")):
     s.bed.store.put_all(s.bucket, pairs)
 
 
+def packages_of(bed):
+    return os.path.join(os.path.dirname(os.path.dirname(bed.venv_python)), "lib",
+                        "python%d.%d" % os.sys.version_info[:2], "site-packages")
+
+
+def case_numpy_and_pillow_from_mapped_site_packages(bed):
+    """Extension modules with neighbours ($ORIGIN/../../numpy.libs) load and compute."""
+    with Scene(bed, "numpy") as s:
+        for name in ("numpy", "numpy.libs", "PIL", "pillow.libs"):
+            upload_folder(s, os.path.join(packages_of(bed), name), f"site/{name}")
+        text = ("import io, numpy, numpy.linalg, PIL.Image\n"
+                "print(numpy.__file__, PIL.Image.core.__file__)\n"
+                "print(numpy.linalg.solve(numpy.array([[3., 1.], [1., 2.]]), numpy.array([9., 8.])))\n"
+                "file = io.BytesIO(); PIL.Image.new('RGB', (9, 9)).save(file, 'png'); print(file.getvalue()[:4])\n")
+        done = job.run([bed.python, "-c", text], s.env(PYTHONPATH=s.path("site")), deadline_s=120)
+        check.equal("exit status", done.status, 0, done.errors)
+        lines = done.text.splitlines()
+        check.that(lines[0].startswith(f"{MOUNT}/site/numpy/__init__.py {MOUNT}/site/PIL/_imaging"), lines[0])
+        check.equal("results", lines[1:], ["[2. 3.]", "b'\\x89PNG'"], done.errors)
+
+
+def case_python_environment(bed):
+    """A Python whose program, library and scripts all lie under the mapping, found through PATH."""
+    with Scene(bed, "env") as s:
+        name = upload_python(s)
+        env = s.env()
+        env["PATH"] = f"{s.path('env/bin')}:{env['PATH']}"
+        run = lambda line: job.run(["/bin/sh", "-c", line], env, deadline_s=120)
+        done = run("python3 -c 'import sys, json, zlib, _ssl; print(sys.executable, sys.prefix, json.__file__)'")
+        check.equal("python3", done.text, f"{MOUNT}/env/bin/python3 {MOUNT}/env {MOUNT}/env/lib/{name}/json/__init__.py\n",
+                    done.errors)
+        done = run("tool a b; python3 -c 'import subprocess, sys; "
+                   "print(subprocess.run([sys.executable, \"-c\", \"print(6 * 7)\"], capture_output=True, text=True).stdout)'")
+        check.equal("script and child", done.text, f"script of the environment ['{MOUNT}/env/bin/tool', 'a', 'b']\n42\n\n", done.errors)
+        done = run("python3 -c 'import multiprocessing as m\nif __name__ == \"__main__\":\n"
+                   "  print(m.get_context(\"spawn\").Pool(2).map(abs, [-1, -2]), m.get_context(\"forkserver\").Pool(2).map(abs, [-3]))'")
+        check.equal("multiprocessing", done.text, "[1, 2] [3]\n", done.errors)
+
+
 def upload_python(s):
     """This machine's Python, uploaded as an environment at env/. Its name with its version."""
     name = "python%d.%d" % os.sys.version_info[:2]

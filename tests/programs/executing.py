@@ -33,4 +33,18 @@ PROGRAMS = [
         sys.stdout.flush()
         print(os.waitstatus_to_exitcode(os.waitpid(os.posix_spawnp("show", ["show", "spawned"], os.environ), 0)[1]))
     """),
+    sh("dlopen-by-path", "$D/bin/load $D/lib/libname.so $D/lib/libouter.so; $D/bin/load $D/none.so; cd $D/lib; ../bin/load ./libname.so ./deep/../libouter.so"),
+    sh("dlopen-by-name-of-a-program-in-tree", "$D/bin/load libname.so libouter.so; $D/bin/load libnone.so"),
+    sh("dlopen-keeps-a-local-callers-RUNPATH", "mkdir $T/bin $T/lib; cp $D/bin/load $T/bin; cp $D/lib/libname.so $T/lib; $T/bin/load libname.so libdeep.so"),
+    sh("dlopen-LD_LIBRARY_PATH", "mkdir $T/bin; cp $D/bin/load $T/bin; export LD_LIBRARY_PATH=$D/lib:$D/lib/deep; $T/bin/load libname.so libouter.so libdeep.so"),
+    py("dlopen-ctypes", """
+        import ctypes
+        outer = ctypes.CDLL(f"{D}/lib/libouter.so")
+        print(outer.outer(), ctypes.CDLL(f"{D}/lib/libname.so").name(), ctypes.CDLL(f"{D}/lib/libouter.so")._handle == outer._handle)
+        try:
+            ctypes.CDLL(f"{D}/none.so")
+        except OSError as error:
+            print(error)
+    """),
+    c("c-dlopen", "dlopen.c"),
 ]
