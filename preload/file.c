@@ -1,5 +1,6 @@
 #include "preload/file.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -18,6 +19,13 @@
 #define READ_MAX 0x7ffff000u /* bytes of one read, as the kernel has it */
 
 static struct slab files = {.item_bytes = SLAB_ITEM_BYTES(struct file)};
+
+const char *file_single_threaded;
+
+void file_init(void)
+{
+    file_single_threaded = dlsym(RTLD_DEFAULT, "__libc_single_threaded");
+}
 
 struct file *file_new(void)
 {

@@ -37,12 +37,15 @@ struct file *file_new(void);
 bool file_try_ref(struct file *f);
 void file_unref(struct file *f);
 
-/* libc's word (2.32 and later) that the process has one thread: references then need no lock. */
-extern char __libc_single_threaded __attribute__((weak));
+/* libc's word (2.32 and later; else NULL) that the process has one thread: references then need no
+ * lock. */
+extern const char *file_single_threaded;
 static inline bool file_one_thread(void)
 {
-    return &__libc_single_threaded && __libc_single_threaded;
+    return file_single_threaded && *(const volatile char *)file_single_threaded;
 }
+/* Asks libc for it, at start. */
+void file_init(void);
 
 /* Opens: asks the agent. A descriptor (a placeholder at the lowest free number, registered in
  * fdtab) or -errno. Only for reading: the caller has refused the rest. */

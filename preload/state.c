@@ -9,6 +9,7 @@
 #include "common/options.h"
 #include "preload/client.h"
 #include "preload/cwd.h"
+#include "preload/file.h"
 #include "preload/inherit.h"
 #include "preload/memory.h"
 #include "preload/mirror.h"
@@ -86,6 +87,7 @@ static void activate(void)
         state.runtime_dir[0] = '\0';
     state.runtime_dir_len = strlen(state.runtime_dir);
     mirror_init();
+    file_init();
     report_name_job();
     client_init();
 }

@@ -47,4 +47,5 @@ PROGRAMS = [
             print(error)
     """),
     c("c-dlopen", "dlopen.c"),
+    c("c-symbols-of-old-glibc", "old_symbols.c"),
 ]
