@@ -18,7 +18,7 @@ static int nameless_file(void)
     const char *dir = getenv("TMPDIR");
     int fd = REAL(open)(dir && *dir ? dir : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0) /* a file system without such files, or a directory that can't be written */
-        fd = memfd_create("warmpath materialised", MFD_CLOEXEC);
+        fd = (int)syscall(SYS_memfd_create, "warmpath materialised", MFD_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
 
