@@ -68,7 +68,7 @@ ssize_t cwd_get(char *out, size_t size)
 }
 
 /* RUNTIME/cwd/data/sub, made with its parents. 0 or -errno. */
-static int make_standin(const char *path, char *out, size_t size)
+int cwd_standin(const char *path, char *out, size_t size)
 {
     int saved_errno = errno; /* that a directory is there already is no news to the job */
     int n = snprintf(out, size, "%s/cwd%s", state.runtime_dir, path);
@@ -93,7 +93,7 @@ static int make_standin(const char *path, char *out, size_t size)
 int cwd_enter(const char *path, size_t len)
 {
     char standin[PATH_MAX + 512];
-    int r = make_standin(path, standin, sizeof(standin));
+    int r = cwd_standin(path, standin, sizeof(standin));
     if (r == 0 && REAL(chdir)(standin) < 0)
         r = -errno;
     if (r < 0) {
@@ -146,7 +146,7 @@ void cwd_inherit(void)
 int cwd_open_standin(bool close_on_exec)
 {
     char standin[PATH_MAX + 512];
-    int r = make_standin("", standin, sizeof(standin));
+    int r = cwd_standin("", standin, sizeof(standin));
     if (r < 0)
         return r;
     int fd = REAL(open)(standin, O_PATH | O_DIRECTORY | (close_on_exec ? O_CLOEXEC : 0));

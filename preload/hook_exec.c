@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "preload/handover.h"
 #include "preload/hook.h"
 #include "preload/proc.h"
 #include "preload/program.h"
+#include "preload/search.h"
 
 extern char **environ;
 
@@ -18,6 +20,7 @@ extern char **environ;
  * something. */
 static int run_program(const struct program *p, char *const env[])
 {
+    handover_before(p->path, env);
     for (int i = 0; i < BUSY_ATTEMPTS; i++) {
         REAL(execve)(p->path, p->args, env);
         if (errno != ETXTBSY || p->path != p->copy)
@@ -44,6 +47,7 @@ static int run(const char *path, char *const args[], char *const env[])
     if (!target_is_elsewhere(AT_FDCWD, path))
         return run_mapped(path, args, env);
     proc_share_offsets();
+    handover_before(path, env);
     REAL(execve)(path, args, env);
     if (errno == ENOENT && state.active && program_needs_mapping(path))
         return run_mapped(path, args, env);
@@ -82,29 +86,6 @@ static int run_or_shell(const char *path, char *const args[], char *const env[])
     return r == -ENOEXEC ? run_by_shell(path, args, env) : r;
 }
 
-static bool is_active(void)
-{
-    if (!atomic_load(&state.ready))
-        state_init();
-    return state.active;
-}
-
-static const char *search_path(void)
-{
-    const char *path = getenv("PATH");
-    return path ? path : "/bin:/usr/bin";
-}
-
-/* The next candidate for `name`; `*rest` moves on, NULL after the last. False: does not fit. */
-static bool next_candidate(const char **rest, const char *name, char out[PATH_MAX])
-{
-    size_t len = strcspn(*rest, ":");
-    const char *dir = *rest;
-    *rest = dir[len] ? dir + len + 1 : NULL;
-    int n = snprintf(out, PATH_MAX, "%.*s%s%s", (int)len, dir, len ? "/" : "", name);
-    return n > 0 && n < PATH_MAX;
-}
-
 /* An error after which the search goes on, as in libc. */
 static bool is_not_there(int error)
 {
@@ -124,7 +105,7 @@ static int run_found(const char *name, char *const args[], char *const env[])
         return -ENAMETOOLONG;
     int r = -ENOENT;
     for (const char *rest = search_path(); rest;) {
-        if (!next_candidate(&rest, name, path))
+        if (!search_next(&rest, name, path))
             continue;
         r = run_or_shell(path, args, env);
         refused |= r == -EACCES;
@@ -136,7 +117,7 @@ static int run_found(const char *name, char *const args[], char *const env[])
 
 EXPORT int execvpe(const char *name, char *const args[], char *const env[])
 {
-    if (!is_active()) {
+    if (!hook_is_active()) {
         proc_share_offsets();
         return REAL(execvpe)(name, args, env);
     }
@@ -227,63 +208,4 @@ EXPORT int execveat(int at, const char *path, char *const args[], char *const en
         return (int)hook_result(run(t.path, args, env));
     proc_share_offsets();
     return REAL(execveat)(at, path, args, env, flags);
-}
-
-/* --- spawning ---------------------------------------------------------------------------- */
-
-static int spawn_mapped(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
-                        const posix_spawnattr_t *attributes, char *const args[], char *const env[])
-{
-    struct program p;
-    char **room = __builtin_alloca(PROGRAM_ARGS_ROOM(program_count_args(args)) * sizeof(*room));
-    int saved_errno = errno;
-    int r = program_prepare(&p, path, args, room);
-    proc_share_offsets();
-    for (int i = 0; i < BUSY_ATTEMPTS && r == 0; i++) {
-        r = -REAL(posix_spawn)(pid, p.path, actions, attributes, p.args, env);
-        if (r != -ETXTBSY || p.path != p.copy)
-            break;
-        poll(NULL, 0, BUSY_WAIT_MS);
-        r = 0;
-    }
-    errno = saved_errno;
-    return -r;
-}
-
-EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
-                       const posix_spawnattr_t *attributes, char *const args[], char *const env[])
-{
-    if (!target_is_elsewhere(AT_FDCWD, path))
-        return spawn_mapped(pid, path, actions, attributes, args, env);
-    proc_share_offsets();
-    int r = REAL(posix_spawn)(pid, path, actions, attributes, args, env);
-    if (r == ENOENT && state.active && program_needs_mapping(path))
-        return spawn_mapped(pid, path, actions, attributes, args, env);
-    return r;
-}
-
-/* Is this what a search in PATH ends at? */
-static bool is_candidate(const char *path)
-{
-    struct stat st;
-    return access(path, X_OK) == 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode);
-}
-
-EXPORT int posix_spawnp(pid_t *pid, const char *name, const posix_spawn_file_actions_t *actions,
-                        const posix_spawnattr_t *attributes, char *const args[], char *const env[])
-{
-    char path[PATH_MAX];
-    if (strchr(name, '/'))
-        return posix_spawn(pid, name, actions, attributes, args, env);
-    int saved_errno = errno;
-    const char *rest =
-        !*name || (target_is_elsewhere(AT_FDCWD, "/") && !state.active) ? NULL : search_path();
-    while (rest)
-        if (next_candidate(&rest, name, path) && is_candidate(path)) {
-            errno = saved_errno;
-            return posix_spawn(pid, path, actions, attributes, args, env);
-        }
-    errno = saved_errno;
-    proc_share_offsets();
-    return REAL(posix_spawnp)(pid, name, actions, attributes, args, env);
 }

@@ -7,10 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "preload/handover.h"
 #include "preload/hook.h"
 #include "preload/inherit.h"
 #include "preload/proc.h"
 #include "preload/report.h"
+
+extern char **environ;
 
 /* In a vfork child a number may by now be another file: only what is still a placeholder is
  * touched. */
@@ -36,15 +39,21 @@ void proc_init(void)
     pthread_atfork(proc_share_offsets, NULL, state_forked);
 }
 
-EXPORT int system(const char *command)
+static void before_shell(void)
 {
     proc_share_offsets();
+    handover_before("/bin/sh", environ);
+}
+
+EXPORT int system(const char *command)
+{
+    before_shell();
     return REAL(system)(command);
 }
 
 EXPORT FILE *popen(const char *command, const char *mode)
 {
-    proc_share_offsets();
+    before_shell();
     return REAL(popen)(command, mode);
 }
 

@@ -20,10 +20,15 @@ static char *skip_blanks(char *text)
     return text + strspn(text, " \t");
 }
 
-/* "#! /bin/sh -e" → "/bin/sh" and "-e", in place. False when it names no interpreter, or one that
- * does not fit. */
-static bool parse_script(char *head, size_t len, char **interpreter, char **argument)
+static bool is_script(const char *head, size_t len)
 {
+    return len >= 2 && head[0] == '#' && head[1] == '!';
+}
+
+bool program_parse_script(char *head, size_t len, char **interpreter, char **argument)
+{
+    if (!is_script(head, len))
+        return false;
     head[len] = '\0';
     size_t line = strcspn(head, "\n");
     bool whole = head[line] == '\n' || len < PROGRAM_HEAD_MAX;
@@ -51,7 +56,7 @@ static void put_before(struct program *p, const char *arg)
 static const char *put_interpreter(struct program *p, char *head, size_t len, const char *script)
 {
     char *interpreter, *argument;
-    if (!parse_script(head, len, &interpreter, &argument))
+    if (!program_parse_script(head, len, &interpreter, &argument))
         return NULL;
     if (p->args[0])
         p->args[0] = (char *)(uintptr_t)script;
@@ -61,11 +66,6 @@ static const char *put_interpreter(struct program *p, char *head, size_t len, co
         put_before(p, argument);
     put_before(p, interpreter);
     return interpreter;
-}
-
-static bool is_script(const char *head, size_t len)
-{
-    return len >= 2 && head[0] == '#' && head[1] == '!';
 }
 
 static bool is_elf(const char *head, size_t len)
@@ -90,7 +90,7 @@ bool program_needs_mapping(const char *path)
     int saved_errno = errno;
     size_t n = read_local_head(path, head);
     errno = saved_errno;
-    return is_script(head, n) && parse_script(head, n, &interpreter, &argument) &&
+    return program_parse_script(head, n, &interpreter, &argument) &&
            !target_is_elsewhere(AT_FDCWD, interpreter);
 }
 

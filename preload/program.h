@@ -28,6 +28,10 @@ int program_prepare(struct program *p, const char *path, char *const args[], cha
 /* The same for an open mapped file. */
 int program_prepare_file(struct program *p, struct file *f, char *const args[], char **room);
 
+/* "#! /bin/sh -e" → "/bin/sh" and "-e", in place (`head` has room for one byte more than `len`).
+ * False when it is no script, or names no interpreter or one that does not fit. */
+bool program_parse_script(char *head, size_t len, char **interpreter, char **argument);
+
 /* Is this local file a script whose interpreter lies under a mapping? Asked when the kernel said
  * ENOENT. */
 bool program_needs_mapping(const char *path);

@@ -10,6 +10,7 @@
 #include "preload/client.h"
 #include "preload/cwd.h"
 #include "preload/file.h"
+#include "preload/handover.h"
 #include "preload/inherit.h"
 #include "preload/memory.h"
 #include "preload/mirror.h"
@@ -88,6 +89,7 @@ static void activate(void)
     state.runtime_dir_len = strlen(state.runtime_dir);
     mirror_init();
     file_init();
+    handover_init();
     report_name_job();
     client_init();
 }

@@ -46,6 +46,7 @@ PROGRAMS = [
         except OSError as error:
             print(error)
     """),
+    c("c-handover", "handover.c"),
     c("c-dlopen", "dlopen.c"),
     c("c-symbols-of-old-glibc", "old_symbols.c"),
 ]
