@@ -15,7 +15,7 @@ BASE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DWARMPATH_VERSION='"$(VERSION)"' -I. -g
 
 # The library redefines libc's names: no fortified inlines, no builtins of them, nothing exported
 # but what symbols.def names.
-PRELOAD_CFLAGS := $(BASE_CFLAGS) -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin \
+PRELOAD_CFLAGS := $(BASE_CFLAGS) -include preload/oldlibc.h -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin \
                   -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=0 -fno-stack-protector \
                   -fno-delete-null-pointer-checks $(if $(findstring clang,$(CC)),-Wno-tautological-pointer-compare,-Wno-nonnull-compare)
 AGENT_CFLAGS := $(BASE_CFLAGS) $(SANITIZE) -D_FORTIFY_SOURCE=2 -fstack-protector-strong
@@ -30,7 +30,7 @@ POLICY_SRC  := $(wildcard policy/*.c)
 TOOL_SRC    := $(wildcard tool/*.c)
 UNIT_SRC    := $(wildcard tests/unit/test_*.c)
 
-PRELOAD_COMMON := common/map.c common/options.c common/wire.c common/log.c common/counters.c
+PRELOAD_COMMON := common/map.c common/options.c common/wire.c common/log.c common/counters.c common/elf.c
 PRELOAD_OBJ := $(patsubst %.c,$(BUILD)/pic/%.o,$(PRELOAD_SRC) $(PRELOAD_COMMON))
 PARTS_OBJ   := $(patsubst %.c,$(BUILD)/obj/%.o,$(COMMON_SRC) $(FETCH_SRC) $(POLICY_SRC) \
                  $(filter-out agent/main.c,$(AGENT_SRC)))
@@ -89,7 +89,7 @@ $(BUILD)/pic/%.o: %.c
 $(BUILD)/libwarmpath.so: $(PRELOAD_OBJ) $(BUILD)/symbols.map $(BUILD)/twins.ld
 	@echo 'LINK $@'
 	@$(CC) -shared -o $@ $(PRELOAD_OBJ) $(BUILD)/twins.ld -Wl,--version-script=$(BUILD)/symbols.map \
-	  -Wl,-Bsymbolic -Wl,-z,now -Wl,-z,relro -Wl,--no-undefined -Wl,--as-needed -ldl
+	  -Wl,-Bsymbolic -Wl,-z,now -Wl,-z,relro -Wl,--no-undefined -Wl,--no-as-needed -l:libdl.so.2
 	@scripts/check-library $@
 
 # --- agent, tool, unit tests -------------------------------------------------------

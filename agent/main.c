@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/copies.h"
 #include "agent/session.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -274,6 +275,8 @@ int main(int argc, char **argv)
     say_ready("ok\n");
     loop_run(agent.loop, TICK_MS, on_tick, NULL);
     unlink(socket_path);
+    if (sessions_count() == 0)
+        copies_remove();
     sessions_end();
     http_engine_free(agent.engine);
     store_close(agent.store);

@@ -212,6 +212,20 @@ int option_runtime_dir(char *out, size_t size)
     return 0;
 }
 
+bool option_copies_dir(int choice, char *out, size_t size)
+{
+    char cache[4096], runtime[256];
+    int len = 0;
+    if (!option_cache_dir(cache, sizeof(cache)))
+        cache[0] = '\0';
+    if (choice == 0 && cache[0])
+        len = snprintf(out, size, "%s/files", cache);
+    if (choice == 1 && option_runtime_dir(runtime, sizeof(runtime)) == 0)
+        len = snprintf(out, size, "%s/%016llx.files", runtime,
+                       (unsigned long long)hash_bytes(cache, strlen(cache), 0));
+    return len > 0 && (size_t)len < size;
+}
+
 bool option_socket_path(char *out, size_t size)
 {
     const char *given = option_text(OPT_SOCKET);

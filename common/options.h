@@ -58,4 +58,11 @@ bool option_socket_path(char *out, size_t size);
  * 0 or -errno. */
 int option_runtime_dir(char *out, size_t size);
 
+/* Where real copies of mapped programs and libraries may lie, best first: on the cache's disk,
+ * which has room, else in the runtime directory, which may be memory. False when there is no such
+ * place.
+ */
+#define OPTION_COPIES_DIRS 2
+bool option_copies_dir(int choice, char *out, size_t size);
+
 #endif

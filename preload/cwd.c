@@ -13,17 +13,54 @@
 
 static struct {
     volatile bool mapped;
+    volatile bool child_moved; /* a vfork child went elsewhere: the kernel knows where */
     size_t len;
     char path[PATH_MAX + 1];
 } cwd;
 
+/* The mapped directory that a stand-in's path names, as a part of it; NULL: no stand-in. */
+static const char *mapped_path(const char *real_path)
+{
+    size_t prefix = state.runtime_dir_len + 4;
+    if (!state.runtime_dir_len || strlen(real_path) <= prefix ||
+        memcmp(real_path, state.runtime_dir, state.runtime_dir_len) != 0 ||
+        memcmp(real_path + state.runtime_dir_len, "/cwd/", 5) != 0)
+        return NULL;
+    const char *path = real_path + prefix;
+    return map_find(&state.map, path, strlen(path)) ? path : NULL;
+}
+
+/* Where a vfork child is, as its parent's memory doesn't say. Length, or 0: in a real directory. */
+static size_t child_directory(char *out, size_t size)
+{
+    char real_path[PATH_MAX];
+    const char *path = NULL;
+    if (syscall(SYS_getcwd, real_path, sizeof(real_path)) > 1)
+        path = mapped_path(real_path);
+    size_t len = path ? strlen(path) : 0;
+    if (len == 0 || len >= size)
+        return 0;
+    memcpy(out, path, len + 1);
+    return len;
+}
+
+static bool is_child_elsewhere(void)
+{
+    return __builtin_expect(cwd.child_moved, 0) && state_in_vfork_child();
+}
+
 bool cwd_is_mapped(void)
 {
-    return cwd.mapped;
+    char path[PATH_MAX];
+    return is_child_elsewhere() ? child_directory(path, sizeof(path)) > 0 : cwd.mapped;
 }
 
 ssize_t cwd_get(char *out, size_t size)
 {
+    if (is_child_elsewhere()) {
+        size_t len = child_directory(out, size);
+        return len ? (ssize_t)len : -ERANGE;
+    }
     if (cwd.len >= size)
         return -ERANGE;
     memcpy(out, cwd.path, cwd.len + 1);
@@ -31,7 +68,7 @@ ssize_t cwd_get(char *out, size_t size)
 }
 
 /* RUNTIME/cwd/data/sub, made with its parents. 0 or -errno. */
-static int make_standin(const char *path, char *out, size_t size)
+int cwd_standin(const char *path, char *out, size_t size)
 {
     int saved_errno = errno; /* that a directory is there already is no news to the job */
     int n = snprintf(out, size, "%s/cwd%s", state.runtime_dir, path);
@@ -56,7 +93,7 @@ static int make_standin(const char *path, char *out, size_t size)
 int cwd_enter(const char *path, size_t len)
 {
     char standin[PATH_MAX + 512];
-    int r = make_standin(path, standin, sizeof(standin));
+    int r = cwd_standin(path, standin, sizeof(standin));
     if (r == 0 && REAL(chdir)(standin) < 0)
         r = -errno;
     if (r < 0) {
@@ -65,8 +102,10 @@ int cwd_enter(const char *path, size_t len)
                  strerror(-r));
         return -EACCES;
     }
-    if (state_in_vfork_child())
-        return 0; /* its parent stays where it is; what is executed next finds out by itself */
+    if (state_in_vfork_child()) {
+        cwd.child_moved = true; /* its parent stays where it is */
+        return 0;
+    }
     memcpy(cwd.path, path, len + 1);
     cwd.len = len;
     cwd.mapped = true;
@@ -75,14 +114,17 @@ int cwd_enter(const char *path, size_t len)
 
 void cwd_leave(void)
 {
-    if (cwd.mapped && !state_in_vfork_child())
+    if (!cwd.mapped)
+        return;
+    if (state_in_vfork_child())
+        cwd.child_moved = true;
+    else
         cwd.mapped = false;
 }
 
 void cwd_inherit(void)
 {
     char real_path[PATH_MAX];
-    size_t prefix = state.runtime_dir_len + 4;
     long n = syscall(SYS_getcwd, real_path, sizeof(real_path));
     if (n <= 1 || real_path[0] != '/')
         return;
@@ -92,14 +134,10 @@ void cwd_inherit(void)
         cwd_enter(real_path, (size_t)n - 1);
         return;
     }
-    if (!state.runtime_dir_len || n <= (long)prefix ||
-        memcmp(real_path, state.runtime_dir, state.runtime_dir_len) != 0 ||
-        memcmp(real_path + state.runtime_dir_len, "/cwd/", 5) != 0)
+    const char *path = mapped_path(real_path);
+    if (!path)
         return;
-    const char *path = real_path + prefix;
     size_t len = strlen(path);
-    if (!map_find(&state.map, path, len))
-        return;
     memcpy(cwd.path, path, len + 1);
     cwd.len = len;
     cwd.mapped = true;
@@ -108,7 +146,7 @@ void cwd_inherit(void)
 int cwd_open_standin(bool close_on_exec)
 {
     char standin[PATH_MAX + 512];
-    int r = make_standin("", standin, sizeof(standin));
+    int r = cwd_standin("", standin, sizeof(standin));
     if (r < 0)
         return r;
     int fd = REAL(open)(standin, O_PATH | O_DIRECTORY | (close_on_exec ? O_CLOEXEC : 0));

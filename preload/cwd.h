@@ -20,6 +20,9 @@ ssize_t cwd_get(char *out, size_t size);
 /* Goes to a directory under a mapping, which the caller has seen to exist. 0 or -errno. */
 int cwd_enter(const char *path, size_t len);
 
+/* The path of the kernel's stand-in for a mapped directory; makes it. 0 or -errno. */
+int cwd_standin(const char *path, char *out, size_t size);
+
 /* The job went to a real directory. */
 void cwd_leave(void);
 

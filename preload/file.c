@@ -1,5 +1,6 @@
 #include "preload/file.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -18,6 +19,13 @@
 #define READ_MAX 0x7ffff000u /* bytes of one read, as the kernel has it */
 
 static struct slab files = {.item_bytes = SLAB_ITEM_BYTES(struct file)};
+
+const char *file_single_threaded;
+
+void file_init(void)
+{
+    file_single_threaded = dlsym(RTLD_DEFAULT, "__libc_single_threaded");
+}
 
 struct file *file_new(void)
 {
@@ -86,16 +94,23 @@ static int open_directory(struct file *f, const struct target *t, int flags)
     return fd;
 }
 
+/* What OPEN was answered. */
+struct answer {
+    struct object_name name;
+    struct block_part part; /* of the first block */
+    char etag[WIRE_ETAG_MAX];
+};
+
 /* The reply's placeholder becomes the job's descriptor. */
 static int open_regular(struct file *f, const struct target *t, int flags, struct client_call *c,
-                        const struct object_name *name, const struct block_part *part)
+                        const struct answer *a)
 {
     int fd = c->fds[0];
     f->target = *t;
     f->path_only = flags & O_PATH;
-    f->object = object_get(name);
+    f->object = object_get(&a->name);
     if (c->n_fds > 1)
-        atomic_store(&f->run, run_new(0, part, &c->fds[1], 1));
+        atomic_store(&f->run, run_new(0, &a->part, &c->fds[1], 1));
     c->n_fds = 1;
     if (f->object && !(flags & O_CLOEXEC))
         REAL(fcntl)(fd, F_SETFD, 0);
@@ -112,49 +127,97 @@ static int open_regular(struct file *f, const struct target *t, int flags, struc
     return error;
 }
 
-static int open_reply(const struct target *t, int flags, struct client_call *c)
+/* WIRE_FILE or WIRE_DIR, or -errno. */
+static int read_reply(const struct target *t, int flags, struct client_call *c, struct answer *a)
 {
-    char etag[WIRE_ETAG_MAX];
     uint8_t kind = wire_get_u8(&c->in);
-    struct object_name name = {.mapping = t->mapping, .key = t->key, .etag = etag};
-    name.size_bytes = wire_get_u64(&c->in);
-    name.mtime_s = (int64_t)wire_get_u64(&c->in);
-    wire_get_text(&c->in, etag, sizeof(etag));
-    struct block_part part = {0};
+    a->name = (struct object_name){.mapping = t->mapping, .key = t->key, .etag = a->etag};
+    a->name.size_bytes = wire_get_u64(&c->in);
+    a->name.mtime_s = (int64_t)wire_get_u64(&c->in);
+    wire_get_text(&c->in, a->etag, sizeof(a->etag));
     if (kind == WIRE_FILE) {
-        name.block_bytes = wire_get_u32(&c->in);
-        block_part_get(&c->in, &part);
+        a->name.block_bytes = wire_get_u32(&c->in);
+        block_part_get(&c->in, &a->part);
     }
-    if (kind == WIRE_FILE && !option_block_size_fits(name.block_bytes))
+    if (kind == WIRE_FILE && !option_block_size_fits(a->name.block_bytes))
         return -EIO;
     if (c->in.bad || (kind == WIRE_FILE && c->n_fds < 1))
         return -EIO;
     if (kind == WIRE_FILE && (t->must_be_dir || (flags & O_DIRECTORY)))
         return -ENOTDIR;
+    return kind;
+}
+
+static int open_reply(const struct target *t, int flags, struct client_call *c)
+{
+    struct answer a = {0};
+    int kind = read_reply(t, flags, c, &a);
+    if (kind < 0)
+        return kind;
     struct file *f = file_new();
     if (!f)
         return -ENOMEM;
-    return kind == WIRE_DIR ? open_directory(f, t, flags)
-                            : open_regular(f, t, flags, c, &name, &part);
+    return kind == WIRE_DIR ? open_directory(f, t, flags) : open_regular(f, t, flags, c, &a);
+}
+
+static int ask_open(const struct target *t, int flags, struct client_call *c)
+{
+    client_begin(c, WIRE_OPEN);
+    client_put_name(c, t->mapping, t->key, t->key_len);
+    bool directory = t->must_be_dir || (flags & O_DIRECTORY);
+    wire_put_u8(&c->out, (uint8_t)((directory ? WIRE_OPEN_DIRECTORY : 0) |
+                                   (flags & O_PATH ? WIRE_OPEN_NO_BLOCK : 0)));
+    int r = client_call(c, t->path, NULL, 0);
+    if (r == 0)
+        state_count(COUNTER_opens, 1);
+    return r;
+}
+
+static void close_reply(struct client_call *c)
+{
+    while (c->n_fds > 0)
+        syscall(SYS_close, c->fds[--c->n_fds]);
 }
 
 int file_open(const struct target *t, int flags)
 {
     struct client_call c;
-    client_begin(&c, WIRE_OPEN);
-    client_put_name(&c, t->mapping, t->key, t->key_len);
-    bool directory = t->must_be_dir || (flags & O_DIRECTORY);
-    wire_put_u8(&c.out, (uint8_t)((directory ? WIRE_OPEN_DIRECTORY : 0) |
-                                  (flags & O_PATH ? WIRE_OPEN_NO_BLOCK : 0)));
-    int r = client_call(&c, t->path, NULL, 0);
+    int r = ask_open(t, flags, &c);
     if (r < 0)
         return r;
-    state_count(COUNTER_opens, 1);
     int fd = open_reply(t, flags, &c);
     if (fd < 0)
-        while (c.n_fds > 0)
-            syscall(SYS_close, c.fds[--c.n_fds]);
+        close_reply(&c);
     return fd;
+}
+
+struct file *file_open_unlisted(const struct target *t, int *error)
+{
+    struct client_call c;
+    struct answer a = {0};
+    *error = ask_open(t, O_RDONLY, &c);
+    if (*error < 0)
+        return NULL;
+    int kind = read_reply(t, O_RDONLY, &c, &a);
+    *error = kind < 0 ? kind : kind == WIRE_DIR ? -EISDIR : -ENOMEM;
+    struct file *f = kind == WIRE_FILE ? file_unlisted(t, &a.name) : NULL;
+    if (f && c.n_fds > 1)
+        atomic_store(&f->run, run_new(0, &a.part, &c.fds[--c.n_fds], 1));
+    close_reply(&c); /* the placeholder among them: nobody gets its number */
+    return f;
+}
+
+struct file *file_unlisted(const struct target *t, const struct object_name *name)
+{
+    struct file *f = file_new();
+    if (!f)
+        return NULL;
+    f->target = *t;
+    f->object = object_get(name);
+    if (f->object)
+        return f;
+    file_unref(f);
+    return NULL;
 }
 
 /* --- reading --------------------------------------------------------------------------- */

@@ -37,16 +37,25 @@ struct file *file_new(void);
 bool file_try_ref(struct file *f);
 void file_unref(struct file *f);
 
-/* libc's word (2.32 and later) that the process has one thread: references then need no lock. */
-extern char __libc_single_threaded __attribute__((weak));
+/* libc's word (2.32 and later; else NULL) that the process has one thread: references then need no
+ * lock. */
+extern const char *file_single_threaded;
 static inline bool file_one_thread(void)
 {
-    return &__libc_single_threaded && __libc_single_threaded;
+    return file_single_threaded && *(const volatile char *)file_single_threaded;
 }
+/* Asks libc for it, at start. */
+void file_init(void);
 
 /* Opens: asks the agent. A descriptor (a placeholder at the lowest free number, registered in
  * fdtab) or -errno. Only for reading: the caller has refused the rest. */
 int file_open(const struct target *t, int flags);
+
+/* Opens an object for the library's own reading: it has no descriptor and is in no table, so a
+ * vfork child may do it too. One reference, or NULL and -errno (-EISDIR: a directory). */
+struct file *file_open_unlisted(const struct target *t, int *error);
+/* The same where version and size are known already; nobody is asked. NULL: no memory. */
+struct file *file_unlisted(const struct target *t, const struct object_name *name);
 
 /* Bytes read (short only at the end of the file) or -errno. `fd` is any descriptor of `f`. */
 ssize_t file_read(struct file *f, int fd, void *buf, size_t n);

@@ -22,6 +22,14 @@ static inline int hook_new_fd(int fd)
     return fd;
 }
 
+/* Is anything mapped at all? */
+static inline bool hook_is_active(void)
+{
+    if (!atomic_load_explicit(&state.ready, memory_order_acquire))
+        state_init();
+    return state.active;
+}
+
 /* -errno inside, errno outside. */
 static inline long hook_result(long r)
 {

@@ -6,6 +6,7 @@
 #include "preload/cwd.h"
 #include "preload/hook.h"
 #include "preload/lookup.h"
+#include "preload/mirror.h"
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
@@ -72,11 +73,33 @@ static ssize_t read_link(const struct target *t, const char *path, char *buf, si
     return r < 0 ? r : -EINVAL;
 }
 
+/* "/proc/self/exe" of a program that runs from a copy: the job knows it by its mapped path. */
+static bool names_program(const char *path)
+{
+    size_t len = strlen(path);
+    return len > 10 && strncmp(path, "/proc/", 6) == 0 && strcmp(path + len - 4, "/exe") == 0;
+}
+
+static ssize_t read_program_link(const char *path, char *buf, size_t n)
+{
+    char link[MIRROR_PATH_MAX + 16];
+    ssize_t len = REAL(readlink)(path, link, sizeof(link) - 1);
+    if (len < 0)
+        return len;
+    link[len] = '\0';
+    const char *shown = mirror_shown(link);
+    size_t shown_len = strlen(shown);
+    memcpy(buf, shown, shown_len < n ? shown_len : n);
+    return (ssize_t)(shown_len < n ? shown_len : n);
+}
+
 EXPORT ssize_t readlink(const char *path, char *buf, size_t n)
 {
     struct target t;
     int r = hook_find(AT_FDCWD, path, &t);
     if (r == 0) {
+        if (state.active && names_program(path))
+            return read_program_link(path, buf, n);
         ssize_t len = REAL(readlink)(path, buf, n);
         return is_bare_ancestor(len, AT_FDCWD, path, &t) ? hook_result(-EINVAL) : len;
     }
@@ -88,6 +111,8 @@ EXPORT ssize_t readlinkat(int at, const char *path, char *buf, size_t n)
     struct target t;
     int r = hook_find(at, path, &t);
     if (r == 0) {
+        if (state.active && names_program(path))
+            return read_program_link(path, buf, n);
         ssize_t len = REAL(readlinkat)(at, path, buf, n);
         return is_bare_ancestor(len, at, path, &t) ? hook_result(-EINVAL) : len;
     }
@@ -121,12 +146,22 @@ static char *resolve_target(const struct target *t, char *resolved)
     return memcpy(resolved, t->path, t->path_len + 1);
 }
 
+static char *resolve_real(const char *path, char *resolved)
+{
+    char *found = REAL(realpath)(path, resolved);
+    if (path && found && state.active && names_program(path)) {
+        const char *shown = mirror_shown(found);
+        memmove(found, shown, strlen(shown) + 1);
+    }
+    return found;
+}
+
 EXPORT char *realpath(const char *path, char *resolved)
 {
     struct target t;
     int r = path ? hook_find(AT_FDCWD, path, &t) : 0;
     if (r == 0)
-        return REAL(realpath)(path, resolved);
+        return resolve_real(path, resolved);
     return r < 0 ? hook_null(r) : resolve_target(&t, resolved);
 }
 

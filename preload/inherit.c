@@ -79,24 +79,28 @@ static bool find_target(const struct parsed *p, struct target *t)
     return false;
 }
 
-static void adopt(int fd, char *link)
+struct file *inherit_file(char *link)
 {
     struct parsed p;
     struct target t;
     if (!parse_link(link + strlen(PLACEHOLDER_LINK), &p) || !find_target(&p, &t) ||
         client_greet(true) < 0)
-        return; /* reads then fail with EBADF: better than the wrong bytes */
-    struct file *f = file_new();
-    if (!f)
-        return;
+        return NULL;
     p.name.mapping = t.mapping;
     p.name.key = t.key;
     p.name.etag = p.etag;
     p.name.block_bytes = state.block_bytes;
-    f->target = t;
-    f->object = object_get(&p.name);
+    return file_unlisted(&t, &p.name);
+}
+
+static void adopt(int fd, char *link, void *unused)
+{
+    (void)unused;
+    struct file *f = inherit_file(link);
+    if (!f)
+        return; /* reads then fail with EBADF: better than the wrong bytes */
     atomic_store(&f->shared, true);
-    if (!f->object || !fdtab_set(fd, f))
+    if (!fdtab_set(fd, f))
         file_unref(f);
     else if (fd == STDIN_FILENO)
         stream_replace_stdin();
@@ -110,7 +114,7 @@ struct linux_dirent {
     char name[];
 };
 
-void inherit_files(void)
+void inherit_each(void (*visit)(int fd, char *link, void *user), void *user)
 {
     char records[2048], link[512];
     int dir = REAL(open)("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -125,8 +129,13 @@ void inherit_files(void)
             if (e->name[0] == '.' || fd == dir || !read_fd_link(fd, link, sizeof(link)))
                 continue;
             if (strncmp(link, PLACEHOLDER_LINK, strlen(PLACEHOLDER_LINK)) == 0)
-                adopt(fd, link);
+                visit(fd, link, user);
         }
     }
     syscall(SYS_close, dir);
+}
+
+void inherit_files(void)
+{
+    inherit_each(adopt, NULL);
 }

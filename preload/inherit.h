@@ -7,10 +7,20 @@
 
 #include <stdbool.h>
 
+#include "preload/file.h"
+
 /* At start: takes over every placeholder among the process' descriptors. */
 void inherit_files(void);
 
 /* Is this descriptor, in the kernel's eyes, a placeholder? A system call. */
 bool inherit_is_placeholder(int fd);
+
+/* Calls `visit` for every placeholder among the process' descriptors, as the kernel sees them, with
+ * its name, which `visit` may edit. */
+void inherit_each(void (*visit)(int fd, char *link, void *user), void *user);
+
+/* What a placeholder of that name stands for: one reference, not in the table. NULL: no mapping
+ * shows it here, or its name was too long for the kernel. */
+struct file *inherit_file(char *link);
 
 #endif

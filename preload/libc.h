@@ -3,6 +3,7 @@
 #define WARMPATH_PRELOAD_LIBC_H
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <fts.h>
 #include <ftw.h>

@@ -18,7 +18,7 @@ static int nameless_file(void)
     const char *dir = getenv("TMPDIR");
     int fd = REAL(open)(dir && *dir ? dir : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0) /* a file system without such files, or a directory that can't be written */
-        fd = memfd_create("warmpath materialised", MFD_CLOEXEC);
+        fd = (int)syscall(SYS_memfd_create, "warmpath materialised", MFD_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
 
@@ -36,7 +36,7 @@ static int write_all(int fd, const char *data, size_t n)
     return 0;
 }
 
-static int copy(struct file *f, int to)
+int materialise_copy(struct file *f, int to)
 {
     char *piece = memory_map(PIECE_BYTES);
     off_t at = 0;
@@ -56,19 +56,18 @@ static int copy(struct file *f, int to)
     return REAL(lseek)(to, 0, SEEK_SET) < 0 ? -errno : 0;
 }
 
-int materialise(const struct target *t)
+int materialise_file(struct file *f)
 {
-    int from = file_open(t, O_RDONLY | O_CLOEXEC);
-    if (from < 0)
-        return from;
     int to = nameless_file();
-    int r = to;
-    if (to >= 0) {
-        PINNED struct file *f = fdtab_get(from);
-        r = f ? copy(f, to) : -EBADF;
-    }
-    close(from);
+    int r = to < 0 ? to : materialise_copy(f, to);
     if (r < 0 && to >= 0)
         syscall(SYS_close, to);
     return r < 0 ? r : to;
+}
+
+int materialise(const struct target *t)
+{
+    int error;
+    PINNED struct file *f = file_open_unlisted(t, &error);
+    return f ? materialise_file(f) : error;
 }

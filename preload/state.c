@@ -9,8 +9,11 @@
 #include "common/options.h"
 #include "preload/client.h"
 #include "preload/cwd.h"
+#include "preload/file.h"
+#include "preload/handover.h"
 #include "preload/inherit.h"
 #include "preload/memory.h"
+#include "preload/mirror.h"
 #include "preload/proc.h"
 #include "preload/real.h"
 #include "preload/report.h"
@@ -84,6 +87,9 @@ static void activate(void)
     if (option_runtime_dir(state.runtime_dir, sizeof(state.runtime_dir)) < 0)
         state.runtime_dir[0] = '\0';
     state.runtime_dir_len = strlen(state.runtime_dir);
+    mirror_init();
+    file_init();
+    handover_init();
     report_name_job();
     client_init();
 }

@@ -30,7 +30,8 @@ void statfill(struct stat *st, const struct target *t, uint8_t kind, uint64_t si
         st->st_mode = S_IFDIR | 0555;
         st->st_size = 4096;
     } else {
-        st->st_mode = S_IFREG | 0444;
+        /* S3 knows no permissions: any object may be a program, and exec asks what it is. */
+        st->st_mode = S_IFREG | 0555;
         st->st_size = (off_t)size_bytes;
         st->st_blocks = (blkcnt_t)((size_bytes + 511) / 512);
     }

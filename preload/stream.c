@@ -111,7 +111,7 @@ void stream_before_wide(FILE *stream)
         return;
     int fd = stream->_fileno;
     PINNED struct file *f = fdtab_get(fd);
-    int real_file = f ? materialise(&f->target) : -EBADF;
+    int real_file = f ? materialise_file(f) : -EBADF;
     if (real_file < 0)
         return;
     off_t at = file_tell(f, fd);

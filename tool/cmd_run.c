@@ -82,6 +82,33 @@ static int read_flags(int n_args, char **args)
     return i < n_args ? i : 0;
 }
 
+/* Is it the path of a program that only the library can see? */
+static bool is_mapped(const struct map *map, const char *command)
+{
+    char path[4096];
+    size_t len = strlen(command);
+    if (command[0] != '/' || len >= sizeof(path))
+        return false;
+    memcpy(path, command, len + 1);
+    len = path_normalise(path, len);
+    return map_find(map, path, len) != NULL;
+}
+
+/* The kernel finds no such program: a shell that has the library is asked to execute it. */
+static void run_mapped(char **command, int n)
+{
+    static char shell[] = "/bin/sh", flag[] = "-c", line[] = "exec \"$0\" \"$@\"";
+    char **words = calloc((size_t)n + 4, sizeof(*words));
+    if (!words)
+        return;
+    words[0] = shell;
+    words[1] = flag;
+    words[2] = line;
+    memcpy(words + 3, command, (size_t)n * sizeof(*words));
+    execv(shell, words);
+    free(words);
+}
+
 int cmd_run(int n_args, char **args)
 {
     static struct map map;
@@ -110,7 +137,10 @@ int cmd_run(int n_args, char **args)
     if (!find_library(library, sizeof(library)))
         return 1;
     set_preload(library);
-    execvp(args[at], args + at);
+    if (is_mapped(&map, args[at]))
+        run_mapped(args + at, n_args - at);
+    else
+        execvp(args[at], args + at);
     fprintf(stderr, "warmpath: %s can't be started: %s\n", args[at], strerror(errno));
     return errno == ENOENT ? 127 : 126;
 }

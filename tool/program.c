@@ -9,16 +9,9 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/elf.h"
 
 #define SCRIPT_DEPTH 4 /* as the kernel follows #! lines */
-
-#if defined(__x86_64__)
-#define OUR_MACHINE EM_X86_64
-#elif defined(__aarch64__)
-#define OUR_MACHINE EM_AARCH64
-#else
-#error "warmpath is built for x86-64 and aarch64"
-#endif
 
 static bool find_command(const char *command, char *out, size_t size)
 {
@@ -35,32 +28,6 @@ static bool find_command(const char *command, char *out, size_t size)
         p += len + (p[len] == ':');
     }
     return false;
-}
-
-/* The interpreter that the program asks for, "" when it is static. False when it isn't an ELF file
- * of ours. */
-static bool elf_interpreter(int fd, char *out, size_t size)
-{
-    Elf64_Ehdr head;
-    out[0] = '\0';
-    if (pread(fd, &head, sizeof(head), 0) != sizeof(head) || head.e_ident[EI_CLASS] != ELFCLASS64 ||
-        head.e_machine != OUR_MACHINE)
-        return false;
-    for (int i = 0; i < head.e_phnum; i++) {
-        Elf64_Phdr part;
-        off_t at = (off_t)(head.e_phoff + (Elf64_Off)i * head.e_phentsize);
-        if (pread(fd, &part, sizeof(part), at) != sizeof(part))
-            return false;
-        if (part.p_type != PT_INTERP)
-            continue;
-        size_t len = part.p_filesz < size ? part.p_filesz : size;
-        if (len == 0)
-            return false;
-        if (pread(fd, out, len, (off_t)part.p_offset) != (ssize_t)len)
-            return false;
-        out[len - 1] = '\0';
-    }
-    return true;
 }
 
 static bool examine_elf(int fd, const char *path, char *why, size_t why_size)

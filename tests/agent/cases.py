@@ -2,12 +2,13 @@
 
 from suite import Case
 
+import environments
 import keys
 import life
 import sharing
 import tool
 
-FAMILIES = (life, sharing, keys, tool)
+FAMILIES = (life, sharing, keys, tool, environments)
 
 
 def cases(bed):

@@ -39,7 +39,7 @@ def make(root):
     """Writes the whole tree below `root`, which must not exist."""
     rng = random.Random(SEED)
     os.mkdir(root)
-    for part in (_text, _sizes, _nested, _names, _many, _data, _archives, _code):
+    for part in (_text, _sizes, _nested, _names, _many, _data, _archives, _code, _programs):
         part(root, rng)
     os.mkdir(os.path.join(root, "marker"))
 
@@ -58,13 +58,13 @@ def upload(root, store, bucket, prefix):
 
 
 def freeze(root, times):
-    """Modes and times as a mapping shows them: r--r--r--, r-xr-xr-x, S3's Last-Modified."""
+    """Modes and times as a mapping shows them: r-xr-xr-x for all, S3's Last-Modified."""
     for folder, _, files in os.walk(root, topdown=False):
         for name in files:
             path = os.path.join(folder, name)
             stamp = times[os.path.relpath(path, root)]
             os.utime(path, (stamp, stamp))
-            os.chmod(path, 0o444)
+            os.chmod(path, 0o555)
         os.chmod(folder, 0o555)
 
 
@@ -203,3 +203,49 @@ def _code(root, _rng):
                     os.path.join(root, "code/hello.o"), os.path.join(root, "code/hello.c")], check=True)
     subprocess.run(["ar", "rcsD", os.path.join(root, "code/libhello.a"),
                     os.path.join(root, "code/hello.o")], check=True)
+
+
+PROGRAMS = {
+    "libname.so": "int name(void) { return 17; }",
+    "libdeep.so": "int deep(void) { return 25; }",
+    "libouter.so": "int deep(void); int outer(void) { return deep() + 1; }",
+    "show": """
+        #include <stdio.h>
+        #include <unistd.h>
+        int outer(void);
+        int main(int argc, char **argv)
+        {
+            char link[4096] = "";
+            readlink("/proc/self/exe", link, sizeof(link) - 1);
+            printf("show from %s, outer %d:", link, outer());
+            for (int i = 1; i < argc; i++)
+                printf(" <%s>", argv[i]);
+            puts("");
+            return 3;
+        }""",
+    "load": """
+        #include <dlfcn.h>
+        #include <stdio.h>
+        int main(int argc, char **argv)
+        {
+            for (int i = 1; i < argc; i++)
+                printf("%s\\n", dlopen(argv[i], RTLD_NOW) ? "loaded" : dlerror());
+            return 0;
+        }""",
+}
+
+
+def _programs(root, _rng):
+    """Programs, scripts and libraries that find each other by $ORIGIN."""
+    write(root, "bin/script", '#!/bin/sh -e\necho "script $0 $# $1"\n')
+    write(root, "bin/unmarked", 'echo "unmarked $0 $# $1"\n')
+    write(root, "bin/interpreted", "#!/mapped/tree/bin/show one two\n")
+    os.makedirs(os.path.join(root, "lib/deep"))
+    build = lambda name, *flags: subprocess.run(
+        ["gcc", "-x", "c", "-", "-x", "none", "-o", os.path.join(root, name), *flags], check=True, cwd=root,
+        input=PROGRAMS[os.path.basename(name)].encode())
+    build("lib/libname.so", "-shared", "-fPIC")
+    build("lib/deep/libdeep.so", "-shared", "-fPIC", "-Wl,-soname,libdeep.so")
+    build("lib/libouter.so", "-shared", "-fPIC", "-Llib/deep", "-ldeep", "-Wl,-rpath,$ORIGIN/deep")
+    build("bin/show", "-Llib", "-louter", "-Wl,-rpath,$ORIGIN/../lib", "-Wl,-rpath-link,lib/deep")
+    build("bin/load", "-Wl,-rpath,$ORIGIN/../lib")

@@ -10,8 +10,9 @@ import python_io
 import python_library
 import refusals
 import native
+import executing
 
-FAMILIES = (coreutils, tools, shells, python_io, python_library, refusals, native)
+FAMILIES = (coreutils, tools, shells, python_io, python_library, refusals, native, executing)
 _worlds = []
 
 

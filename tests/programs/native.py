@@ -16,6 +16,7 @@ PROGRAMS = [
     c("c-fork-exec", "fork_exec.c"),
     c("c-threads", "threads.c"),
     c("c-getdents", "getdents.c"),
+    c("c-splice", "splice.c"),
     c("c-shared-offset", "shared_offset.c"),
     c("c-reused-number", "reused_number.c"),
     Program("cxx-ifstream", "c++", "ifstream.cc"),

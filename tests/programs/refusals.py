@@ -62,7 +62,7 @@ PROGRAMS = [
     """, s3_only="""\
         True False False
         True False False
-        False True
+        True True
         """),
     sh("ro-shell", "{ echo x >$D/new; echo $?; echo x >>$D/one-byte; echo $?; rm $D/one-byte; echo $?; mkdir $D/new; echo $?; touch $D/one-byte; echo $?; cp $D/empty $D/new; echo $?; mv $D/one-byte $D/new; echo $?; ln -s x $D/new; echo $?; cat $D/one-byte; } 2>&1 | grep -o -e 'Read-only file system' -e '^[0-9]*$'",
        s3_only="""\

@@ -26,7 +26,7 @@ int main(int argc, char **argv)
     std::cout << fs::canonical(tree / "text/../nested/a").string() << " "
               << fs::weakly_canonical(tree / "none/x").string() << "\n";
     std::cout << fs::equivalent(tree / "text", tree / "nested/../text") << " "
-              << (fs::status(tree / "one-byte").permissions() == static_cast<fs::perms>(0444)) << "\n";
+              << (fs::status(tree / "one-byte").permissions() == static_cast<fs::perms>(0555)) << "\n";
     fs::current_path(tree / "nested");
     std::cout << fs::current_path().string() << " " << fs::exists("a.txt") << " "
               << fs::absolute("a").string() << "\n";

@@ -1,0 +1,39 @@
+/* What the kernel has to be given to run a program that it doesn't see: a mapped script is given to
+ * its interpreter as an argument, as the kernel does it; a mapped ELF program is run from a copy.
+ */
+#ifndef WARMPATH_PRELOAD_PROGRAM_H
+#define WARMPATH_PRELOAD_PROGRAM_H
+
+#include "preload/mirror.h"
+
+#define PROGRAM_SCRIPTS  4   /* #! lines that lead to another script, as in the kernel */
+#define PROGRAM_HEAD_MAX 256 /* of a #! line; the same */
+
+/* Room for the arguments, in the caller's frame: there may be no malloc after vfork. */
+#define PROGRAM_ARGS_ROOM(n_args) ((n_args) + 2 * PROGRAM_SCRIPTS + 2)
+
+struct program {
+    const char *path; /* points into this struct, or is what was given */
+    char **args;
+    char copy[MIRROR_PATH_MAX];
+    char elsewhere[PATH_MAX + 1]; /* a local path that led through a mapping */
+    char head[PROGRAM_SCRIPTS][PROGRAM_HEAD_MAX + 1];
+};
+
+size_t program_count_args(char *const args[]);
+
+/* Prepares to run `path`, which is mapped, or a local script whose interpreter may be. `room` holds
+ * PROGRAM_ARGS_ROOM pointers. 0 or -errno, as execve() has it. Safe in a vfork child. */
+int program_prepare(struct program *p, const char *path, char *const args[], char **room);
+/* The same for an open mapped file. */
+int program_prepare_file(struct program *p, struct file *f, char *const args[], char **room);
+
+/* "#! /bin/sh -e" → "/bin/sh" and "-e", in place (`head` has room for one byte more than `len`).
+ * False when it is no script, or names no interpreter or one that does not fit. */
+bool program_parse_script(char *head, size_t len, char **interpreter, char **argument);
+
+/* Is this local file a script whose interpreter lies under a mapping? Asked when the kernel said
+ * ENOENT. */
+bool program_needs_mapping(const char *path);
+
+#endif
