@@ -366,6 +366,16 @@ static bool answer_known(const struct lookup_request *q, const struct meta *m,
     return true;
 }
 
+uint32_t lookup_fresh_ms(struct context *context, const struct lookup_name *name, int64_t ttl_ms)
+{
+    const struct meta *m = meta_find(context_serial(context), name->bucket, name->key);
+    if (!m || m->kind != META_FILE || m->readable_ms <= 0)
+        return 0;
+    int64_t since = m->readable_ms < m->learned_ms ? m->readable_ms : m->learned_ms;
+    int64_t left = since + ttl_ms - clock_monotonic_ms();
+    return left <= 0 ? 0 : left > INT32_MAX ? INT32_MAX : (uint32_t)left;
+}
+
 static size_t make_id(const struct lookup_request *q, char *out, size_t size)
 {
     return (size_t)snprintf(out, size, "%llu %d %d %s/%s",

@@ -223,6 +223,7 @@ static void reply_open(struct lookup_waiter *w, const struct lookup_result *r)
     wire_put_u32(&b, ready.from);
     wire_put_u32(&b, ready.to);
     wire_put_u8(&b, complete);
+    wire_put_u32(&b, lookup_fresh_ms(c->context, &c->name, c->ttl_ms));
     int fds[2] = {placeholder, block};
     conn_reply(c, body, (size_t)(b.at - body), fds, block >= 0 ? 2 : 1);
 }

@@ -12,7 +12,8 @@
  *   STAT   → name
  *          ← status, u8 kind, u64 size, i64 mtime
  *   OPEN   → name, u8 flags
- *          ← status, u8 kind, u64 size, i64 mtime, str etag, u32 block_bytes, part of block 0
+ *          ← status, u8 kind, u64 size, i64 mtime, str etag, u32 block_bytes, part of block 0,
+ *            u32 fresh_ms
  *                                                                 fds: placeholder, [block 0]
  *   BLOCKS → version, u64 first, u32 at_most, u32 from, u32 to, u8 goes_on
  *          ← status, u32 n, part of the first block               fds: n blocks

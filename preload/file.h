@@ -28,6 +28,9 @@ struct file {
     _Atomic int64_t offset;
     atomic_bool shared;              /* the kernel has the offset */
     _Atomic(struct dirstream *) dir; /* FILE_DIRECTORY, for getdents64 */
+    bool changed;                    /* the job changed flags that stay with the placeholder */
+    int kept_fd;                     /* keep.c's own descriptor of the placeholder, or -1 */
+    int64_t fresh_until_ms;          /* keep_now_ms() until which another open needs no question */
     struct target target;
 };
 
@@ -36,6 +39,8 @@ struct file *file_new(void);
 /* One more reference unless it is being freed. */
 bool file_try_ref(struct file *f);
 void file_unref(struct file *f);
+/* Frees what has no reference. */
+void file_free(struct file *f);
 
 /* libc's word (2.32 and later; else NULL) that the process has one thread: references then need no
  * lock. */

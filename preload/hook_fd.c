@@ -3,6 +3,7 @@
 #include <sys/syscall.h>
 
 #include "preload/hook.h"
+#include "preload/keep.h"
 #include "preload/ownfd.h"
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
@@ -24,8 +25,10 @@ EXPORT int close(int fd)
     if (ownfd_is(fd))
         return (int)hook_result(-EBADF);
     /* Out of the table first: once closed, the number may be another thread's. */
-    if (fdtab_has(fd) && is_table_ours(fd))
+    if (fdtab_has(fd) && is_table_ours(fd)) {
+        keep_before_close(fd);
         fdtab_drop(fd);
+    }
     return REAL(close)(fd);
 }
 
@@ -147,6 +150,8 @@ static int fcntl_mapped(struct file *f, int fd, int command, void *arg)
     case F_NOTIFY:
         return -EINVAL;
     default:
+        if (command != F_GETFD && command != F_SETFD)
+            f->changed = true;
         r = REAL(fcntl)(fd, command, arg);
         return r < 0 ? -errno : r;
     }

@@ -10,6 +10,7 @@
 #include "preload/handover.h"
 #include "preload/hook.h"
 #include "preload/inherit.h"
+#include "preload/keep.h"
 #include "preload/proc.h"
 #include "preload/report.h"
 
@@ -34,9 +35,15 @@ void proc_share_offsets(void)
         fdtab_each(state_in_vfork_child() ? share_if_still_ours : share);
 }
 
+static void in_child(void)
+{
+    state_forked();
+    keep_forget();
+}
+
 void proc_init(void)
 {
-    pthread_atfork(proc_share_offsets, NULL, state_forked);
+    pthread_atfork(proc_share_offsets, NULL, in_child);
 }
 
 static void before_shell(void)

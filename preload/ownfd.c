@@ -1,5 +1,6 @@
 #include "preload/ownfd.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -34,20 +35,35 @@ static int first_number(void)
     return first;
 }
 
+static void track(int fd)
+{
+    if (fd >= TRACKED)
+        return;
+    atomic_fetch_or(&ours[fd / 64], 1ull << (fd % 64));
+    atomic_fetch_add(&count, 1);
+}
+
+int ownfd_dup(int fd)
+{
+    int errno_before = errno;
+    int twin = REAL(fcntl)(fd, F_DUPFD_CLOEXEC, first_number());
+    if (twin >= 0)
+        track(twin);
+    else
+        errno = errno_before;
+    return twin;
+}
+
 int ownfd_take(int fd)
 {
     if (state_in_vfork_child())
         return fd; /* the tables are its parent's */
-    int moved = REAL(fcntl)(fd, F_DUPFD_CLOEXEC, first_number());
-    if (moved >= 0)
-        syscall(SYS_close, fd);
+    int moved = ownfd_dup(fd);
+    if (moved < 0)
+        track(fd);
     else
-        moved = fd;
-    if (moved < TRACKED) {
-        atomic_fetch_or(&ours[moved / 64], 1ull << (moved % 64));
-        atomic_fetch_add(&count, 1);
-    }
-    return moved;
+        syscall(SYS_close, fd);
+    return moved < 0 ? fd : moved;
 }
 
 void ownfd_close(int fd)

@@ -8,6 +8,8 @@
 /* Moves a descriptor to a high number, close-on-exec, and remembers it as ours. The number, or the
  * old one where there is no higher. */
 int ownfd_take(int fd);
+/* Another descriptor of the same description, ours; -1 where there is no higher number. */
+int ownfd_dup(int fd);
 void ownfd_close(int fd);
 
 bool ownfd_is(int fd);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "preload/fdtab.h"
+#include "preload/keep.h"
 #include "preload/materialise.h"
 #include "preload/real.h"
 #include "preload/slab.h"
@@ -97,8 +98,10 @@ int stream_close(FILE *stream)
     void *wide = stream->_wide_data;
     /* libc closes the descriptor of its own streams by itself: the hook for close() doesn't see it.
      */
-    if (stream->_fileno >= 0 && fdtab_has(stream->_fileno) && !state_in_vfork_child())
+    if (stream->_fileno >= 0 && fdtab_has(stream->_fileno) && !state_in_vfork_child()) {
+        keep_before_close(stream->_fileno);
         fdtab_drop(stream->_fileno);
+    }
     int r = REAL(fclose)(stream);
     if (slab_owns(&wides, wide))
         slab_give(&wides, wide);

@@ -3,12 +3,13 @@
 from suite import Case
 
 import environments
+import kept
 import keys
 import life
 import sharing
 import tool
 
-FAMILIES = (life, sharing, keys, tool, environments)
+FAMILIES = (life, sharing, kept, keys, tool, environments)
 
 
 def cases(bed):
