@@ -27,7 +27,7 @@ def options():
     parser = argparse.ArgumentParser(prog="bench/run", description="Compares Warmpath with local files, "
                                      "s3fs, rclone and curl in one run. Writes results.json and plots to build/bench.")
     parser.add_argument("--quick", action="store_true", help="small sizes and few rounds: to try it, not to quote it")
-    parser.add_argument("--only", type=names_from(FIGURES), default=list(FIGURES), metavar="a,b,c,d,e",
+    parser.add_argument("--only", type=names_from(FIGURES), default=list(FIGURES), metavar="a,b,c,d,e,f",
                         help="only these figures")
     parser.add_argument("--worlds", type=names_from(PEERS), default=list(PEERS), metavar=",".join(PEERS),
                         help="only these beside the baseline")

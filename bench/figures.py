@@ -1,4 +1,4 @@
-"""The five figures. Each function measures one and returns rows for the table.
+"""The six figures. Each function measures one and returns rows for the table.
 
 Every figure brings its worlds up with empty caches, warms and checks them, takes its rounds,
 and puts them away again, so figures do not share anything but the data.
@@ -14,6 +14,8 @@ from worlds import Local, Rclone, S3fs, Warmpath
 
 CURLS = 8
 RANDOM_SEED = 7
+COLD_APART = 4 * MIB
+TOUCHED_TIMES = 8  # as much memory as the sequential object: page cache of every arm, and more
 
 
 @dataclasses.dataclass
@@ -216,7 +218,22 @@ def small_files(bench):
     must_agree(samples, failed, "sum")
     must_agree(samples, failed, "bytes")
     return [Row("c", f"open+fstat+read+close, {sizes.small_files} cached files of 1-64 KiB", "us/file", "local",
-                values(samples, lambda r: r["us_per_file"]), "<= 6", failed=failed, notes=notes)]
+                values(samples, lambda r: r["us_per_file"]), "<= 6", failed=failed, notes=notes),
+            reopening(bench)]
+
+
+def reopening(bench):
+    """The same small file again and again: what a process that reads its data in epochs does."""
+    with open(bench.stage.small_list, encoding="ascii") as file:
+        name = f"{bench.stage.small_folder}/{file.readline().strip()}"
+    with bench.started(bench.warm_worlds(), lambda w: None) as (worlds, failed):
+        arms = {world.name: lambda w=world: bench.programs.in_world(w, "reopen", w.path(name), bench.sizes.reopens)
+                for world in worlds}
+        samples, lost = take_rounds("c", bench.sizes.rounds, arms)
+    failed.update(lost)
+    must_agree(samples, failed, "sum")
+    return Row("c", "open+close of a cached small file, once more", "ns", "local",
+               values(samples, lambda r: r["ns_per_open"]), "<= 2", failed=failed)
 
 
 # d. files that are not mapped
@@ -298,12 +315,20 @@ def cold_reads(bench):
             stop_quietly(world)
 
     arms = {"curl": curls, **{world.name: lambda w=world: read_cold(w) for world in bench.cold_worlds()}}
+    arms = {name: lambda m=measure: touched_memory(bench, m) for name, measure in arms.items()}
     samples, failed = take_rounds("e", sizes.cold_rounds, arms)
     if "curl" in failed:
         raise CannotRun(failed["curl"])
     samples = values(samples, lambda r: rate_process(r) * 1000)
     return [Row("e", f"cold 1 MiB sequential read, {sizes.sequential_mib} MiB", "MB/s", "curl", samples,
                 ">= 0.6", failed=failed, notes=notes)]
+
+
+def touched_memory(bench, measure):
+    """Measures right after all memory that an arm may need was touched (see touch_memory.c)."""
+    run([f"{bench.programs.folder}/touch_memory", str(TOUCHED_TIMES * bench.sizes.sequential_mib)],
+        bench.stage.env, "touch_memory")
+    return measure()
 
 
 def must_be_cold(world, result):
@@ -330,4 +355,40 @@ def parallel_curls(bench):
     return measure
 
 
-FIGURES = {"a": random_reads, "b": sequential_rereads, "c": small_files, "d": pass_through, "e": cold_reads}
+# f. random reads of an object that is not cached
+
+def cold_random_reads(bench):
+    """Every read is the first in its block; the peer is as many small ranged GETs on one connection."""
+    stage, sizes = bench.stage, bench.sizes
+    name, count = stage.sequential_file, sizes.sequential_mib * MIB // COLD_APART // 2
+    config = f"{stage.work}/ranges.cfg"
+    starts = [(i * 7919) % (2 * count) * COLD_APART for i in range(count)]
+    with open(config, "w", encoding="ascii") as file:
+        file.write("next\n".join(f'url = "{stage.url(name)}"\noutput = /dev/null\nrange = {at}-{at + 4095}\n'
+                                 for at in starts))
+
+    def small_gets():
+        result = bench.programs.timed("curl", {}, "/bin/sh", "-c", f"exec curl -q -sS --fail -K {shlex.quote(config)}")
+        return {"us_per_op": result["process_ns"] / 1000 / count}
+
+    def reads(world):
+        try:
+            world.start()
+            return bench.programs.in_world(world, "pread_cold", world.path(name), count, RANDOM_SEED, COLD_APART)
+        finally:
+            stop_quietly(world)
+
+    arms = {"curl": small_gets, **{world.name: lambda w=world: reads(w) for world in bench.cold_worlds()}}
+    samples, failed = take_rounds("f", sizes.cold_rounds, arms)
+    if "curl" in failed:
+        raise CannotRun(failed["curl"])
+    expected = {result["sum"] for results in samples.values() for result in results if "sum" in result}
+    if len(expected) > 1:
+        raise CannotRun(f"cold random reads: the worlds read different data: {sorted(expected)}")
+    return [Row("f", f"cold 4 KiB random pread, {sizes.sequential_mib} MiB", "us", "curl",
+                values(samples, lambda r: r["us_per_op"]), "<= 1.3", failed=failed,
+                notes=[f"curl: {count} GETs of 4 KiB by one process on one connection, its start included"])]
+
+
+FIGURES = {"a": random_reads, "b": sequential_rereads, "c": small_files, "d": pass_through, "e": cold_reads,
+           "f": cold_random_reads}

@@ -35,6 +35,7 @@ class Sizes:
         self.random_ops = 50_000 if quick else 200_000
         self.pass_ops = 10_000 if quick else 20_000
         self.pass_rounds = 15 if quick else 100
+        self.reopens = 5_000 if quick else 50_000
         self.spawns = 30 if quick else 200
         self.rounds = 3 if quick else 11
         self.small_rounds = 3 if quick else 5
