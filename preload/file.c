@@ -182,6 +182,10 @@ static void close_reply(struct client_call *c)
 int file_open(const struct target *t, int flags)
 {
     struct client_call c;
+    if (t->bare) {
+        struct file *f = file_new();
+        return f ? open_directory(f, t, flags) : -ENOMEM;
+    }
     int r = ask_open(t, flags, &c);
     if (r < 0)
         return r;

@@ -49,8 +49,11 @@ EXPORT DIR *opendir(const char *path)
 {
     struct target t;
     int r = hook_find(AT_FDCWD, path, &t);
-    if (r == 0)
-        return REAL(opendir)(path);
+    if (r == 0) {
+        DIR *dir = REAL(opendir)(path);
+        if ((r = hook_follow(!dir, AT_FDCWD, path, 0, &t)) == 0)
+            return dir;
+    }
     return r < 0 ? hook_null(r) : open_mapped(&t);
 }
 
@@ -245,8 +248,11 @@ EXPORT int scandir(const char *path, struct dirent ***names, scandir_filter *fil
 {
     struct target t;
     int r = hook_find(AT_FDCWD, path, &t);
-    if (r == 0)
-        return REAL(scandir)(path, names, filter, compare);
+    if (r == 0) {
+        int n = REAL(scandir)(path, names, filter, compare);
+        if ((r = hook_follow(n < 0, AT_FDCWD, path, 0, &t)) == 0)
+            return n;
+    }
     return r < 0 ? (int)hook_result(r) : scan_dir(open_mapped(&t), names, filter, compare);
 }
 
@@ -255,8 +261,11 @@ EXPORT int scandirat(int at, const char *path, struct dirent ***names, scandir_f
 {
     struct target t;
     int r = hook_find(at, path, &t);
-    if (r == 0)
-        return REAL(scandirat)(at, path, names, filter, compare);
+    if (r == 0) {
+        int n = REAL(scandirat)(at, path, names, filter, compare);
+        if ((r = hook_follow(n < 0, at, path, 0, &t)) == 0)
+            return n;
+    }
     return r < 0 ? (int)hook_result(r) : scan_dir(open_mapped(&t), names, filter, compare);
 }
 

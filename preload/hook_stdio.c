@@ -31,8 +31,12 @@ EXPORT FILE *fopen(const char *path, const char *mode)
 {
     struct target t;
     int r = hook_find(AT_FDCWD, path, &t);
-    if (r == 0)
-        return REAL(fopen)(path, mode);
+    if (r == 0) {
+        FILE *stream = REAL(fopen)(path, mode);
+        r = hook_follow(!stream, AT_FDCWD, path, 0, &t);
+        if (r == 0)
+            return stream;
+    }
     return r < 0 ? hook_null(r) : open_stream(&t, mode);
 }
 
