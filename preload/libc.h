@@ -33,6 +33,8 @@
 #include <utime.h>
 #include <wchar.h>
 
+struct open_how;
+
 typedef int scandir_filter(const struct dirent *);
 typedef int scandir_compare(const struct dirent **, const struct dirent **);
 typedef int fts_compare(const FTSENT **, const FTSENT **);

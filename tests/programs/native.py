@@ -11,6 +11,7 @@ PROGRAMS = [
     Program("c-walkers-are-refused", "c", "walkers.c", s3_only="nftw: EOPNOTSUPP\nftw: EOPNOTSUPP\nfts: EOPNOTSUPP\nvisits: 0\n"),
     c("c-openat", "openat.c"),
     c("c-links-into-the-tree", "links.c"),
+    c("c-calls-by-number", "by_number.c"),
     c("c-mmap", "mapping.c"),
     c("c-read-variants", "read_variants.c"),
     c("c-descriptors", "descriptors.c"),
