@@ -160,25 +160,33 @@ bool fts_tree_load_root(FTS *walk, FTSENT *e)
     return true;
 }
 
-bool fts_tree_change(const FTS *walk, const FTSENT *e, int fd, const char *name)
+/* Into an open directory, if it is still that of the entry. */
+static bool enter(const FTS *walk, const FTSENT *e, int fd)
 {
     struct stat st;
     if (walk->fts_options & FTS_NOCHDIR)
         return true;
-    int opened = fd < 0 ? open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : fd;
-    if (opened < 0)
+    if (fstat(fd, &st) < 0)
         return false;
-    int r = fstat(opened, &st);
-    if (r == 0 && (st.st_dev != e->fts_dev || st.st_ino != e->fts_ino)) {
+    if (st.st_dev != e->fts_dev || st.st_ino != e->fts_ino) {
         errno = ENOENT; /* moved away meanwhile */
-        r = -1;
+        return false;
     }
-    r = r == 0 ? fchdir(opened) : r;
-    int error = errno;
+    return fchdir(fd) == 0;
+}
+
+bool fts_tree_change(const FTS *walk, const FTSENT *e, const char *name)
+{
+    if (walk->fts_options & FTS_NOCHDIR)
+        return true;
+    int fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        close(opened);
+        return false;
+    bool entered = enter(walk, e, fd);
+    int error = errno;
+    close(fd);
     errno = error;
-    return r == 0;
+    return entered;
 }
 
 /* --- directories --------------------------------------------------------------------------- */
@@ -240,7 +248,7 @@ FTSENT *fts_tree_read(FTS *walk, FTSENT *e, enum fts_tree_reading how)
     int error = errno;
     if (error && how == FTS_TREE_ENTER)
         e->fts_errno = error; /* what was read is given, and then the directory as FTS_ERR */
-    if (n > 0 && how == FTS_TREE_ENTER && !fts_tree_change(walk, e, dirfd(dir), NULL))
+    if (n > 0 && how == FTS_TREE_ENTER && !enter(walk, e, dirfd(dir)))
         fts_tree_bar(e, first);
     closedir(dir);
     errno = error ? error : before;

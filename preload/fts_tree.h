@@ -30,8 +30,8 @@ FTSENT *fts_tree_read(FTS *walk, FTSENT *e, enum fts_tree_reading how);
 /* The directory was read but can't be entered (errno): its entries are not reached from it. */
 void fts_tree_bar(FTSENT *e, FTSENT *children);
 
-/* Goes to the directory of an entry, by descriptor or name, if it is still that. */
-bool fts_tree_change(const FTS *walk, const FTSENT *e, int fd, const char *name);
+/* Goes to the directory of an entry, by a name of it, if it is still that. */
+bool fts_tree_change(const FTS *walk, const FTSENT *e, const char *name);
 
 /* Gives an entry that is about to be current its path. */
 bool fts_tree_name(FTS *walk, FTSENT *e);

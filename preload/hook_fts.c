@@ -184,7 +184,7 @@ static FTSENT *go_up(FTS *walk, FTSENT *done)
         forget_way_back(e);
         if (r < 0)
             return stop(walk);
-    } else if (!(e->fts_flags & FTS_DONTCHDIR) && !fts_tree_change(walk, e->fts_parent, -1, "..")) {
+    } else if (!(e->fts_flags & FTS_DONTCHDIR) && !fts_tree_change(walk, e->fts_parent, "..")) {
         return stop(walk);
     }
     e->fts_info = e->fts_errno ? FTS_ERR : FTS_DP;
@@ -235,7 +235,7 @@ static FTSENT *go_down(FTS *walk, FTSENT *e)
             forget_way_back(e);
             return e;
         }
-    } else if (!fts_tree_change(walk, e, -1, e->fts_accpath)) {
+    } else if (!fts_tree_change(walk, e, e->fts_accpath)) {
         fts_tree_bar(e, walk->fts_child);
     }
     FTSENT *child = walk->fts_child;
