@@ -64,6 +64,7 @@ static DIR *with_border(DIR *local)
     struct target t;
     int fd = local ? REAL(dirfd)(local) : -1;
     enum border_kind kind = local ? border_of(fd, &path, &len) : BORDER_NONE;
+    hook_new_fd(fd);
     if (kind == BORDER_NONE)
         return local;
     if (kind == BORDER_HIDDEN) {
@@ -265,4 +266,19 @@ EXPORT ssize_t getdents64(int fd, void *buf, size_t n)
         return hook_result(-ENOTDIR);
     struct dirstream *s = dirstream_of(f);
     return hook_result(s ? fill_records(s, buf, n) : -ENOMEM);
+}
+
+/* The same records; `base` gets where they began. */
+EXPORT ssize_t getdirentries(int fd, char *buf, size_t n, off_t *base)
+{
+    PINNED struct file *f = fdtab_get(fd);
+    if (!f)
+        return REAL(getdirentries)(fd, buf, n, base);
+    off_t at = f->kind == FILE_DIRECTORY ? dirstream_seek_fd(f, 0, SEEK_CUR) : 0;
+    if (at < 0)
+        return hook_result(at);
+    ssize_t got = getdents64(fd, buf, n);
+    if (got >= 0)
+        *base = at;
+    return got;
 }

@@ -238,6 +238,13 @@ EXPORT char *getwd(char *buf)
     return cwd_is_mapped() ? getcwd(buf, PATH_MAX) : REAL(getwd)(buf);
 }
 
+char *__getwd_chk(char *buf, size_t room);
+EXPORT char *__getwd_chk(char *buf, size_t room)
+{
+    return cwd_is_mapped() && room >= PATH_MAX ? getcwd(buf, PATH_MAX)
+                                               : REAL(__getwd_chk)(buf, room);
+}
+
 EXPORT char *get_current_dir_name(void)
 {
     return cwd_is_mapped() ? getcwd(NULL, 0) : REAL(get_current_dir_name)();
@@ -263,6 +270,24 @@ EXPORT long pathconf(const char *path, int name)
 EXPORT long fpathconf(int fd, int name)
 {
     return fdtab_has(fd) ? REAL(pathconf)("/", name) : REAL(fpathconf)(fd, name);
+}
+
+/* As libc makes it: of inode, device and number. */
+EXPORT key_t ftok(const char *path, int number)
+{
+    struct target t;
+    struct stat st;
+    int r = hook_find(AT_FDCWD, path, &t);
+    if (r == 0) {
+        key_t key = REAL(ftok)(path, number);
+        if ((r = hook_follow(key == -1, AT_FDCWD, path, 0, &t)) == 0)
+            return key;
+    }
+    r = r < 0 ? r : lookup_stat(&t, &st);
+    if (r < 0)
+        return (key_t)hook_result(r);
+    return (key_t)((st.st_ino & 0xffff) | (st.st_dev & 0xff) << 16 |
+                   ((unsigned)number & 0xff) << 24);
 }
 
 /* What there is to say of a path of ours (1: `t`; negative: it can't be) that has no attribute. */

@@ -136,6 +136,32 @@ EXPORT int __fxstatat(int version, int at, const char *path, struct stat *st, in
     return r == 0 ? 0 : stat_follow(at, path, st, flags);
 }
 
+/* By number too, for the same reason. */
+static int make_node(int at, const char *path, mode_t mode, dev_t device)
+{
+    struct target t;
+    if (hook_find(at, path, &t) == 0) {
+        int r = (int)syscall(SYS_mknodat, at, path, mode, device);
+        if (hook_follow(r < 0, at, path, 0, &t) == 0)
+            return r;
+    }
+    return (int)hook_result(-EROFS);
+}
+
+int __xmknod(int version, const char *path, mode_t mode, dev_t *device);
+EXPORT int __xmknod(int version, const char *path, mode_t mode, dev_t *device)
+{
+    (void)version;
+    return make_node(AT_FDCWD, path, mode, *device);
+}
+
+int __xmknodat(int version, int at, const char *path, mode_t mode, dev_t *device);
+EXPORT int __xmknodat(int version, int at, const char *path, mode_t mode, dev_t *device)
+{
+    (void)version;
+    return make_node(at, path, mode, *device);
+}
+
 static struct statx_timestamp statx_time(struct timespec t)
 {
     return (struct statx_timestamp){.tv_sec = t.tv_sec, .tv_nsec = (uint32_t)t.tv_nsec};

@@ -34,6 +34,8 @@ EXPORT FILE *fopen(const char *path, const char *mode)
     if (r == 0) {
         FILE *stream = REAL(fopen)(path, mode);
         r = hook_follow(!stream, AT_FDCWD, path, 0, &t);
+        if (stream)
+            hook_new_fd(stream->_fileno);
         if (r == 0)
             return stream;
     }
