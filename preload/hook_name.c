@@ -87,11 +87,17 @@ static ssize_t read_program_link(const char *path, char *buf, size_t n)
     return (ssize_t)(shown_len < n ? shown_len : n);
 }
 
+/* The one such name that is a link to a link: the kernel's to read. */
+static bool is_second_link(int r, const struct target *t, const char *path)
+{
+    return r > 0 && t->descriptor && strcmp(path, "/dev/stdin") == 0;
+}
+
 EXPORT ssize_t readlink(const char *path, char *buf, size_t n)
 {
     struct target t;
     int r = hook_find(AT_FDCWD, path, &t);
-    if (r == 0) {
+    if (r == 0 || is_second_link(r, &t, path)) {
         if (state.active && names_program(path))
             return read_program_link(path, buf, n);
         ssize_t len = REAL(readlink)(path, buf, n);
@@ -105,7 +111,7 @@ EXPORT ssize_t readlinkat(int at, const char *path, char *buf, size_t n)
 {
     struct target t;
     int r = hook_find(at, path, &t);
-    if (r == 0) {
+    if (r == 0 || is_second_link(r, &t, path)) {
         if (state.active && names_program(path))
             return read_program_link(path, buf, n);
         ssize_t len = REAL(readlinkat)(at, path, buf, n);

@@ -12,6 +12,7 @@ PROGRAMS = [
     c("c-openat", "openat.c"),
     c("c-links-into-the-tree", "links.c"),
     c("c-calls-by-number", "by_number.c"),
+    c("c-names-of-descriptors", "descriptor_names.c"),
     c("c-rare-calls", "odds.c"),
     c("c-mmap", "mapping.c"),
     c("c-read-variants", "read_variants.c"),
