@@ -9,7 +9,8 @@
 #define LINKS_MAX 40 /* as the kernel has it */
 
 /* A way: what is done is absolute and holds no link, what is left is as the job or a link wrote it.
- */
+ * What is left lies at the end of its room, so that a link can be read before it: threads may have
+ * small stacks. */
 struct way {
     size_t len;
     int links;
@@ -17,7 +18,7 @@ struct way {
     bool bare;        /* the kernel has nothing where we are */
     char *left;
     char done[PATH_MAX + 1];
-    char room[PATH_MAX + 1]; /* `left` points into it */
+    char room[PATH_MAX + 256];
 };
 
 /* Is there a link on this path? The kernel tells in one call since 5.6; before, there may be. */
@@ -48,17 +49,15 @@ static bool go_down(struct way *w, const char *name, size_t len)
     return true;
 }
 
-/* What a link says comes before what is left. */
-static bool take_link(struct way *w, const char *link, size_t len)
+/* What a link says, `len` bytes at the front of the room, comes before what is left. */
+static bool take_link(struct way *w, size_t len)
 {
-    size_t left = strlen(w->left);
-    if (++w->links > LINKS_MAX || len == 0 || len + 1 + left >= sizeof(w->room))
+    if (++w->links > LINKS_MAX || len == 0 || w->room + len + 1 >= w->left)
         return false;
-    memmove(w->room + len + 1, w->left, left + 1);
-    memcpy(w->room, link, len);
-    w->room[len] = '/';
-    w->left = w->room;
-    if (link[0] == '/')
+    *--w->left = '/';
+    w->left -= len;
+    memmove(w->left, w->room, len);
+    if (w->left[0] == '/')
         w->len = 0;
     else
         go_up(w);
@@ -68,7 +67,6 @@ static bool take_link(struct way *w, const char *link, size_t len)
 /* One name further. False where the way ends in what is not ours. */
 static bool go_on(struct way *w, const char *name, size_t len, bool follow)
 {
-    char link[PATH_MAX];
     if (len == 1 && name[0] == '.')
         return true;
     if (len == 2 && name[0] == '.' && name[1] == '.') {
@@ -80,29 +78,34 @@ static bool go_on(struct way *w, const char *name, size_t len, bool follow)
     w->bare = false;
     if (map_find(&state.map, w->done, w->len))
         return true;
-    long n = syscall(SYS_readlinkat, AT_FDCWD, w->done, link, sizeof(link));
+    long n = syscall(SYS_readlinkat, AT_FDCWD, w->done, w->room, w->left - w->room);
     if (n < 0 && errno == ENOENT && map_below(&state.map, w->done, w->len))
         return w->bare = true;
     if (n < 0)
         return errno == EINVAL;
     bool last = w->left[strspn(w->left, "/")] == '\0' && !w->must_be_dir;
-    return (follow || !last) && take_link(w, link, (size_t)n);
+    return (follow || !last) && take_link(w, (size_t)n);
 }
 
 /* 1, 0 or negative, as follow_find(). */
-static int go_all_the_way(int at, const char *path, bool follow, struct target *t)
+static __attribute__((noinline)) int go_all_the_way(int at, const char *path, bool follow,
+                                                    struct target *t)
 {
-    struct way w = {.left = w.room};
+    struct way w;
     size_t len = strlen(path);
     if (len > PATH_MAX)
         return 0;
+    w.len = 0;
+    w.links = 0;
+    w.bare = false;
+    w.left = w.room + sizeof(w.room) - len - 1;
+    memcpy(w.left, path, len + 1);
     if (path[0] != '/') {
         ssize_t base = target_base(at, w.done, sizeof(w.done));
         if (base < 0)
             return 0;
         w.len = base == 1 ? 0 : (size_t)base; /* the root is "" here */
     }
-    memcpy(w.room, path, len + 1);
     w.must_be_dir = path[len - 1] == '/';
     for (;;) {
         const char *name = w.left + strspn(w.left, "/");
