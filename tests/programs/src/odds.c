@@ -51,6 +51,25 @@ static void maps(int fd)
     printf("munmap: %s\n", result(munmap(less, 8192)));
 }
 
+/* A range may grow, or the program is told to map anew; it never shows other bytes. */
+static void grown(void)
+{
+    int small = must_open("sizes/64KiB"), large = must_open("sizes/9MiB");
+    char *map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, small, 0);
+    map = mremap(map, 4096, 65536, MREMAP_MAYMOVE);
+    show("grown", map, map == MAP_FAILED ? -1 : 65536);
+    printf("unmapped: %s\n", result(munmap(map, 65536)));
+    map = mmap(NULL, 1 << 20, PROT_READ, MAP_PRIVATE, large, 0);
+    char *more = mremap(map, 1 << 20, 9 << 20, MREMAP_MAYMOVE);
+    if (more == MAP_FAILED)
+        more = errno == ENOMEM ? mmap(NULL, 9 << 20, PROT_READ, MAP_PRIVATE, large, 0) : NULL;
+    show("grown far", more, 9 << 20);
+    munmap(map, 1 << 20);
+    char *plain = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    plain = mremap(plain, 4096, 16 << 20, MREMAP_MAYMOVE);
+    printf("plain: %d\n", plain != MAP_FAILED && plain[(16 << 20) - 1] == 0);
+}
+
 static void directories(void)
 {
     char records[4096], where[PATH_MAX];
@@ -79,6 +98,7 @@ int main(int argc, char **argv)
     int fd = must_open("sizes/64KiB");
     waits(fd);
     maps(fd);
+    grown();
     directories();
     printf("flock: %s", result(flock(fd, LOCK_SH)));
     printf(" %s\n", result(flock(must_open("sizes/64KiB"), LOCK_EX | LOCK_NB)));
