@@ -17,6 +17,7 @@ struct place {
 /* For each mapping the directory that lists it, and the one that it hides. */
 static struct place places[2 * MAP_MAX_ENTRIES];
 static int n_places;
+static bool hides;
 
 static bool look(struct place *p, const struct mapping *m, size_t len, enum border_kind kind)
 {
@@ -37,8 +38,10 @@ void border_init(void)
     int error = errno;
     for (int i = 0; i < state.map.n; i++) {
         const struct mapping *m = &state.map.entries[i];
-        if (look(&places[n_places], m, m->prefix_len, BORDER_HIDDEN))
+        if (look(&places[n_places], m, m->prefix_len, BORDER_HIDDEN)) {
             n_places++;
+            hides = true;
+        }
         /* Upwards to the first that the kernel has. */
         for (size_t len = m->prefix_len; len > 0;) {
             while (m->prefix[--len] != '/')
@@ -67,6 +70,11 @@ enum border_kind border_of(int fd, const char **path, size_t *len)
             return places[i].kind;
         }
     return BORDER_NONE;
+}
+
+bool border_hides(void)
+{
+    return hides;
 }
 
 /* "in" for "/data/in/deep" in "/data". */

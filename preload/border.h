@@ -26,6 +26,9 @@ enum border_kind {
 /* What is the open local directory `fd`? Its path, where it is one of ours to know. */
 enum border_kind border_of(int fd, const char **path, size_t *len);
 
+/* Does a mapping lie over a directory that the kernel has? */
+bool border_hides(void);
+
 /* A target for what a mapping shows in a directory: its root, or a bare directory above it. */
 int border_target(struct target *t, const char *dir, size_t dir_len, const char *name, size_t len);
 

@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/border.h"
+
 #define LINKS_MAX 40 /* as the kernel has it */
 
 /* A way: what is done is absolute and holds no link, what is left is as the job or a link wrote it.
@@ -134,6 +136,15 @@ int follow_find(int at, const char *path, int flags, struct target *t)
     if (error == ENOENT && target_is_ancestor(at, path, t))
         r = 1;
     else if (meets_link(at, path))
+        r = go_all_the_way(at, path, !(flags & AT_SYMLINK_NOFOLLOW), t);
+    errno = error;
+    return r;
+}
+
+int follow_first(int at, const char *path, int flags, struct target *t)
+{
+    int r = 0, error = errno;
+    if (path && *path && border_hides() && meets_link(at, path))
         r = go_all_the_way(at, path, !(flags & AT_SYMLINK_NOFOLLOW), t);
     errno = error;
     return r;

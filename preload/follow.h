@@ -21,4 +21,9 @@ static inline bool follow_may_help(int error)
  * AT_SYMLINK_NOFOLLOW counts: a link at the path's end is itself what is meant. */
 int follow_find(int at, const char *path, int flags, struct target *t);
 
+/* The same before the kernel is asked, for calls that would change something: where it has a
+ * directory that a mapping hides, it would change that. 0 without a look where nothing is hidden.
+ */
+int follow_first(int at, const char *path, int flags, struct target *t);
+
 #endif

@@ -58,6 +58,15 @@ static inline int hook_find_at(int at, const char **path, struct target *t)
     return climbs < 0 ? climbs : target_find(at, path, t);
 }
 
+/* The same for a call that changes something, or leads to it. */
+#define hook_find_writing(at, path, flags, t)                                                      \
+    hook_find_writing_at(at, (const char **)(uintptr_t) & (path), flags, t)
+static inline int hook_find_writing_at(int at, const char **path, int flags, struct target *t)
+{
+    int r = hook_find_at(at, path, t);
+    return r == 0 ? follow_first(at, *path, flags, t) : r;
+}
+
 /* After libc's call: did it fail because the path leads to what only we know? As follow_find(). */
 static inline int hook_follow(bool failed, int at, const char *path, int flags, struct target *t)
 {

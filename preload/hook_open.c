@@ -38,6 +38,12 @@ static int no_follow(int flags)
     return flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0;
 }
 
+/* Could what is opened be changed by it, or by names that start from it? */
+static bool changes_or_leads(int flags)
+{
+    return flags & (O_CREAT | O_DIRECTORY | O_PATH);
+}
+
 #define MODE_OF(flags, mode)                                                                       \
     mode_t mode = 0;                                                                               \
     if (has_mode(flags)) {                                                                         \
@@ -51,7 +57,8 @@ EXPORT int open(const char *path, int flags, ...)
 {
     struct target t;
     MODE_OF(flags, mode)
-    int r = hook_find(AT_FDCWD, path, &t);
+    int r = changes_or_leads(flags) ? hook_find_writing(AT_FDCWD, path, no_follow(flags), &t)
+                                    : hook_find(AT_FDCWD, path, &t);
     if (r == 0) {
         int fd = hook_new_fd(REAL(open)(path, flags, mode));
         r = hook_follow(fd < 0, AT_FDCWD, path, no_follow(flags), &t);
@@ -65,7 +72,8 @@ EXPORT int openat(int at, const char *path, int flags, ...)
 {
     struct target t;
     MODE_OF(flags, mode)
-    int r = hook_find(at, path, &t);
+    int r = changes_or_leads(flags) ? hook_find_writing(at, path, no_follow(flags), &t)
+                                    : hook_find(at, path, &t);
     if (r == 0) {
         int fd = hook_new_fd(REAL(openat)(at, path, flags, mode));
         r = hook_follow(fd < 0, at, path, no_follow(flags), &t);
@@ -78,7 +86,7 @@ EXPORT int openat(int at, const char *path, int flags, ...)
 EXPORT int creat(const char *path, mode_t mode)
 {
     struct target t;
-    int r = hook_find(AT_FDCWD, path, &t);
+    int r = hook_find_writing(AT_FDCWD, path, 0, &t);
     if (r == 0) {
         int fd = hook_new_fd(REAL(creat)(path, mode));
         r = hook_follow(fd < 0, AT_FDCWD, path, 0, &t);

@@ -30,7 +30,8 @@ static FILE *open_stream(const struct target *t, const char *mode)
 EXPORT FILE *fopen(const char *path, const char *mode)
 {
     struct target t;
-    int r = hook_find(AT_FDCWD, path, &t);
+    int r = read_flags(mode) < 0 ? hook_find_writing(AT_FDCWD, path, 0, &t)
+                                 : hook_find(AT_FDCWD, path, &t);
     if (r == 0) {
         FILE *stream = REAL(fopen)(path, mode);
         r = hook_follow(!stream, AT_FDCWD, path, 0, &t);

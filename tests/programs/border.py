@@ -38,5 +38,45 @@ PROGRAMS = [
         shutil.copytree(f"{D}/deep", f"{T}/copied"); print(sorted(os.listdir(f"{T}/copied/er/text")))
         print([os.path.isdir(f"{D}/{p}") for p in ("deep", "deep/er", "in", "over", "nothing")], err(os.stat, f"{D}/deep/nothing"), err(os.listdir, f"{D}/deep/nothing"))
     """),
+    sh("border-nothing-behind-a-mapping", """
+        ln -s over $D/o; ln -s $D/over/new $D/n; ln -s $D/in $D/i
+        for f in o/new n i/new; do echo x 2>/dev/null >$D/$f || echo refused; done
+        { touch $D/o/new; mkdir $D/o/d; cp $D/first $D/o/; cp $D/first $D/n; mv $D/first $D/o/; ln -s x $D/o/l; ln $D/local/file $D/o/h; mkfifo $D/o/p; rm -r $D/o/shapes/solid; chmod -R 700 $D/o/shapes/solid; tar -C $D -cf - first | tar -C $D/o -xf -; } 2>&1 | grep -c 'Read-only file system'
+        ls $D/o $D/over/ $D; rm $D/o $D/n; ls $D
+        rm -r $D/in/a 2>&1 | grep -c Read-only; chmod -R 700 $D/in 2>&1 | grep -c Read-only; chown -R 0 $D/deep 2>&1 | grep -c Read-only; find $D/in -delete 2>&1 | grep -c Read-only; find $D/in | wc -l
+        """, s3_only="""\
+        refused
+        refused
+        refused
+        13
+        {D}:
+        deep
+        first
+        i
+        in
+        local
+        n
+        o
+        over
+        zz-last
+
+        {D}/o:
+        shapes
+
+        {D}/over/:
+        shapes
+        deep
+        first
+        i
+        in
+        local
+        over
+        zz-last
+        8
+        20
+        13
+        20
+        20
+        """),
     Program("border-c", "c", "border.c", places=PLACES),
 ]
