@@ -260,10 +260,8 @@ static ssize_t fill_records(struct dirstream *s, char *buf, size_t n)
 EXPORT ssize_t getdents64(int fd, void *buf, size_t n)
 {
     PINNED struct file *f = fdtab_get(fd);
-    if (!f)
+    if (!f || f->kind != FILE_DIRECTORY) /* a vfork child may have another file at the number */
         return REAL(getdents64)(fd, buf, n);
-    if (f->kind != FILE_DIRECTORY)
-        return hook_result(-ENOTDIR);
     struct dirstream *s = dirstream_of(f);
     return hook_result(s ? fill_records(s, buf, n) : -ENOMEM);
 }

@@ -110,6 +110,29 @@ static int descriptor_named(const char *path, const char **rest)
     return **rest == '/' || **rest == '\0' ? fd : -1;
 }
 
+/* The working directory's name in /proc. As names_descriptor(). */
+static int names_cwd(const char *path, struct target *t, char joined[2 * PATH_MAX])
+{
+    static const char link[] = "/proc/self/cwd";
+    size_t len = sizeof(link) - 1;
+    if (!cwd_is_mapped() || strncmp(path, link, len) != 0 || (path[len] && path[len] != '/'))
+        return 0;
+    size_t rest = strlen(path) - len;
+    if (rest > PATH_MAX)
+        return 0; /* the kernel says that it is too long */
+    ssize_t base = cwd_get(joined, PATH_MAX);
+    if (base < 0)
+        return (int)base;
+    if (path[len]) {
+        memcpy(joined + base, path + len, rest + 1);
+        return 0;
+    }
+    const struct mapping *m = map_find(&state.map, joined, (size_t)base);
+    int r = m ? target_set(t, m, joined, (size_t)base) : target_set_bare(t, joined, (size_t)base);
+    t->descriptor = true;
+    return r;
+}
+
 /* 1: the descriptor of a mapped file. 0: of none, or there is more behind it: then `joined` is the
  * path below the directory that the descriptor stands for, else empty. */
 static int names_descriptor(const char *path, struct target *t, char joined[2 * PATH_MAX])
@@ -186,6 +209,8 @@ int target_find(int at, const char **place, struct target *t)
     char joined[PATH_MAX * 2];
     const char *path = *place;
     int r = names_descriptor(path, t, joined);
+    if (r == 0 && !joined[0])
+        r = names_cwd(path, t, joined);
     if (r != 0)
         return r;
     bool below_descriptor = joined[0];

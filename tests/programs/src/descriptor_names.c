@@ -70,6 +70,10 @@ int main(int argc, char **argv)
     snprintf(name, sizeof(name), "/proc/self/fd/%d", dir);
     printf("chdir: %s", result(chdir(name)));
     printf(" %s\n", getcwd(name, sizeof(name)));
+    look("/proc/self/cwd", 0, "");
+    look("/proc/self/cwd", 0, "/a/leaf-a.txt");
+    look("/proc/self/cwd", 0, "/..");
+    look("/proc/self/cwd", 0, "/missing");
     printf("relative: %s\n", result(open("a.txt", O_RDONLY)));
     return 0;
 }
