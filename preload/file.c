@@ -162,6 +162,8 @@ static int open_reply(const struct target *t, int flags, struct client_call *c)
 
 static int ask_open(const struct target *t, int flags, struct client_call *c)
 {
+    if (t->bare)
+        return -EISDIR;
     client_begin(c, WIRE_OPEN);
     client_put_name(c, t->mapping, t->key, t->key_len);
     bool directory = t->must_be_dir || (flags & O_DIRECTORY);
