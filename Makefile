@@ -89,7 +89,7 @@ $(BUILD)/pic/%.o: %.c
 $(BUILD)/libwarmpath.so: $(PRELOAD_OBJ) $(BUILD)/symbols.map $(BUILD)/twins.ld
 	@echo 'LINK $@'
 	@$(CC) -shared -o $@ $(PRELOAD_OBJ) $(BUILD)/twins.ld -Wl,--version-script=$(BUILD)/symbols.map \
-	  -Wl,-Bsymbolic -Wl,-z,now -Wl,-z,relro -Wl,--no-undefined -Wl,--no-as-needed -l:libdl.so.2
+	  -Wl,--wrap=syscall -Wl,-Bsymbolic -Wl,-z,now -Wl,-z,relro -Wl,--no-undefined -Wl,--no-as-needed -l:libdl.so.2
 	@scripts/check-library $@
 
 # --- agent, tool, unit tests -------------------------------------------------------

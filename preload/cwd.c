@@ -27,7 +27,8 @@ static const char *mapped_path(const char *real_path)
         memcmp(real_path + state.runtime_dir_len, "/cwd/", 5) != 0)
         return NULL;
     const char *path = real_path + prefix;
-    return map_find(&state.map, path, strlen(path)) ? path : NULL;
+    size_t len = strlen(path);
+    return map_find(&state.map, path, len) || map_below(&state.map, path, len) ? path : NULL;
 }
 
 /* Where a vfork child is, as its parent's memory doesn't say. Length, or 0: in a real directory. */
@@ -112,14 +113,20 @@ int cwd_enter(const char *path, size_t len)
     return 0;
 }
 
-void cwd_leave(void)
+void cwd_settle(void)
 {
-    if (!cwd.mapped)
+    char path[PATH_MAX];
+    int error = errno;
+    if (!state.active)
         return;
-    if (state_in_vfork_child())
+    long n = syscall(SYS_getcwd, path, sizeof(path));
+    if (n > 1 && map_find(&state.map, path, (size_t)n - 1))
+        cwd_enter(path, (size_t)n - 1);
+    else if (cwd.mapped && state_in_vfork_child())
         cwd.child_moved = true;
     else
         cwd.mapped = false;
+    errno = error;
 }
 
 void cwd_inherit(void)

@@ -23,8 +23,9 @@ int cwd_enter(const char *path, size_t len);
 /* The path of the kernel's stand-in for a mapped directory; makes it. 0 or -errno. */
 int cwd_standin(const char *path, char *out, size_t size);
 
-/* The job went to a real directory. */
-void cwd_leave(void);
+/* The job went to a directory by way of the kernel: a real one, unless a link led to the local
+ * directory that a mapping hides. */
+void cwd_settle(void);
 
 /* At start: was the process born in a mapped directory? */
 void cwd_inherit(void);

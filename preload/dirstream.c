@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "preload/border.h"
 #include "preload/client.h"
 #include "preload/file.h"
 #include "preload/memory.h"
@@ -17,6 +18,7 @@ struct dirstream {
     uint64_t position; /* entries given, "." and ".." included */
     uint32_t left;     /* entries of the page not yet given */
     bool listed, last_page;
+    int lent;         /* mappings looked at, of a bare directory */
     char token[4096]; /* of the next page */
     struct wire_buf page;
 
@@ -143,6 +145,28 @@ static int next_listed(struct dirstream *s, struct dir_entry *e)
     }
 }
 
+/* A directory that exists only for the mappings below it. */
+static int next_lent(struct dirstream *s, struct dir_entry *e)
+{
+    const char *name;
+    size_t len;
+    struct target t;
+    while (s->lent < state.map.n) {
+        if (!border_name(s->target.path, s->target.path_len, s->lent++, &name, &len) ||
+            len >= NAME_BYTES ||
+            border_target(&t, s->target.path, s->target.path_len, name, len) < 0)
+            continue;
+        memcpy(s->name, name, len);
+        s->name[len] = '\0';
+        *e = (struct dir_entry){.name = s->name,
+                                .name_len = len,
+                                .kind = WIRE_DIR,
+                                .inode = statfill_inode(t.mapping, t.key, t.key_len)};
+        return 1;
+    }
+    return 0;
+}
+
 static void dot_entry(struct dirstream *s, struct dir_entry *e)
 {
     size_t key_len = s->target.key_len;
@@ -166,7 +190,7 @@ int dirstream_next(struct dirstream *s, struct dir_entry *e)
     else if (s->position < 2)
         dot_entry(s, e);
     else
-        r = next_listed(s, e);
+        r = s->target.bare ? next_lent(s, e) : next_listed(s, e);
     s->pushed_back = false;
     if (r > 0) {
         s->position++;
@@ -193,6 +217,7 @@ static void rewind_all(struct dirstream *s)
     s->position = 0;
     s->left = 0;
     s->listed = s->last_page = false;
+    s->lent = 0;
     s->token[0] = '\0';
     s->pushed_back = false;
     s->name_len = 0;

@@ -177,6 +177,8 @@ static int open_reply(const struct target *t, int flags, struct client_call *c)
 
 static int ask_open(const struct target *t, int flags, struct client_call *c)
 {
+    if (t->bare)
+        return -EISDIR;
     client_begin(c, WIRE_OPEN);
     client_put_name(c, t->mapping, t->key, t->key_len);
     bool directory = t->must_be_dir || (flags & O_DIRECTORY);
@@ -220,6 +222,10 @@ int file_open(const struct target *t, int flags)
     if (kept >= 0)
         return kept;
     struct client_call c;
+    if (t->bare) {
+        struct file *f = file_new();
+        return f ? open_directory(f, t, flags) : -ENOMEM;
+    }
     int r = ask_open(t, flags, &c);
     if (r < 0)
         return r;

@@ -8,6 +8,7 @@
 #include "preload/fault.h"
 #include "preload/fdtab.h"
 #include "preload/file.h"
+#include "preload/follow.h"
 #include "preload/lookup.h"
 #include "preload/real.h"
 #include "preload/target.h"
@@ -55,6 +56,23 @@ static inline int hook_find_at(int at, const char **path, struct target *t)
         return 0;
     int climbs = lookup_climbs(at, *path);
     return climbs < 0 ? climbs : target_find(at, path, t);
+}
+
+/* The same for a call that changes something, or leads to it. */
+#define hook_find_writing(at, path, flags, t)                                                      \
+    hook_find_writing_at(at, (const char **)(uintptr_t) & (path), flags, t)
+static inline int hook_find_writing_at(int at, const char **path, int flags, struct target *t)
+{
+    int r = hook_find_at(at, path, t);
+    return r == 0 ? follow_first(at, *path, flags, t) : r;
+}
+
+/* After libc's call: did it fail because the path leads to what only we know? As follow_find(). */
+static inline int hook_follow(bool failed, int at, const char *path, int flags, struct target *t)
+{
+    if (__builtin_expect(!failed, 1) || !follow_may_help(errno))
+        return 0;
+    return follow_find(at, path, flags, t);
 }
 
 #endif

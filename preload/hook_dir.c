@@ -1,36 +1,47 @@
 /* Directories. A DIR of ours comes from a slab of our own, so that it can be told from libc's. */
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "preload/border.h"
 #include "preload/dirstream.h"
 #include "preload/hook.h"
 #include "preload/slab.h"
+#include "preload/statfill.h"
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
-struct mapped_dir {
+/* telldir's answer among the names that mappings lend, and the way back: libc's are not negative.
+ */
+#define LENT(n) (-1 - (long)(n))
+
+/* One of the two: */
+struct our_dir {
     int fd;
-    struct dirstream *stream; /* the file's */
+    struct dirstream *stream; /* a mapped directory; it is the file's */
+    DIR *local;               /* a local one that mappings lend their names to (border.h) */
+    const char *path;
+    size_t path_len;
+    int lent; /* mappings looked at */
     struct dirent entry;
 };
 
-static struct slab dirs = {.item_bytes = SLAB_ITEM_BYTES(struct mapped_dir)};
+static struct slab dirs = {.item_bytes = SLAB_ITEM_BYTES(struct our_dir)};
 
-static struct mapped_dir *ours(DIR *dir)
+static struct our_dir *ours(DIR *dir)
 {
-    return slab_owns(&dirs, dir) ? (struct mapped_dir *)(void *)dir : NULL;
+    return slab_owns(&dirs, dir) ? (struct our_dir *)(void *)dir : NULL;
 }
 
 static DIR *make_dir(int fd)
 {
     PINNED struct file *f = fdtab_get(fd);
     struct dirstream *stream = f ? dirstream_of(f) : NULL;
-    struct mapped_dir *d = stream ? slab_take(&dirs) : NULL;
+    struct our_dir *d = stream ? slab_take(&dirs) : NULL;
     if (!d)
         return hook_null(ENOMEM);
     d->fd = fd;
     d->stream = stream;
+    d->local = NULL;
     return (DIR *)(void *)d;
 }
 
@@ -45,12 +56,38 @@ static DIR *open_mapped(const struct target *t)
     return dir;
 }
 
+/* What libc opened, unless a mapping lies below or over it. */
+static DIR *with_border(DIR *local)
+{
+    const char *path;
+    size_t len;
+    struct target t;
+    int fd = local ? REAL(dirfd)(local) : -1;
+    enum border_kind kind = local ? border_of(fd, &path, &len) : BORDER_NONE;
+    hook_new_fd(fd);
+    if (kind == BORDER_NONE)
+        return local;
+    if (kind == BORDER_HIDDEN) {
+        int r = target_set(&t, map_find(&state.map, path, len), path, len);
+        REAL(closedir)(local);
+        return r < 0 ? hook_null(r) : open_mapped(&t);
+    }
+    struct our_dir *d = slab_take(&dirs);
+    if (!d)
+        return local;
+    *d = (struct our_dir){.fd = fd, .local = local, .path = path, .path_len = len};
+    return (DIR *)(void *)d;
+}
+
 EXPORT DIR *opendir(const char *path)
 {
     struct target t;
     int r = hook_find(AT_FDCWD, path, &t);
-    if (r == 0)
-        return REAL(opendir)(path);
+    if (r == 0) {
+        DIR *dir = REAL(opendir)(path);
+        if ((r = hook_follow(!dir, AT_FDCWD, path, 0, &t)) == 0)
+            return with_border(dir);
+    }
     return r < 0 ? hook_null(r) : open_mapped(&t);
 }
 
@@ -58,7 +95,7 @@ EXPORT DIR *fdopendir(int fd)
 {
     PINNED struct file *f = fdtab_get(fd);
     if (!f)
-        return REAL(fdopendir)(fd);
+        return with_border(REAL(fdopendir)(fd));
     return f->kind == FILE_DIRECTORY ? make_dir(fd) : hook_null(ENOTDIR);
 }
 
@@ -72,10 +109,44 @@ static void fill_dirent(struct dirent *to, const struct dir_entry *e, uint64_t p
     to->d_name[e->name_len] = '\0';
 }
 
+/* A mapping's name that the local directory doesn't have. */
+static int read_lent(struct our_dir *d, struct dirent *entry)
+{
+    const char *name;
+    size_t len;
+    struct stat st;
+    struct target t;
+    while (d->lent < state.map.n) {
+        if (!border_name(d->path, d->path_len, d->lent++, &name, &len) ||
+            len >= sizeof(entry->d_name) || border_target(&t, d->path, d->path_len, name, len) < 0)
+            continue;
+        struct dir_entry e = {.name = name, .name_len = len, .kind = WIRE_DIR};
+        e.inode = statfill_inode(t.mapping, t.key, t.key_len);
+        fill_dirent(entry, &e, LENT(d->lent));
+        int error = errno;
+        long r = syscall(SYS_newfstatat, d->fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW);
+        errno = error;
+        if (r < 0)
+            return 1;
+    }
+    return 0;
+}
+
 /* 1, 0 at the end, or -errno. */
-static int read_entry(struct mapped_dir *d, struct dirent *entry)
+static int read_entry(struct our_dir *d, struct dirent *entry)
 {
     struct dir_entry e;
+    if (d->local) {
+        int before = errno;
+        errno = 0;
+        struct dirent *found = d->lent ? NULL : REAL(readdir)(d->local);
+        int error = errno;
+        errno = before;
+        if (!found)
+            return error ? -error : read_lent(d, entry);
+        memcpy(entry, found, found->d_reclen < sizeof(*entry) ? found->d_reclen : sizeof(*entry));
+        return 1;
+    }
     int r = dirstream_next(d->stream, &e);
     if (r > 0)
         fill_dirent(entry, &e, dirstream_tell(d->stream));
@@ -84,7 +155,7 @@ static int read_entry(struct mapped_dir *d, struct dirent *entry)
 
 EXPORT struct dirent *readdir(DIR *dir)
 {
-    struct mapped_dir *d = ours(dir);
+    struct our_dir *d = ours(dir);
     if (!d)
         return REAL(readdir)(dir);
     int r = read_entry(d, &d->entry);
@@ -95,7 +166,7 @@ EXPORT struct dirent *readdir(DIR *dir)
 
 EXPORT int readdir_r(DIR *dir, struct dirent *entry, struct dirent **result)
 {
-    struct mapped_dir *d = ours(dir);
+    struct our_dir *d = ours(dir);
     if (!d)
         return REAL(readdir_r)(dir, entry, result);
     int r = read_entry(d, entry);
@@ -105,42 +176,55 @@ EXPORT int readdir_r(DIR *dir, struct dirent *entry, struct dirent **result)
 
 EXPORT long telldir(DIR *dir)
 {
-    struct mapped_dir *d = ours(dir);
-    return d ? (long)dirstream_tell(d->stream) : REAL(telldir)(dir);
+    struct our_dir *d = ours(dir);
+    if (!d)
+        return REAL(telldir)(dir);
+    if (d->stream)
+        return (long)dirstream_tell(d->stream);
+    return d->lent ? LENT(d->lent) : REAL(telldir)(d->local);
 }
 
 EXPORT void seekdir(DIR *dir, long position)
 {
-    struct mapped_dir *d = ours(dir);
-    if (!d)
+    struct our_dir *d = ours(dir);
+    if (!d) {
         REAL(seekdir)(dir, position);
-    else if (position >= 0)
+    } else if (d->local) {
+        d->lent = position < 0 ? (int)LENT(position) : 0;
+        if (position >= 0)
+            REAL(seekdir)(d->local, position);
+    } else if (position >= 0) {
         dirstream_seek(d->stream, (uint64_t)position);
+    }
 }
 
 EXPORT void rewinddir(DIR *dir)
 {
-    struct mapped_dir *d = ours(dir);
-    if (d)
+    struct our_dir *d = ours(dir);
+    if (d && d->stream) {
         dirstream_seek(d->stream, 0);
-    else
-        REAL(rewinddir)(dir);
+        return;
+    }
+    if (d)
+        d->lent = 0;
+    REAL(rewinddir)(d ? d->local : dir);
 }
 
 EXPORT int dirfd(DIR *dir)
 {
-    struct mapped_dir *d = ours(dir);
+    struct our_dir *d = ours(dir);
     return d ? d->fd : REAL(dirfd)(dir);
 }
 
 EXPORT int closedir(DIR *dir)
 {
-    struct mapped_dir *d = ours(dir);
+    struct our_dir *d = ours(dir);
     if (!d)
         return REAL(closedir)(dir);
     int fd = d->fd;
+    DIR *local = d->local;
     slab_give(&dirs, d);
-    return close(fd);
+    return local ? REAL(closedir)(local) : close(fd);
 }
 
 /* --- getdents64 ------------------------------------------------------------------------- */
@@ -176,116 +260,23 @@ static ssize_t fill_records(struct dirstream *s, char *buf, size_t n)
 EXPORT ssize_t getdents64(int fd, void *buf, size_t n)
 {
     PINNED struct file *f = fdtab_get(fd);
-    if (!f)
+    if (!f || f->kind != FILE_DIRECTORY) /* a vfork child may have another file at the number */
         return REAL(getdents64)(fd, buf, n);
-    if (f->kind != FILE_DIRECTORY)
-        return hook_result(-ENOTDIR);
     struct dirstream *s = dirstream_of(f);
     return hook_result(s ? fill_records(s, buf, n) : -ENOMEM);
 }
 
-/* --- scandir, glob: libc's own would not come back through our opendir ------------------- */
-
-struct scan {
-    struct dirent **names;
-    size_t n, room;
-};
-
-static bool scan_add(struct scan *s, const struct dirent *entry)
+/* The same records; `base` gets where they began. */
+EXPORT ssize_t getdirentries(int fd, char *buf, size_t n, off_t *base)
 {
-    if (s->n == s->room) {
-        size_t room = s->room ? s->room * 2 : 32;
-        struct dirent **more = realloc(s->names, room * sizeof(*more));
-        if (!more)
-            return false;
-        s->names = more;
-        s->room = room;
-    }
-    struct dirent *copy = malloc(sizeof(*copy));
-    if (!copy)
-        return false;
-    *copy = *entry;
-    s->names[s->n++] = copy;
-    return true;
-}
-
-static int scan_fail(struct scan *s, int error)
-{
-    while (s->n > 0)
-        free(s->names[--s->n]);
-    free(s->names);
-    errno = error;
-    return -1;
-}
-
-static int scan_dir(DIR *dir, struct dirent ***names, scandir_filter *filter,
-                    scandir_compare *compare)
-{
-    struct scan s = {0};
-    struct dirent entry;
-    int r = 0;
-    if (!dir)
-        return -1;
-    while ((r = read_entry(ours(dir), &entry)) > 0)
-        if ((!filter || filter(&entry)) && !scan_add(&s, &entry)) {
-            r = -ENOMEM;
-            break;
-        }
-    closedir(dir);
-    if (r < 0)
-        return scan_fail(&s, -r);
-    if (compare && s.n)
-        qsort(s.names, s.n, sizeof(*s.names), (int (*)(const void *, const void *))compare);
-    *names = s.names ? s.names : malloc(sizeof(*s.names));
-    return (int)s.n;
-}
-
-EXPORT int scandir(const char *path, struct dirent ***names, scandir_filter *filter,
-                   scandir_compare *compare)
-{
-    struct target t;
-    int r = hook_find(AT_FDCWD, path, &t);
-    if (r == 0)
-        return REAL(scandir)(path, names, filter, compare);
-    return r < 0 ? (int)hook_result(r) : scan_dir(open_mapped(&t), names, filter, compare);
-}
-
-EXPORT int scandirat(int at, const char *path, struct dirent ***names, scandir_filter *filter,
-                     scandir_compare *compare)
-{
-    struct target t;
-    int r = hook_find(at, path, &t);
-    if (r == 0)
-        return REAL(scandirat)(at, path, names, filter, compare);
-    return r < 0 ? (int)hook_result(r) : scan_dir(open_mapped(&t), names, filter, compare);
-}
-
-static void *glob_opendir(const char *path)
-{
-    return opendir(path);
-}
-
-static struct dirent *glob_readdir(void *dir)
-{
-    return readdir(dir);
-}
-
-static void glob_closedir(void *dir)
-{
-    closedir(dir);
-}
-
-/* libc's glob() takes other functions for its look-ups: ours, which know real directories too. */
-EXPORT int glob(const char *pattern, int flags, int (*failed)(const char *, int), glob_t *found)
-{
-    if (!state.active || (flags & GLOB_ALTDIRFUNC))
-        return REAL(glob)(pattern, flags, failed, found);
-    found->gl_opendir = glob_opendir;
-    found->gl_readdir = glob_readdir;
-    found->gl_closedir = glob_closedir;
-    found->gl_stat = stat;
-    found->gl_lstat = lstat;
-    int r = REAL(glob)(pattern, flags | GLOB_ALTDIRFUNC, failed, found);
-    found->gl_flags &= ~GLOB_ALTDIRFUNC;
-    return r;
+    PINNED struct file *f = fdtab_get(fd);
+    if (!f)
+        return REAL(getdirentries)(fd, buf, n, base);
+    off_t at = f->kind == FILE_DIRECTORY ? dirstream_seek_fd(f, 0, SEEK_CUR) : 0;
+    if (at < 0)
+        return hook_result(at);
+    ssize_t got = getdents64(fd, buf, n);
+    if (got >= 0)
+        *base = at;
+    return got;
 }

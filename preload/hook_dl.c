@@ -82,6 +82,8 @@ static void *open_path(struct space space, const char *path, int mode)
 {
     struct target t;
     int r = hook_find(AT_FDCWD, path, &t);
+    if (r == 0 && strchr(path, '/') && REAL(access)(path, F_OK) < 0)
+        r = hook_follow(true, AT_FDCWD, path, 0, &t);
     return r > 0 ? open_target(space, &t, mode) : open_real(space, path, mode);
 }
 
@@ -157,6 +159,18 @@ static void *open_found(const char *name, int mode)
     return open_target((struct space){.given = false}, &t, mode);
 }
 
+/* Under a mapping, or a local link that leads there. */
+static bool leads_to_mapping(const char *path)
+{
+    struct target t;
+    int saved_errno = errno;
+    bool leads =
+        !target_is_elsewhere(AT_FDCWD, path) ||
+        hook_follow(state.active && REAL(access)(path, F_OK) < 0, AT_FDCWD, path, 0, &t) > 0;
+    errno = saved_errno;
+    return leads;
+}
+
 /* --- which is it to be? ------------------------------------------------------------------- */
 
 LOCAL void *dl_choose_open(const char *name, int mode, long unused, void *caller)
@@ -167,7 +181,7 @@ LOCAL void *dl_choose_open(const char *name, int mode, long unused, void *caller
     if (!name || !*name)
         return (void *)REAL(dlopen);
     if (strchr(name, '/'))
-        return target_is_elsewhere(AT_FDCWD, name) ? (void *)REAL(dlopen) : (void *)open_mapped;
+        return leads_to_mapping(name) ? (void *)open_mapped : (void *)REAL(dlopen);
     return find_by_name(name, caller, &t) ? (void *)open_found : (void *)REAL(dlopen);
 }
 
@@ -176,7 +190,7 @@ LOCAL void *dl_choose_mopen(Lmid_t space, const char *name, int mode, void *call
     (void)space;
     (void)mode;
     (void)caller;
-    if (name && strchr(name, '/') && !target_is_elsewhere(AT_FDCWD, name))
+    if (name && strchr(name, '/') && leads_to_mapping(name))
         return (void *)mopen_mapped;
     return (void *)REAL(dlmopen);
 }

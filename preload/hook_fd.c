@@ -199,6 +199,16 @@ EXPORT int lockf(int fd, int command, off_t len)
     return command == F_TEST || command == F_ULOCK ? 0 : (int)hook_result(-EBADF);
 }
 
+/* A file's placeholder can be locked; what stands for a directory can't, and nothing in it changes.
+ */
+EXPORT int flock(int fd, int operation)
+{
+    PINNED struct file *f = fdtab_get(fd);
+    if (f && f->kind == FILE_DIRECTORY && !f->path_only)
+        return 0;
+    return REAL(flock)(fd, operation);
+}
+
 /* These two return the error instead of setting errno. */
 EXPORT int posix_fadvise(int fd, off_t offset, off_t len, int advice)
 {

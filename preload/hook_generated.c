@@ -11,8 +11,11 @@
     EXPORT type name parameters                                                                    \
     {                                                                                              \
         struct target t;                                                                           \
-        if (hook_find(at, path, &t) == 0)                                                          \
-            return REAL(name) arguments;                                                           \
+        if (hook_find_writing(at, path, AT_SYMLINK_NOFOLLOW, &t) == 0) {                           \
+            type r = REAL(name) arguments;                                                         \
+            if (hook_follow(r < 0, at, path, 0, &t) == 0)                                          \
+                return r;                                                                          \
+        }                                                                                          \
         return (type)hook_result(-EROFS);                                                          \
     }
 
@@ -20,8 +23,13 @@
     EXPORT type name parameters                                                                    \
     {                                                                                              \
         struct target t;                                                                           \
-        if (hook_find(at1, path1, &t) == 0 && hook_find(at2, path2, &t) == 0)                      \
-            return REAL(name) arguments;                                                           \
+        if (hook_find_writing(at1, path1, AT_SYMLINK_NOFOLLOW, &t) == 0 &&                         \
+            hook_find_writing(at2, path2, AT_SYMLINK_NOFOLLOW, &t) == 0) {                         \
+            type r = REAL(name) arguments;                                                         \
+            if (hook_follow(r < 0, at1, path1, AT_SYMLINK_NOFOLLOW, &t) == 0 &&                    \
+                hook_follow(r < 0, at2, path2, AT_SYMLINK_NOFOLLOW, &t) == 0)                      \
+                return r;                                                                          \
+        }                                                                                          \
         return (type)hook_result(-EROFS);                                                          \
     }
 
@@ -44,8 +52,11 @@
     {                                                                                              \
         struct target t;                                                                           \
         const char *where = path;                                                                  \
-        if (hook_find(at, where, &t) == 0)                                                         \
-            return REAL(name) arguments;                                                           \
+        if (hook_find_writing(at, where, AT_SYMLINK_NOFOLLOW, &t) == 0) {                          \
+            type r = REAL(name) arguments;                                                         \
+            if (hook_follow(r == (failure), at, where, 0, &t) == 0)                                \
+                return r;                                                                          \
+        }                                                                                          \
         fault_unsupported(#name, path, error);                                                     \
         errno = error;                                                                             \
         return failure;                                                                            \

@@ -2,11 +2,13 @@
  *
  * Every block of the range is there before the job gets the address, so that no page is ever
  * missing. The mapping holds the block files: it outlives close, and eviction. */
+#include <stdarg.h>
 #include <string.h>
 #include <sys/syscall.h>
 
 #include "preload/hook.h"
 #include "preload/memory.h"
+#include "preload/range.h"
 
 #define PAGE          4096u
 #define FETCH_AT_ONCE WIRE_MAX_FDS
@@ -99,6 +101,15 @@ static int check(const struct file *f, size_t len, int protection, int flags, of
     return type != MAP_PRIVATE && (protection & PROT_WRITE) ? -EACCES : 0;
 }
 
+/* It may grow inside its first block: behind that, other files would have to be put. */
+static void remember(const struct span *s, const struct object *o, size_t len)
+{
+    uint64_t index = s->offset >> o->block_shift;
+    uint64_t data = s->len ? object_block_len(o, index) - (s->offset & (o->block_bytes - 1)) : 0;
+    size_t whole = (len + PAGE - 1) & ~(size_t)(PAGE - 1);
+    range_add(s->at, whole, (data + PAGE - 1) & ~(uint64_t)(PAGE - 1));
+}
+
 static void *map_file(struct file *f, void *at, size_t len, int protection, int flags, off_t offset)
 {
     struct object *o = f->object;
@@ -119,8 +130,10 @@ static void *map_file(struct file *f, void *at, size_t len, int protection, int 
     r = s.len ? place_blocks(&s, o) : 0;
     if (r == 0)
         r = place_tail(start, len, &s);
-    if (r == 0)
+    if (r == 0) {
+        remember(&s, o, len);
         return start;
+    }
     memory_unmap(start, len);
 fail:
     errno = -r;
@@ -129,6 +142,8 @@ fail:
 
 EXPORT void *mmap(void *at, size_t len, int protection, int flags, int fd, off_t offset)
 {
+    if ((flags & MAP_FIXED) && atomic_load_explicit(&range_any, memory_order_relaxed))
+        range_forget(at, len);
     if ((flags & MAP_ANONYMOUS) || !fdtab_has(fd)) {
         if (!real.mmap) /* inside another library's first malloc */
             return (void *)syscall(SYS_mmap, at, len, protection, flags, fd, offset);
@@ -138,4 +153,31 @@ EXPORT void *mmap(void *at, size_t len, int protection, int flags, int fd, off_t
     if (!f)
         return REAL(mmap)(at, len, protection, flags, fd, offset);
     return map_file(f, at, len, protection, flags, offset);
+}
+
+EXPORT int munmap(void *at, size_t len)
+{
+    if (atomic_load_explicit(&range_any, memory_order_relaxed))
+        range_forget(at, len);
+    return real.munmap ? real.munmap(at, len) : (int)syscall(SYS_munmap, at, len);
+}
+
+/* Where a range can't grow the kernel says ENOMEM, and the caller maps anew. */
+EXPORT void *mremap(void *at, size_t len, size_t new_len, int flags, ...)
+{
+    va_list args;
+    va_start(args, flags);
+    void *to = va_arg(args, void *);
+    va_end(args);
+    bool any = atomic_load_explicit(&range_any, memory_order_relaxed);
+    if (any && new_len > len && !range_may_grow(at, new_len)) {
+        errno = ENOMEM;
+        return MAP_FAILED;
+    }
+    if (any && (flags & MREMAP_FIXED))
+        range_forget(to, new_len);
+    long r = syscall(SYS_mremap, at, len, new_len, flags, to);
+    if (any && r != -1)
+        range_move(at, len, (void *)r, new_len);
+    return r == -1 ? MAP_FAILED : (void *)r;
 }

@@ -10,26 +10,16 @@
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
-/* A directory that exists only because a mapping lies below it: what libc says ENOENT to. */
-static bool is_bare_ancestor(long r, int at, const char *path, struct target *t)
-{
-    return r < 0 && errno == ENOENT && target_is_ancestor(at, path, t);
-}
-
 /* --- access ----------------------------------------------------------------------------- */
-
-static int ancestor_access(int mode)
-{
-    return mode & W_OK ? (int)hook_result(-EROFS) : 0;
-}
 
 EXPORT int access(const char *path, int mode)
 {
     struct target t;
     int r = hook_find(AT_FDCWD, path, &t);
     if (r == 0) {
-        r = REAL(access)(path, mode);
-        return is_bare_ancestor(r, AT_FDCWD, path, &t) ? ancestor_access(mode) : r;
+        int done = REAL(access)(path, mode);
+        if ((r = hook_follow(done < 0, AT_FDCWD, path, 0, &t)) == 0)
+            return done;
     }
     return (int)hook_result(r < 0 ? r : lookup_access(&t, mode));
 }
@@ -39,8 +29,9 @@ EXPORT int faccessat(int at, const char *path, int mode, int flags)
     struct target t;
     int r = hook_find(at, path, &t);
     if (r == 0) {
-        r = REAL(faccessat)(at, path, mode, flags);
-        return is_bare_ancestor(r, at, path, &t) ? ancestor_access(mode) : r;
+        int done = REAL(faccessat)(at, path, mode, flags);
+        if ((r = hook_follow(done < 0, at, path, flags, &t)) == 0)
+            return done;
     }
     return (int)hook_result(r < 0 ? r : lookup_access(&t, mode));
 }
@@ -49,8 +40,11 @@ EXPORT int eaccess(const char *path, int mode)
 {
     struct target t;
     int r = hook_find(AT_FDCWD, path, &t);
-    if (r == 0)
-        return REAL(eaccess)(path, mode);
+    if (r == 0) {
+        int done = REAL(eaccess)(path, mode);
+        if ((r = hook_follow(done < 0, AT_FDCWD, path, 0, &t)) == 0)
+            return done;
+    }
     return (int)hook_result(r < 0 ? r : lookup_access(&t, mode));
 }
 
@@ -64,10 +58,10 @@ static ssize_t read_descriptor_link(const struct target *t, char *buf, size_t n)
     return (ssize_t)len;
 }
 
-static ssize_t read_link(const struct target *t, const char *path, char *buf, size_t n)
+static ssize_t read_link(const struct target *t, char *buf, size_t n)
 {
     struct stat st;
-    if (strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/dev/", 5) == 0)
+    if (t->descriptor)
         return read_descriptor_link(t, buf, n);
     int r = lookup_stat(t, &st);
     return r < 0 ? r : -EINVAL;
@@ -93,30 +87,38 @@ static ssize_t read_program_link(const char *path, char *buf, size_t n)
     return (ssize_t)(shown_len < n ? shown_len : n);
 }
 
+/* The one such name that is a link to a link: the kernel's to read. */
+static bool is_second_link(int r, const struct target *t, const char *path)
+{
+    return r > 0 && t->descriptor && strcmp(path, "/dev/stdin") == 0;
+}
+
 EXPORT ssize_t readlink(const char *path, char *buf, size_t n)
 {
     struct target t;
     int r = hook_find(AT_FDCWD, path, &t);
-    if (r == 0) {
+    if (r == 0 || is_second_link(r, &t, path)) {
         if (state.active && names_program(path))
             return read_program_link(path, buf, n);
         ssize_t len = REAL(readlink)(path, buf, n);
-        return is_bare_ancestor(len, AT_FDCWD, path, &t) ? hook_result(-EINVAL) : len;
+        if ((r = hook_follow(len < 0, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, &t)) == 0)
+            return len;
     }
-    return hook_result(r < 0 ? r : read_link(&t, path, buf, n));
+    return hook_result(r < 0 ? r : read_link(&t, buf, n));
 }
 
 EXPORT ssize_t readlinkat(int at, const char *path, char *buf, size_t n)
 {
     struct target t;
     int r = hook_find(at, path, &t);
-    if (r == 0) {
+    if (r == 0 || is_second_link(r, &t, path)) {
         if (state.active && names_program(path))
             return read_program_link(path, buf, n);
         ssize_t len = REAL(readlinkat)(at, path, buf, n);
-        return is_bare_ancestor(len, at, path, &t) ? hook_result(-EINVAL) : len;
+        if ((r = hook_follow(len < 0, at, path, AT_SYMLINK_NOFOLLOW, &t)) == 0)
+            return len;
     }
-    return hook_result(r < 0 ? r : read_link(&t, path, buf, n));
+    return hook_result(r < 0 ? r : read_link(&t, buf, n));
 }
 
 ssize_t __readlink_chk(const char *path, char *buf, size_t n, size_t room);
@@ -160,8 +162,11 @@ EXPORT char *realpath(const char *path, char *resolved)
 {
     struct target t;
     int r = path ? hook_find(AT_FDCWD, path, &t) : 0;
-    if (r == 0)
-        return resolve_real(path, resolved);
+    if (r == 0) {
+        char *done = resolve_real(path, resolved);
+        if ((r = hook_follow(!done, AT_FDCWD, path, 0, &t)) == 0)
+            return done;
+    }
     return r < 0 ? hook_null(r) : resolve_target(&t, resolved);
 }
 
@@ -190,10 +195,12 @@ EXPORT int chdir(const char *path)
     int r = hook_find(AT_FDCWD, path, &t);
     if (r != 0)
         return (int)hook_result(r < 0 ? r : enter(&t));
-    r = REAL(chdir)(path);
-    if (r == 0)
-        cwd_leave();
-    return r;
+    int done = REAL(chdir)(path);
+    if ((r = hook_follow(done < 0, AT_FDCWD, path, 0, &t)) != 0)
+        return (int)hook_result(r < 0 ? r : enter(&t));
+    if (done == 0)
+        cwd_settle();
+    return done;
 }
 
 EXPORT int fchdir(int fd)
@@ -205,7 +212,7 @@ EXPORT int fchdir(int fd)
         return (int)hook_result(cwd_enter(f->target.path, f->target.path_len));
     int r = REAL(fchdir)(fd);
     if (r == 0)
-        cwd_leave();
+        cwd_settle();
     return r;
 }
 
@@ -237,6 +244,13 @@ EXPORT char *getwd(char *buf)
     return cwd_is_mapped() ? getcwd(buf, PATH_MAX) : REAL(getwd)(buf);
 }
 
+char *__getwd_chk(char *buf, size_t room);
+EXPORT char *__getwd_chk(char *buf, size_t room)
+{
+    return cwd_is_mapped() && room >= PATH_MAX ? getcwd(buf, PATH_MAX)
+                                               : REAL(__getwd_chk)(buf, room);
+}
+
 EXPORT char *get_current_dir_name(void)
 {
     return cwd_is_mapped() ? getcwd(NULL, 0) : REAL(get_current_dir_name)();
@@ -249,9 +263,12 @@ EXPORT long pathconf(const char *path, int name)
 {
     struct target t;
     int r = hook_find(AT_FDCWD, path, &t);
-    if (r == 0)
-        return REAL(pathconf)(path, name);
     struct stat st;
+    if (r == 0) {
+        long limit = REAL(pathconf)(path, name);
+        if ((r = hook_follow(limit < 0, AT_FDCWD, path, 0, &t)) == 0)
+            return limit;
+    }
     r = r < 0 ? r : lookup_stat(&t, &st);
     return r < 0 ? hook_result(r) : REAL(pathconf)("/", name);
 }
@@ -261,54 +278,77 @@ EXPORT long fpathconf(int fd, int name)
     return fdtab_has(fd) ? REAL(pathconf)("/", name) : REAL(fpathconf)(fd, name);
 }
 
-/* 0: libc's; negative: what the hook answers. */
-static int no_attribute(const char **path, struct target *t)
+/* As libc makes it: of inode, device and number. */
+EXPORT key_t ftok(const char *path, int number)
+{
+    struct target t;
+    struct stat st;
+    int r = hook_find(AT_FDCWD, path, &t);
+    if (r == 0) {
+        key_t key = REAL(ftok)(path, number);
+        if ((r = hook_follow(key == -1, AT_FDCWD, path, 0, &t)) == 0)
+            return key;
+    }
+    r = r < 0 ? r : lookup_stat(&t, &st);
+    if (r < 0)
+        return (key_t)hook_result(r);
+    return (key_t)((st.st_ino & 0xffff) | (st.st_dev & 0xff) << 16 |
+                   ((unsigned)number & 0xff) << 24);
+}
+
+/* What there is to say of a path of ours (1: `t`; negative: it can't be) that has no attribute. */
+static ssize_t no_attribute(int r, const struct target *t, ssize_t nothing)
 {
     struct stat st;
-    int r = hook_find(AT_FDCWD, *path, t);
     if (r > 0)
         r = lookup_stat(t, &st);
-    else if (r == 0)
-        return 0;
-    return r < 0 ? r : -ENODATA;
+    return hook_result(r < 0 ? r : nothing);
 }
 
 EXPORT ssize_t getxattr(const char *path, const char *name, void *value, size_t n)
 {
     struct target t;
-    int r = no_attribute(&path, &t);
-    if (r != 0)
-        return hook_result(r);
-    ssize_t len = REAL(getxattr)(path, name, value, n);
-    return is_bare_ancestor(len, AT_FDCWD, path, &t) ? hook_result(-ENODATA) : len;
+    int r = hook_find(AT_FDCWD, path, &t);
+    if (r == 0) {
+        ssize_t len = REAL(getxattr)(path, name, value, n);
+        if ((r = hook_follow(len < 0, AT_FDCWD, path, 0, &t)) == 0)
+            return len;
+    }
+    return no_attribute(r, &t, -ENODATA);
 }
 
 EXPORT ssize_t lgetxattr(const char *path, const char *name, void *value, size_t n)
 {
     struct target t;
-    int r = no_attribute(&path, &t);
-    if (r != 0)
-        return hook_result(r);
-    ssize_t len = REAL(lgetxattr)(path, name, value, n);
-    return is_bare_ancestor(len, AT_FDCWD, path, &t) ? hook_result(-ENODATA) : len;
+    int r = hook_find(AT_FDCWD, path, &t);
+    if (r == 0) {
+        ssize_t len = REAL(lgetxattr)(path, name, value, n);
+        if ((r = hook_follow(len < 0, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, &t)) == 0)
+            return len;
+    }
+    return no_attribute(r, &t, -ENODATA);
 }
 
 EXPORT ssize_t listxattr(const char *path, char *list, size_t n)
 {
     struct target t;
-    int r = no_attribute(&path, &t);
-    if (r != 0)
-        return hook_result(r == -ENODATA ? 0 : r);
-    ssize_t len = REAL(listxattr)(path, list, n);
-    return is_bare_ancestor(len, AT_FDCWD, path, &t) ? 0 : len;
+    int r = hook_find(AT_FDCWD, path, &t);
+    if (r == 0) {
+        ssize_t len = REAL(listxattr)(path, list, n);
+        if ((r = hook_follow(len < 0, AT_FDCWD, path, 0, &t)) == 0)
+            return len;
+    }
+    return no_attribute(r, &t, 0);
 }
 
 EXPORT ssize_t llistxattr(const char *path, char *list, size_t n)
 {
     struct target t;
-    int r = no_attribute(&path, &t);
-    if (r != 0)
-        return hook_result(r == -ENODATA ? 0 : r);
-    ssize_t len = REAL(llistxattr)(path, list, n);
-    return is_bare_ancestor(len, AT_FDCWD, path, &t) ? 0 : len;
+    int r = hook_find(AT_FDCWD, path, &t);
+    if (r == 0) {
+        ssize_t len = REAL(llistxattr)(path, list, n);
+        if ((r = hook_follow(len < 0, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, &t)) == 0)
+            return len;
+    }
+    return no_attribute(r, &t, 0);
 }

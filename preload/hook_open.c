@@ -33,6 +33,17 @@ static int open_target(const struct target *t, int flags)
     return fd == -ENOENT && (flags & O_CREAT) ? -EROFS : fd;
 }
 
+static int no_follow(int flags)
+{
+    return flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0;
+}
+
+/* Could what is opened be changed by it, or by names that start from it? */
+static bool changes_or_leads(int flags)
+{
+    return flags & (O_CREAT | O_DIRECTORY | O_PATH);
+}
+
 #define MODE_OF(flags, mode)                                                                       \
     mode_t mode = 0;                                                                               \
     if (has_mode(flags)) {                                                                         \
@@ -46,9 +57,14 @@ EXPORT int open(const char *path, int flags, ...)
 {
     struct target t;
     MODE_OF(flags, mode)
-    int r = hook_find(AT_FDCWD, path, &t);
-    if (r == 0)
-        return hook_new_fd(REAL(open)(path, flags, mode));
+    int r = changes_or_leads(flags) ? hook_find_writing(AT_FDCWD, path, no_follow(flags), &t)
+                                    : hook_find(AT_FDCWD, path, &t);
+    if (r == 0) {
+        int fd = hook_new_fd(REAL(open)(path, flags, mode));
+        r = hook_follow(fd < 0, AT_FDCWD, path, no_follow(flags), &t);
+        if (r == 0)
+            return fd;
+    }
     return (int)hook_result(r < 0 ? r : open_target(&t, flags));
 }
 
@@ -56,18 +72,27 @@ EXPORT int openat(int at, const char *path, int flags, ...)
 {
     struct target t;
     MODE_OF(flags, mode)
-    int r = hook_find(at, path, &t);
-    if (r == 0)
-        return hook_new_fd(REAL(openat)(at, path, flags, mode));
+    int r = changes_or_leads(flags) ? hook_find_writing(at, path, no_follow(flags), &t)
+                                    : hook_find(at, path, &t);
+    if (r == 0) {
+        int fd = hook_new_fd(REAL(openat)(at, path, flags, mode));
+        r = hook_follow(fd < 0, at, path, no_follow(flags), &t);
+        if (r == 0)
+            return fd;
+    }
     return (int)hook_result(r < 0 ? r : open_target(&t, flags));
 }
 
 EXPORT int creat(const char *path, mode_t mode)
 {
     struct target t;
-    int r = hook_find(AT_FDCWD, path, &t);
-    if (r == 0)
-        return hook_new_fd(REAL(creat)(path, mode));
+    int r = hook_find_writing(AT_FDCWD, path, 0, &t);
+    if (r == 0) {
+        int fd = hook_new_fd(REAL(creat)(path, mode));
+        r = hook_follow(fd < 0, AT_FDCWD, path, 0, &t);
+        if (r == 0)
+            return fd;
+    }
     return (int)hook_result(r < 0 ? r : open_target(&t, O_CREAT | O_WRONLY | O_TRUNC));
 }
 
@@ -76,8 +101,12 @@ EXPORT int __open_2(const char *path, int flags)
 {
     struct target t;
     int r = hook_find(AT_FDCWD, path, &t);
-    if (r == 0)
-        return hook_new_fd(REAL(__open_2)(path, flags));
+    if (r == 0) {
+        int fd = hook_new_fd(REAL(__open_2)(path, flags));
+        r = hook_follow(fd < 0, AT_FDCWD, path, no_follow(flags), &t);
+        if (r == 0)
+            return fd;
+    }
     return (int)hook_result(r < 0 ? r : open_target(&t, flags));
 }
 
@@ -86,7 +115,11 @@ EXPORT int __openat_2(int at, const char *path, int flags)
 {
     struct target t;
     int r = hook_find(at, path, &t);
-    if (r == 0)
-        return hook_new_fd(REAL(__openat_2)(at, path, flags));
+    if (r == 0) {
+        int fd = hook_new_fd(REAL(__openat_2)(at, path, flags));
+        r = hook_follow(fd < 0, at, path, no_follow(flags), &t);
+        if (r == 0)
+            return fd;
+    }
     return (int)hook_result(r < 0 ? r : open_target(&t, flags));
 }

@@ -17,15 +17,17 @@ static int real_fstatat(int at, const char *path, struct stat *st, int flags)
     return (int)syscall(SYS_newfstatat, at, path, st, flags);
 }
 
-/* libc's answer, unless that is ENOENT for a directory that exists only because a mapping lies
- * below it. */
-static __attribute__((noinline)) int or_ancestor(int at, const char *path, struct stat *st)
+/* libc said no: was it because the path leads to what only we know? */
+static __attribute__((noinline)) int stat_follow(int at, const char *path, struct stat *st,
+                                                 int flags)
 {
     struct target t;
-    if (errno != ENOENT || !target_is_ancestor(at, path, &t))
+    int r = hook_follow(true, at, path, flags, &t);
+    if (r > 0)
+        r = lookup_stat(&t, st);
+    else if (r == 0)
         return -1;
-    statfill(st, &t, WIRE_DIR, 0, 0);
-    return 0;
+    return (int)hook_result(r);
 }
 
 /* 1: ours and `st` is filled, or negative with errno set. 0: libc's, and `*path` what it should be
@@ -41,10 +43,10 @@ static int stat_ours(int at, const char **path, struct target *t, struct stat *s
     }
     const char *dot = ".";
     int found = hook_find(at, *(empty ? &dot : path), t);
+    if (found == 0 || (found > 0 && t->descriptor && (flags & AT_SYMLINK_NOFOLLOW)))
+        return 0;
     if (found > 0)
         found = lookup_stat(t, st);
-    else if (found == 0)
-        return 0;
     return found < 0 ? (int)hook_result(found) : 1;
 }
 
@@ -56,7 +58,7 @@ static __attribute__((noinline)) int stat_slow(int at, const char *path, struct 
     if (r != 0)
         return r < 0 ? -1 : 0;
     r = real_fstatat(at, path, st, flags);
-    return r == 0 ? 0 : or_ancestor(at, path, st);
+    return r == 0 ? 0 : stat_follow(at, path, st, flags);
 }
 
 /* The common case has to be quick: a path elsewhere that exists. */
@@ -65,7 +67,7 @@ EXPORT int stat(const char *path, struct stat *st)
     if (!target_is_elsewhere(AT_FDCWD, path))
         return stat_slow(AT_FDCWD, path, st, 0);
     int r = REAL(stat)(path, st);
-    return r == 0 ? 0 : or_ancestor(AT_FDCWD, path, st);
+    return r == 0 ? 0 : stat_follow(AT_FDCWD, path, st, 0);
 }
 
 EXPORT int lstat(const char *path, struct stat *st)
@@ -73,7 +75,7 @@ EXPORT int lstat(const char *path, struct stat *st)
     if (!target_is_elsewhere(AT_FDCWD, path))
         return stat_slow(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
     int r = REAL(lstat)(path, st);
-    return r == 0 ? 0 : or_ancestor(AT_FDCWD, path, st);
+    return r == 0 ? 0 : stat_follow(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
 }
 
 EXPORT int fstat(int fd, struct stat *st)
@@ -90,7 +92,7 @@ EXPORT int fstatat(int at, const char *path, struct stat *st, int flags)
     if (!target_is_elsewhere(at, path))
         return stat_slow(at, path, st, flags);
     int r = REAL(fstatat)(at, path, st, flags);
-    return r == 0 ? 0 : or_ancestor(at, path, st);
+    return r == 0 ? 0 : stat_follow(at, path, st, flags);
 }
 
 int __xstat(int version, const char *path, struct stat *st);
@@ -100,7 +102,7 @@ EXPORT int __xstat(int version, const char *path, struct stat *st)
     if (!target_is_elsewhere(AT_FDCWD, path))
         return stat_slow(AT_FDCWD, path, st, 0);
     int r = real_fstatat(AT_FDCWD, path, st, 0);
-    return r == 0 ? 0 : or_ancestor(AT_FDCWD, path, st);
+    return r == 0 ? 0 : stat_follow(AT_FDCWD, path, st, 0);
 }
 
 int __lxstat(int version, const char *path, struct stat *st);
@@ -110,7 +112,7 @@ EXPORT int __lxstat(int version, const char *path, struct stat *st)
     if (!target_is_elsewhere(AT_FDCWD, path))
         return stat_slow(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
     int r = real_fstatat(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
-    return r == 0 ? 0 : or_ancestor(AT_FDCWD, path, st);
+    return r == 0 ? 0 : stat_follow(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
 }
 
 int __fxstat(int version, int fd, struct stat *st);
@@ -131,7 +133,33 @@ EXPORT int __fxstatat(int version, int at, const char *path, struct stat *st, in
     if (!target_is_elsewhere(at, path))
         return stat_slow(at, path, st, flags);
     int r = real_fstatat(at, path, st, flags);
-    return r == 0 ? 0 : or_ancestor(at, path, st);
+    return r == 0 ? 0 : stat_follow(at, path, st, flags);
+}
+
+/* By number too, for the same reason. */
+static int make_node(int at, const char *path, mode_t mode, dev_t device)
+{
+    struct target t;
+    if (hook_find(at, path, &t) == 0) {
+        int r = (int)syscall(SYS_mknodat, at, path, mode, device);
+        if (hook_follow(r < 0, at, path, 0, &t) == 0)
+            return r;
+    }
+    return (int)hook_result(-EROFS);
+}
+
+int __xmknod(int version, const char *path, mode_t mode, dev_t *device);
+EXPORT int __xmknod(int version, const char *path, mode_t mode, dev_t *device)
+{
+    (void)version;
+    return make_node(AT_FDCWD, path, mode, *device);
+}
+
+int __xmknodat(int version, int at, const char *path, mode_t mode, dev_t *device);
+EXPORT int __xmknodat(int version, int at, const char *path, mode_t mode, dev_t *device)
+{
+    (void)version;
+    return make_node(at, path, mode, *device);
 }
 
 static struct statx_timestamp statx_time(struct timespec t)
@@ -165,7 +193,7 @@ static int statx_slow(int at, const char *path, int flags, unsigned mask, struct
     int r = stat_ours(at, &path, &t, &st, flags);
     if (r == 0 && REAL(statx)(at, path, flags, mask, x) == 0)
         return 0;
-    if (r < 0 || (r == 0 && or_ancestor(at, path, &st) < 0))
+    if (r < 0 || (r == 0 && stat_follow(at, path, &st, flags) < 0))
         return -1;
     fill_statx(x, &st);
     return 0;
@@ -178,7 +206,7 @@ EXPORT int statx(int at, const char *path, int flags, unsigned mask, struct stat
         return statx_slow(at, path, flags, mask, x);
     if (REAL(statx)(at, path, flags, mask, x) == 0)
         return 0;
-    if (or_ancestor(at, path, &st) < 0)
+    if (stat_follow(at, path, &st, flags) < 0)
         return -1;
     fill_statx(x, &st);
     return 0;
@@ -214,12 +242,27 @@ static int exists(const char **path, struct target *t)
     return stat_ours(AT_FDCWD, path, t, &st, 0);
 }
 
+static int exists_after_all(bool failed, const char *path)
+{
+    struct target t;
+    struct stat st;
+    int r = hook_follow(failed, AT_FDCWD, path, 0, &t);
+    if (r > 0)
+        r = lookup_stat(&t, &st);
+    else if (r == 0)
+        return 0;
+    return r < 0 ? (int)hook_result(r) : 1;
+}
+
 EXPORT int statfs(const char *path, struct statfs *st)
 {
     struct target t;
     int r = exists(&path, &t);
-    if (r == 0)
-        return REAL(statfs)(path, st);
+    if (r == 0) {
+        int done = REAL(statfs)(path, st);
+        if ((r = exists_after_all(done < 0, path)) == 0)
+            return done;
+    }
     if (r > 0)
         fill_statfs(st);
     return r > 0 ? 0 : -1;
@@ -237,8 +280,11 @@ EXPORT int statvfs(const char *path, struct statvfs *st)
 {
     struct target t;
     int r = exists(&path, &t);
-    if (r == 0)
-        return REAL(statvfs)(path, st);
+    if (r == 0) {
+        int done = REAL(statvfs)(path, st);
+        if ((r = exists_after_all(done < 0, path)) == 0)
+            return done;
+    }
     if (r > 0)
         fill_statvfs(st);
     return r > 0 ? 0 : -1;

@@ -30,9 +30,16 @@ static FILE *open_stream(const struct target *t, const char *mode)
 EXPORT FILE *fopen(const char *path, const char *mode)
 {
     struct target t;
-    int r = hook_find(AT_FDCWD, path, &t);
-    if (r == 0)
-        return REAL(fopen)(path, mode);
+    int r = read_flags(mode) < 0 ? hook_find_writing(AT_FDCWD, path, 0, &t)
+                                 : hook_find(AT_FDCWD, path, &t);
+    if (r == 0) {
+        FILE *stream = REAL(fopen)(path, mode);
+        r = hook_follow(!stream, AT_FDCWD, path, 0, &t);
+        if (stream)
+            hook_new_fd(stream->_fileno);
+        if (r == 0)
+            return stream;
+    }
     return r < 0 ? hook_null(r) : open_stream(&t, mode);
 }
 

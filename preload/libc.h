@@ -2,6 +2,7 @@
 #ifndef WARMPATH_PRELOAD_LIBC_H
 #define WARMPATH_PRELOAD_LIBC_H
 
+#include <aio.h>
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -15,11 +16,14 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/fanotify.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -32,6 +36,8 @@
 #include <unistd.h>
 #include <utime.h>
 #include <wchar.h>
+
+struct open_how;
 
 typedef int scandir_filter(const struct dirent *);
 typedef int scandir_compare(const struct dirent **, const struct dirent **);

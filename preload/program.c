@@ -84,14 +84,27 @@ static size_t read_local_head(const char *path, char head[PROGRAM_HEAD_MAX + 1])
     return n > 0 ? (size_t)n : 0;
 }
 
+/* Does a link on the local disk lead to it? For what the kernel says ENOENT to. */
+static bool leads_to_target(const char *path, struct target *t)
+{
+    int saved_errno = errno;
+    errno = ENOENT;
+    bool leads = follow_find(AT_FDCWD, path, 0, t) > 0 && !t->bare;
+    errno = saved_errno;
+    return leads;
+}
+
 bool program_needs_mapping(const char *path)
 {
+    struct target t;
     char head[PROGRAM_HEAD_MAX + 1], *interpreter, *argument;
     int saved_errno = errno;
     size_t n = read_local_head(path, head);
     errno = saved_errno;
+    if (n == 0)
+        return leads_to_target(path, &t);
     return program_parse_script(head, n, &interpreter, &argument) &&
-           !target_is_elsewhere(AT_FDCWD, interpreter);
+           (!target_is_elsewhere(AT_FDCWD, interpreter) || leads_to_target(interpreter, &t));
 }
 
 static void begin(struct program *p, char *const args[], char **room)
@@ -153,6 +166,8 @@ static int follow(struct program *p, const char *path, int step)
     for (; step < PROGRAM_SCRIPTS; step++) {
         struct target t;
         int r = hook_find(AT_FDCWD, path, &t);
+        if (r == 0 && REAL(access)(path, F_OK) < 0)
+            r = leads_to_target(path, &t);
         if (r > 0)
             r = look_into_target(p, &t, &path, p->head[step]);
         else if (r == 0)

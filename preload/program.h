@@ -32,8 +32,8 @@ int program_prepare_file(struct program *p, struct file *f, char *const args[], 
  * False when it is no script, or names no interpreter or one that does not fit. */
 bool program_parse_script(char *head, size_t len, char **interpreter, char **argument);
 
-/* Is this local file a script whose interpreter lies under a mapping? Asked when the kernel said
- * ENOENT. */
+/* Is this local file a script whose interpreter lies under a mapping, or a link that leads there?
+ * Asked when the kernel said ENOENT. */
 bool program_needs_mapping(const char *path);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "common/options.h"
+#include "preload/border.h"
 #include "preload/client.h"
 #include "preload/cwd.h"
 #include "preload/file.h"
@@ -87,6 +88,7 @@ static void activate(void)
     if (option_runtime_dir(state.runtime_dir, sizeof(state.runtime_dir)) < 0)
         state.runtime_dir[0] = '\0';
     state.runtime_dir_len = strlen(state.runtime_dir);
+    border_init();
     mirror_init();
     file_init();
     handover_init();

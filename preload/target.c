@@ -51,7 +51,7 @@ int target_set(struct target *t, const struct mapping *m, const char *path, size
     if (prefix_len + below_len > WIRE_KEY_MAX || len > PATH_MAX)
         return -ENAMETOOLONG;
     t->mapping = m;
-    t->must_be_dir = false;
+    t->must_be_dir = t->bare = t->descriptor = false;
     t->path_len = len;
     t->key_len = prefix_len + below_len;
     if (t->path != path)
@@ -79,8 +79,7 @@ static ssize_t real_directory(int at, char *out, size_t size)
     return n;
 }
 
-/* The absolute path that a relative one starts from. Its length, or -errno. */
-static ssize_t base_of(int at, char *out, size_t size)
+ssize_t target_base(int at, char *out, size_t size)
 {
     if (at == AT_FDCWD && cwd_is_mapped())
         return cwd_get(out, size);
@@ -93,32 +92,66 @@ static ssize_t base_of(int at, char *out, size_t size)
     return (ssize_t)dir->target.path_len;
 }
 
-/* "7" behind a directory of descriptors of this process, or -1. */
-static int descriptor_named(const char *path)
+/* "7" behind a directory of descriptors of this process, or -1; `*rest` is what comes after it. */
+static int descriptor_named(const char *path, const char **rest)
 {
     int fd = -1, used = 0, pid, tid;
-    if (strcmp(path, "/dev/stdin") == 0)
+    if (strcmp(path, "/dev/stdin") == 0) {
+        *rest = "";
         return 0;
-    if ((sscanf(path, "/proc/self/fd/%d%n", &fd, &used) == 1 ||
-         sscanf(path, "/dev/fd/%d%n", &fd, &used) == 1 ||
-         sscanf(path, "/proc/thread-self/fd/%d%n", &fd, &used) == 1 ||
-         sscanf(path, "/proc/self/task/%d/fd/%d%n", &tid, &fd, &used) == 2) &&
-        path[used] == '\0')
-        return fd;
-    if (sscanf(path, "/proc/%d/fd/%d%n", &pid, &fd, &used) == 2 && path[used] == '\0' &&
-        pid == getpid())
-        return fd;
-    return -1;
+    }
+    if (!(sscanf(path, "/proc/self/fd/%d%n", &fd, &used) == 1 ||
+          sscanf(path, "/dev/fd/%d%n", &fd, &used) == 1 ||
+          sscanf(path, "/proc/thread-self/fd/%d%n", &fd, &used) == 1 ||
+          sscanf(path, "/proc/self/task/%d/fd/%d%n", &tid, &fd, &used) == 2 ||
+          (sscanf(path, "/proc/%d/fd/%d%n", &pid, &fd, &used) == 2 && pid == getpid())))
+        return -1;
+    *rest = path + used;
+    return **rest == '/' || **rest == '\0' ? fd : -1;
 }
 
-static bool names_descriptor(const char *path, struct target *t)
+/* The working directory's name in /proc. As names_descriptor(). */
+static int names_cwd(const char *path, struct target *t, char joined[2 * PATH_MAX])
 {
-    int fd = descriptor_named(path);
+    static const char link[] = "/proc/self/cwd";
+    size_t len = sizeof(link) - 1;
+    if (!cwd_is_mapped() || strncmp(path, link, len) != 0 || (path[len] && path[len] != '/'))
+        return 0;
+    size_t rest = strlen(path) - len;
+    if (rest > PATH_MAX)
+        return 0; /* the kernel says that it is too long */
+    ssize_t base = cwd_get(joined, PATH_MAX);
+    if (base < 0)
+        return (int)base;
+    if (path[len]) {
+        memcpy(joined + base, path + len, rest + 1);
+        return 0;
+    }
+    const struct mapping *m = map_find(&state.map, joined, (size_t)base);
+    int r = m ? target_set(t, m, joined, (size_t)base) : target_set_bare(t, joined, (size_t)base);
+    t->descriptor = true;
+    return r;
+}
+
+/* 1: the descriptor of a mapped file. 0: of none, or there is more behind it: then `joined` is the
+ * path below the directory that the descriptor stands for, else empty. */
+static int names_descriptor(const char *path, struct target *t, char joined[2 * PATH_MAX])
+{
+    const char *rest;
+    joined[0] = '\0';
+    int fd = fdtab_in_use() ? descriptor_named(path, &rest) : -1;
     PINNED struct file *f = fd >= 0 ? fdtab_get(fd) : NULL;
     if (!f)
-        return false;
+        return 0;
+    if (*rest && f->kind == FILE_DIRECTORY) {
+        snprintf(joined, 2 * PATH_MAX, "%s%s", f->target.path, rest);
+        return 0;
+    }
+    if (*rest)
+        return -ENOTDIR;
     *t = f->target;
-    return true;
+    t->descriptor = true;
+    return 1;
 }
 
 /* The kernel knows neither a mapping's directories nor a working directory among them. */
@@ -138,7 +171,7 @@ static size_t absolute(int at, const char *path, char joined[2 * PATH_MAX])
     if (len == 0 || len > PATH_MAX)
         return 0;
     if (path[0] != '/') {
-        ssize_t n = base_of(at, joined, PATH_MAX);
+        ssize_t n = target_base(at, joined, PATH_MAX);
         if (n < 0)
             return 0;
         base = (size_t)n;
@@ -151,26 +184,38 @@ static size_t absolute(int at, const char *path, char joined[2 * PATH_MAX])
 bool target_is_ancestor(int at, const char *path, struct target *t)
 {
     char joined[PATH_MAX * 2];
-    size_t len = state.active && path ? absolute(at, path, joined) : 0;
-    if (len == 0 || len > PATH_MAX || !map_below(&state.map, joined, len))
+    if (path[0] != '/' && target_relative_is_elsewhere(at, path))
         return false;
-    memcpy(t->path, joined, len + 1);
+    size_t len = absolute(at, path, joined);
+    return len > 0 && len <= PATH_MAX && map_below(&state.map, joined, len) &&
+           target_set_bare(t, joined, len) > 0;
+}
+
+int target_set_bare(struct target *t, const char *path, size_t len)
+{
+    memcpy(t->path, path, len + 1);
     t->path_len = len;
     t->mapping = &state.map.entries[0];
-    t->must_be_dir = false;
+    t->must_be_dir = t->descriptor = false;
+    t->bare = true;
     t->key_len = len < WIRE_KEY_MAX ? len : WIRE_KEY_MAX; /* for an inode number of its own */
-    memcpy(t->key, joined, t->key_len);
+    memcpy(t->key, path, t->key_len);
     t->key[t->key_len] = '\0';
-    return true;
+    return 1;
 }
 
 int target_find(int at, const char **place, struct target *t)
 {
     char joined[PATH_MAX * 2];
     const char *path = *place;
-    if (path[0] == '/' && fdtab_in_use() && names_descriptor(path, t))
-        return 1;
-    size_t joined_len = absolute(at, path, joined);
+    int r = names_descriptor(path, t, joined);
+    if (r == 0 && !joined[0])
+        r = names_cwd(path, t, joined);
+    if (r != 0)
+        return r;
+    bool below_descriptor = joined[0];
+    size_t joined_len =
+        below_descriptor ? path_normalise(joined, strlen(joined)) : absolute(at, path, joined);
     if (joined_len == 0)
         return 0;
     size_t len = strlen(path);
@@ -178,11 +223,11 @@ int target_find(int at, const char **place, struct target *t)
     bool dot = len > 1 && path[len - 1] == '.' && path[len - 2] == '/';
     const struct mapping *m = map_find(&state.map, joined, joined_len);
     if (m) {
-        int r = target_set(t, m, joined, joined_len);
+        r = target_set(t, m, joined, joined_len);
         t->must_be_dir = slash || dot;
         return r;
     }
-    if (leads_through_mapping(at, path) && joined_len <= PATH_MAX) {
+    if ((below_descriptor || leads_through_mapping(at, path)) && joined_len <= PATH_MAX) {
         memcpy(t->path, joined, joined_len + 1);
         *place = t->path;
     }

@@ -123,3 +123,4 @@ class Tree:
         self.bucket = bucket
         self.mapping = mapping
         self.mapped = MAPPED
+        self.prefix = PREFIX

@@ -11,8 +11,9 @@ import python_library
 import refusals
 import native
 import executing
+import border
 
-FAMILIES = (coreutils, tools, shells, python_io, python_library, refusals, native, executing)
+FAMILIES = (coreutils, tools, shells, python_io, python_library, refusals, native, executing, border)
 _worlds = []
 
 

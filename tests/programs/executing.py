@@ -10,6 +10,7 @@ PROGRAMS = [
     bash("exec-bash-by-PATH", "PATH=$D/bin:$PATH; show a; script b; unmarked c; hash; type -P show; (exec -a other show d); true"),
     sh("exec-through-others", "PATH=$D/bin:$PATH; env show a; nice script b; xargs -n 1 show <$D/text/files.list; find $D/one-byte -exec $D/bin/show {} \\;; timeout 20 show c; "
        "echo all: show >$T/Makefile; echo '\tshow from make' >>$T/Makefile; make -s -f $T/Makefile 2>/dev/null || true"),
+    sh("exec-through-links", "ln -s $D/bin b; ln -s $D/bin/show s; ln -s $D/bin/script t; ln -s $D/lib/libname.so l.so; ./b/show a; ./s b | cut -d: -f2; ./t c; PATH=$T/b:$PATH; env show d; script e; xargs -n 1 ./s <$D/one-byte | cut -d: -f2; printf '#!%s/b/show given\\n' $T >u; chmod +x u; ./u f; $D/bin/load ./l.so $T/b/../lib/libouter.so"),
     sh("exec-interpreter-in-tree", "printf '#!%s/bin/show given\\n' $D >$T/local; chmod +x $T/local; $T/local a; printf '#! %s/bin/show\\n' $D >$T/other; chmod +x $T/other; env $T/other; $T/missing 2>/dev/null || echo none"),
     sh("exec-script-and-interpreter-in-tree", "$D/bin/interpreted three; PATH=$D/bin:$PATH; env interpreted four",
        s3_only="""\

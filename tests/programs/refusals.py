@@ -86,6 +86,20 @@ PROGRAMS = [
        """),
     sh("ro-sed-in-place-and-tee", "{ sed -i s/1/2/ $D/one-byte; echo $?; echo x | tee $D/one-byte; echo $?; truncate -s 0 $D/one-byte; echo $?; chmod 600 $D/one-byte; echo $?; } 2>&1 | grep -c 'Read-only file system'; cat $D/one-byte",
        s3_only="4\n1"),
+    py("ro-through-links", """
+        os.symlink(D, f"{T}/l"), os.symlink(f"{D}/one-byte", f"{T}/one"), os.symlink(f"{D}/new", f"{T}/new")
+        print(err(open, f"{T}/l/new", "w"), err(open, f"{T}/new", "w"), err(open, f"{T}/one", "r+"), err(open, f"{T}/one", "a"))
+        print(err(os.unlink, f"{T}/l/one-byte"), err(os.mkdir, f"{T}/l/d"), err(os.rename, f"{T}/one", f"{T}/l/x"), err(os.symlink, "x", f"{T}/l/x"))
+        print(err(os.chmod, f"{T}/one", 0o600), err(os.truncate, f"{T}/one", 0), err(os.utime, f"{T}/one"), err(os.rmdir, f"{T}/l/marker"))
+        print(err(os.unlink, f"{T}/one"), err(os.rename, f"{T}/l", f"{T}/m"), err(os.rename, f"{T}/m", f"{T}/nowhere/m"))
+        print(open(f"{T}/m/one-byte").read(), sorted(os.listdir(T))[:2])
+    """, s3_only="""\
+        EROFS EROFS EROFS EROFS
+        EROFS EROFS EROFS EROFS
+        EROFS EROFS EROFS EROFS
+        None None ENOENT
+        1 ['m', 'new']
+        """),
     py("ro-sqlite-write", """
         import sqlite3
         database = sqlite3.connect(f"{D}/data/words.sqlite")

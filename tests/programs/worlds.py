@@ -9,10 +9,15 @@ Standard output and exit status must be equal in all of them. A program reads th
 $D and may write below $T (its working directory); both are replaced by {D} and {T} in what it
 prints. Programs marked `s3_only` (writes, which a local copy can't refuse in the same way) are
 held against the text in the table instead.
+
+A program with `places` finds in $D a local directory, in which parts of the tree lie at those places:
+copies in the local worlds, mappings in the others. The place "over" is a local directory too,
+with a file in it that the mapping hides.
 """
 
 import dataclasses
 import os
+import shutil
 import textwrap
 import threading
 
@@ -46,6 +51,7 @@ class Program:
     exit: int = 0
     s3_only: str = None     # expected output where there is no local counterpart
     env: dict = dataclasses.field(default_factory=dict)
+    places: dict = None     # mappings below a local directory: place in $D -> part of the tree
 
 
 def sh(name, text, **more):
@@ -118,6 +124,9 @@ class Worlds:
         scratch = self.bed.fresh_dir("t")
         env = env | {"D": directory, "T": scratch, "TMPDIR": scratch} | program.env
         try:
+            if program.places:
+                directory = self.lay_out(program, scratch, env)
+                env["D"] = directory
             done = job.run(self.command(program, program_path, scratch, directory), env, cwd=scratch,
                            deadline_s=DEADLINE_S)
         finally:
@@ -126,6 +135,26 @@ class Worlds:
             done.out = done.out.replace(place.encode(), name)
             done.err = done.err.replace(place.encode(), name)
         return done
+
+    def lay_out(self, program, scratch, env):
+        """Makes the local directory of a program with places, and maps or copies what lies there."""
+        tree = self.bed.tree()
+        top = os.path.join(scratch, "top")
+        os.makedirs(os.path.join(top, "local"))
+        for name in ("first", "local/file", "zz-last"):
+            with open(os.path.join(top, name), "w") as file:
+                file.write(f"this is {name}\n")
+        mapped = tree.bucket in env.get("WARMPATH_MAP", "") and "/other" not in env["WARMPATH_MAP"]
+        for place, part in program.places.items():
+            if not mapped:
+                shutil.copytree(os.path.join(tree.local, part), os.path.join(top, place))
+            elif place == "over":
+                os.mkdir(os.path.join(top, place))
+                open(os.path.join(top, place, "hidden"), "w").close()
+        if mapped:
+            env["WARMPATH_MAP"] = ",".join(f"{top}/{place}=s3://{tree.bucket}/{tree.prefix}/{part}"
+                                           for place, part in program.places.items())
+        return top
 
     def command(self, program, program_path, scratch, directory):
         if program.kind == "sh":
