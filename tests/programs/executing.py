@@ -47,6 +47,8 @@ PROGRAMS = [
             print(error)
     """),
     c("c-handover", "handover.c"),
+    c("c-early-and-late", "early_late.c"),
+    c("c-signals-and-forks-among-threads", "signals.c"),
     c("c-dlopen", "dlopen.c"),
     c("c-symbols-of-old-glibc", "old_symbols.c"),
 ]
