@@ -114,7 +114,7 @@ static bool find_caller(const void *address, struct target *t)
     if (!path && is_of_program(&at)) {
         ssize_t n = REAL(readlink)("/proc/self/exe", program, sizeof(program) - 1);
         program[n > 0 ? n : 0] = '\0';
-        path = mirror_origin(program);
+        path = mirror_origin(program) ? mirror_shown(program) : NULL;
     }
     return path && target_find(AT_FDCWD, &path, t) > 0;
 }
