@@ -182,7 +182,7 @@ static void look_at(struct walk *w, int i, void (*visit)(void *, enum elf_tag, c
     int saved_errno = errno;
     int fd = REAL(open)(w->real, O_RDONLY | O_CLOEXEC);
     if (fd >= 0) {
-        elf_each_text(fd, visit, w);
+        elf_each_text((struct elf_file){fd, REAL(pread)}, visit, w);
         syscall(SYS_close, fd);
     }
     errno = saved_errno;
