@@ -9,6 +9,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "preload/deepbind.h"
 #include "preload/hook.h"
 #include "preload/mirror.h"
 #include "preload/needed.h"
@@ -56,7 +57,11 @@ struct space {
 
 static void *open_real(struct space space, const char *path, int mode)
 {
-    return space.given ? REAL(dlmopen)(space.id, path, mode) : REAL(dlopen)(path, mode);
+    struct link_map *mark = (mode & RTLD_DEEPBIND) && !space.given ? deepbind_mark() : NULL;
+    void *library = space.given ? REAL(dlmopen)(space.id, path, mode) : REAL(dlopen)(path, mode);
+    if (library && mark)
+        deepbind_redirect(mark);
+    return library;
 }
 
 /* A library that the loader won't find by itself is loaded before it is asked for: it is known by
@@ -162,12 +167,13 @@ static void *open_found(const char *name, int mode)
 LOCAL void *dl_choose_open(const char *name, int mode, long unused, void *caller)
 {
     struct target t;
-    (void)mode;
     (void)unused;
     if (!name || !*name)
         return (void *)REAL(dlopen);
-    if (strchr(name, '/'))
-        return target_is_elsewhere(AT_FDCWD, name) ? (void *)REAL(dlopen) : (void *)open_mapped;
+    if (strchr(name, '/')) {
+        bool plain = target_is_elsewhere(AT_FDCWD, name) && !(mode & RTLD_DEEPBIND && state.active);
+        return plain ? (void *)REAL(dlopen) : (void *)open_mapped;
+    }
     return find_by_name(name, caller, &t) ? (void *)open_found : (void *)REAL(dlopen);
 }
 
