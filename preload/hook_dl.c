@@ -78,7 +78,7 @@ static void *open_target(struct space space, const struct target *t, int mode)
     int saved_errno = errno;
     if (mirror_get(t, copy, sizeof(copy)) < 0)
         return open_real(space, t->path, mode);
-    needed_copy(t, mode & RTLD_NOLOAD ? NULL : load_ahead, &space);
+    needed_copy(t, getenv("LD_LIBRARY_PATH"), mode & RTLD_NOLOAD ? NULL : load_ahead, &space);
     errno = saved_errno;
     return open_real(space, copy, mode);
 }

@@ -233,6 +233,7 @@ PROGRAMS = {
             puts("");
             return 3;
         }""",
+    "stray": "#include <stdio.h>\nint deep(void); int main(void) { return !printf(\"stray %d\\n\", deep()); }",
     "load": """
         #include <dlfcn.h>
         #include <stdio.h>
@@ -260,4 +261,5 @@ def _programs(root, _rng):
     build("lib/deep/libdeep.so", "-shared", "-fPIC", "-Wl,-soname,libdeep.so")
     build("lib/libouter.so", "-shared", "-fPIC", "-Llib/deep", "-ldeep", "-Wl,-rpath,$ORIGIN/deep")
     build("bin/show", "-Llib", "-louter", "-Wl,-rpath,$ORIGIN/../lib", "-Wl,-rpath-link,lib/deep")
+    build("bin/stray", "-Llib/deep", "-ldeep")
     build("bin/load", "-Wl,-rpath,$ORIGIN/../lib")
