@@ -18,6 +18,7 @@
 #include "preload/fault.h"
 #include "preload/memory.h"
 #include "preload/ownfd.h"
+#include "preload/report.h"
 #include "preload/spawn.h"
 #include "preload/state.h"
 
@@ -66,8 +67,7 @@ void client_init(void)
     if (!option_socket_path(hello.socket, sizeof(hello.socket)))
         hello.socket[0] = '\0';
     hello.deadline_s = option_number(OPT_DEADLINE);
-    const char *job = getenv("WARMPATH_JOB");
-    snprintf(hello.job, sizeof(hello.job), "%s", job ? job : "");
+    snprintf(hello.job, sizeof(hello.job), "%s", report_job());
 }
 
 const char *client_job(void)

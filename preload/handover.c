@@ -57,8 +57,8 @@ static bool elf_is_served(int fd)
 {
     char interpreter[256];
     struct stat st;
-    if (!elf_interpreter(fd, interpreter, sizeof(interpreter)) || !*interpreter ||
-        strstr(interpreter, "musl"))
+    if (!elf_interpreter((struct elf_file){fd, REAL(pread)}, interpreter, sizeof(interpreter)) ||
+        !*interpreter || strstr(interpreter, "musl"))
         return false;
     if (REAL(fstat)(fd, &st) < 0)
         return true;

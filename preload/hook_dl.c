@@ -9,6 +9,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "preload/deepbind.h"
 #include "preload/hook.h"
 #include "preload/mirror.h"
 #include "preload/needed.h"
@@ -56,7 +57,11 @@ struct space {
 
 static void *open_real(struct space space, const char *path, int mode)
 {
-    return space.given ? REAL(dlmopen)(space.id, path, mode) : REAL(dlopen)(path, mode);
+    struct link_map *mark = (mode & RTLD_DEEPBIND) && !space.given ? deepbind_mark() : NULL;
+    void *library = space.given ? REAL(dlmopen)(space.id, path, mode) : REAL(dlopen)(path, mode);
+    if (library && mark)
+        deepbind_redirect(mark);
+    return library;
 }
 
 /* A library that the loader won't find by itself is loaded before it is asked for: it is known by
@@ -73,7 +78,7 @@ static void *open_target(struct space space, const struct target *t, int mode)
     int saved_errno = errno;
     if (mirror_get(t, copy, sizeof(copy)) < 0)
         return open_real(space, t->path, mode);
-    needed_copy(t, mode & RTLD_NOLOAD ? NULL : load_ahead, &space);
+    needed_copy(t, getenv("LD_LIBRARY_PATH"), mode & RTLD_NOLOAD ? NULL : load_ahead, &space);
     errno = saved_errno;
     return open_real(space, copy, mode);
 }
@@ -116,7 +121,7 @@ static bool find_caller(const void *address, struct target *t)
     if (!path && is_of_program(&at)) {
         ssize_t n = REAL(readlink)("/proc/self/exe", program, sizeof(program) - 1);
         program[n > 0 ? n : 0] = '\0';
-        path = mirror_origin(program);
+        path = mirror_origin(program) ? mirror_shown(program) : NULL;
     }
     return path && target_find(AT_FDCWD, &path, t) > 0;
 }
@@ -176,12 +181,13 @@ static bool leads_to_mapping(const char *path)
 LOCAL void *dl_choose_open(const char *name, int mode, long unused, void *caller)
 {
     struct target t;
-    (void)mode;
     (void)unused;
     if (!name || !*name)
         return (void *)REAL(dlopen);
-    if (strchr(name, '/'))
-        return leads_to_mapping(name) ? (void *)open_mapped : (void *)REAL(dlopen);
+    if (strchr(name, '/')) {
+        bool ours = leads_to_mapping(name) || (mode & RTLD_DEEPBIND && state.active);
+        return ours ? (void *)open_mapped : (void *)REAL(dlopen);
+    }
     return find_by_name(name, caller, &t) ? (void *)open_found : (void *)REAL(dlopen);
 }
 

@@ -21,6 +21,7 @@ extern char **environ;
 static int run_program(const struct program *p, char *const env[])
 {
     handover_before(p->path, env);
+    env = PROGRAM_ENVIRONMENT(p, env);
     for (int i = 0; i < BUSY_ATTEMPTS; i++) {
         REAL(execve)(p->path, p->args, env);
         if (errno != ETXTBSY || p->path != p->copy)
@@ -34,7 +35,7 @@ static int run_mapped(const char *path, char *const args[], char *const env[])
 {
     struct program p;
     char **room = __builtin_alloca(PROGRAM_ARGS_ROOM(program_count_args(args)) * sizeof(*room));
-    int r = program_prepare(&p, path, args, room);
+    int r = program_prepare(&p, path, args, env, room);
     if (r < 0)
         return r;
     proc_share_offsets();
@@ -180,7 +181,7 @@ static int run_open(struct file *f, char *const args[], char *const env[])
 {
     struct program p;
     char **room = __builtin_alloca(PROGRAM_ARGS_ROOM(program_count_args(args)) * sizeof(*room));
-    int r = program_prepare_file(&p, f, args, room);
+    int r = program_prepare_file(&p, f, args, env, room);
     if (r < 0)
         return r;
     proc_share_offsets();

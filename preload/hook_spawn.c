@@ -33,7 +33,8 @@ static int spawn_mapped(pid_t *pid, const char *path, const posix_spawn_file_act
 {
     struct program p;
     char **room = __builtin_alloca(PROGRAM_ARGS_ROOM(program_count_args(args)) * sizeof(*room));
-    int r = program_prepare(&p, path, args, room);
+    int r = program_prepare(&p, path, args, env, room);
+    env = PROGRAM_ENVIRONMENT(&p, env);
     for (int i = 0; i < BUSY_ATTEMPTS && r == 0; i++) {
         r = spawn_real(pid, p.path, actions, attributes, p.args, env);
         if (r != -ETXTBSY || p.path != p.copy)

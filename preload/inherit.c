@@ -11,7 +11,6 @@
 #include "preload/client.h"
 #include "preload/fdtab.h"
 #include "preload/real.h"
-#include "preload/stream.h"
 
 /* The target of /proc/self/fd/N, by number. Length, or 0. */
 static size_t read_fd_link(int fd, char *out, size_t size)
@@ -102,8 +101,6 @@ static void adopt(int fd, char *link, void *unused)
     atomic_store(&f->shared, true);
     if (!fdtab_set(fd, f))
         file_unref(f);
-    else if (fd == STDIN_FILENO)
-        stream_replace_stdin();
 }
 
 struct linux_dirent {

@@ -9,7 +9,8 @@
 
 #include "preload/file.h"
 
-/* At start: takes over every placeholder among the process' descriptors. */
+/* At start: takes over every placeholder among the process' descriptors. (The stream for standard
+ * input follows in the constructor.) */
 void inherit_files(void);
 
 /* Is this descriptor, in the kernel's eyes, a placeholder? A system call. */

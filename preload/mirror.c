@@ -164,9 +164,11 @@ static int make_copy(struct file *f, char *path, size_t len)
         return -errno;
     r = fill(fd, f);
     syscall(SYS_close, fd);
-    if (r == 0 && REAL(rename)(draft, path) < 0)
+    /* Another process may have been faster: what runs from its copy keeps its name. */
+    bool needless = r == 0 && is_current(path, f->object);
+    if (r == 0 && !needless && REAL(rename)(draft, path) < 0)
         r = -errno;
-    if (r < 0)
+    if (r < 0 || needless)
         REAL(unlink)(draft);
     return r;
 }

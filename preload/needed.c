@@ -29,6 +29,7 @@ struct library {
 struct walk {
     int n, now; /* libraries seen, the one that is looked at */
     size_t used;
+    const char *library_path; /* LD_LIBRARY_PATH, or NULL */
     bool has_runpath;
     char runpath[ELF_TEXT_MAX];
     char rpath[ELF_TEXT_MAX];
@@ -182,7 +183,7 @@ static void look_at(struct walk *w, int i, void (*visit)(void *, enum elf_tag, c
     int saved_errno = errno;
     int fd = REAL(open)(w->real, O_RDONLY | O_CLOEXEC);
     if (fd >= 0) {
-        elf_each_text(fd, visit, w);
+        elf_each_text((struct elf_file){fd, REAL(pread)}, visit, w);
         syscall(SYS_close, fd);
     }
     errno = saved_errno;
@@ -193,7 +194,6 @@ static void look_at(struct walk *w, int i, void (*visit)(void *, enum elf_tag, c
 static void find(struct walk *w, const char *name)
 {
     const char *owner = w->libraries[w->now].path;
-    const char *environment = getenv("LD_LIBRARY_PATH");
     if (!w->has_runpath && search(w, w->rpath, owner, name))
         return;
     for (int i = w->libraries[w->now].parent; i != ROOT && !w->has_runpath;
@@ -203,7 +203,7 @@ static void find(struct walk *w, const char *name)
         if (search(w, w->above, w->libraries[i].path, name))
             return;
     }
-    if (environment && search(w, environment, owner, name))
+    if (w->library_path && search(w, w->library_path, owner, name))
         return;
     search(w, w->runpath, owner, name);
 }
@@ -222,11 +222,13 @@ static void read_search_paths(struct walk *w)
     look_at(w, w->now, keep_search_paths);
 }
 
-void needed_copy(const struct target *t, void (*missed)(void *user, const char *copy), void *user)
+void needed_copy(const struct target *t, const char *library_path,
+                 void (*missed)(void *user, const char *copy), void *user)
 {
     struct walk *w = walk_new(t);
     if (!w)
         return;
+    w->library_path = library_path;
     for (; w->now < w->n; w->now++) {
         read_search_paths(w);
         look_at(w, w->now, collect);
@@ -246,6 +248,7 @@ int needed_find(const struct target *caller, const char *name, struct target *fo
     if (!w)
         return 0;
     w->wanted = found;
+    w->library_path = getenv("LD_LIBRARY_PATH");
     if (caller)
         read_search_paths(w);
     find(w, name);

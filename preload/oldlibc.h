@@ -16,6 +16,11 @@
 __asm__(".symver dlsym,dlsym@" OLD_VERSION);
 __asm__(".symver dladdr,dladdr@" OLD_VERSION);
 __asm__(".symver dlclose,dlclose@" OLD_VERSION);
+#if defined(__x86_64__)
+__asm__(".symver dlinfo,dlinfo@GLIBC_2.3.3");
+#else
+__asm__(".symver dlinfo,dlinfo@" OLD_VERSION);
+#endif
 
 /* 2.38 gave scanf and strtol of C23 names of their own. */
 #undef __GLIBC_USE_C2X_STRTOL

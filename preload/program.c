@@ -107,9 +107,59 @@ bool program_needs_mapping(const char *path)
            (!target_is_elsewhere(AT_FDCWD, interpreter) || leads_to_target(interpreter, &t));
 }
 
-static void begin(struct program *p, char *const args[], char **room)
+/* --- libraries that the loader won't find ------------------------------------------------ */
+
+#define LIBRARY_PATH "LD_LIBRARY_PATH="
+
+static const char *given_path(char *const env[])
+{
+    for (; env && *env; env++)
+        if (strncmp(*env, LIBRARY_PATH, strlen(LIBRARY_PATH)) == 0)
+            return *env;
+    return LIBRARY_PATH;
+}
+
+size_t program_environment_bytes(const struct program *p, char *const env[])
+{
+    return strlen(given_path(env)) + strlen(p->libraries) + 2;
+}
+
+char **program_environment(const struct program *p, char *const env[], char **room, char *text)
+{
+    size_t n = 0;
+    const char *given = given_path(env);
+    const char *colon = given[strlen(LIBRARY_PATH)] ? ":" : "";
+    sprintf(text, "%s%s%s", given, colon, p->libraries);
+    for (; env && *env; env++)
+        if (*env != given)
+            room[n++] = *env;
+    room[n++] = text;
+    room[n] = NULL;
+    return room;
+}
+
+/* Its directory, once. */
+static void keep_directory(void *user, const char *copy)
+{
+    struct program *p = user;
+    char dir[MIRROR_PATH_MAX];
+    size_t len = (size_t)(strrchr(copy, '/') - copy), used = strlen(p->libraries);
+    memcpy(dir, copy, len);
+    dir[len] = '\0';
+    if (strstr(p->libraries, dir) || (p->library_path && strstr(p->library_path, dir)) ||
+        used + len + 2 > sizeof(p->libraries))
+        return;
+    sprintf(p->libraries + used, "%s%s", used ? ":" : "", dir);
+}
+
+/* --- looking into files --------------------------------------------------------------------- */
+
+static void begin(struct program *p, char *const args[], char *const env[], char **room)
 {
     size_t n = program_count_args(args);
+    const char *given = given_path(env) + strlen(LIBRARY_PATH);
+    p->library_path = *given ? given : NULL;
+    p->libraries[0] = '\0';
     p->args = room + 2 * PROGRAM_SCRIPTS + 1;
     for (size_t i = 0; i < n; i++)
         p->args[i] = args[i];
@@ -131,7 +181,7 @@ static int look_into(struct program *p, struct file *f, const char **path, char 
     p->path = p->copy;
     int r = mirror_file(f, p->copy, sizeof(p->copy));
     if (r == 0)
-        needed_copy(&f->target, NULL, NULL);
+        needed_copy(&f->target, p->library_path, keep_directory, p);
     return r;
 }
 
@@ -178,15 +228,17 @@ static int follow(struct program *p, const char *path, int step)
     return -ELOOP;
 }
 
-int program_prepare(struct program *p, const char *path, char *const args[], char **room)
+int program_prepare(struct program *p, const char *path, char *const args[], char *const env[],
+                    char **room)
 {
-    begin(p, args, room);
+    begin(p, args, env, room);
     return follow(p, path, 0);
 }
 
-int program_prepare_file(struct program *p, struct file *f, char *const args[], char **room)
+int program_prepare_file(struct program *p, struct file *f, char *const args[], char *const env[],
+                         char **room)
 {
-    begin(p, args, room);
+    begin(p, args, env, room);
     strcpy(p->elsewhere, f->target.path); /* the script's name, to its interpreter */
     const char *path = p->elsewhere;
     int r = f->kind == FILE_DIRECTORY ? -EACCES : look_into(p, f, &path, p->head[0]);

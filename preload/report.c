@@ -21,6 +21,7 @@ static pid_t first_pid; /* 0: this process tells nothing */
 static int report_fd =
     -1; /* standard error as it was: many programs close theirs before they end */
 static long long started_ms;
+static char job_name[64];
 
 static long long now_ms(void)
 {
@@ -34,21 +35,31 @@ void report_name_job(void)
     const char *wanted = option_text(OPT_REPORT);
     const char *job = getenv("WARMPATH_JOB");
     int pid;
+    snprintf(job_name, sizeof(job_name), "%s", job ? job : "");
     if (!*wanted || strcmp(wanted, "0") == 0)
         return;
     if (job && sscanf(job, "%d.%lld", &pid, &started_ms) == 2) {
         first_pid = pid == getpid() ? pid : 0;
     } else {
-        char name[64];
         first_pid = getpid();
         started_ms = now_ms();
-        snprintf(name, sizeof(name), "%d.%lld", (int)first_pid, started_ms);
-        setenv("WARMPATH_JOB", name, 1);
+        snprintf(job_name, sizeof(job_name), "%d.%lld", (int)first_pid, started_ms);
     }
     if (first_pid && !strchr(wanted, '/')) {
         int copy = REAL(dup)(STDERR_FILENO);
         report_fd = copy >= 0 ? ownfd_take(copy) : -1;
     }
+}
+
+void report_publish_job(void)
+{
+    if (first_pid)
+        setenv("WARMPATH_JOB", job_name, 1);
+}
+
+const char *report_job(void)
+{
+    return job_name;
 }
 
 static void write_text(int fd, const char *text, size_t len)

@@ -8,6 +8,12 @@
 /* Names the job; before client_init(). Nothing unless a report is wanted. */
 void report_name_job(void);
 
+/* Tells children by the environment; from the constructor, as it needs malloc. */
+void report_publish_job(void);
+
+/* The job's name, "" when nobody named it. */
+const char *report_job(void);
+
 /* Writes the report if this is the job's first process; once. */
 void report_at_end(void);
 

@@ -11,6 +11,7 @@
 #include "preload/client.h"
 #include "preload/cwd.h"
 #include "preload/file.h"
+#include "preload/fdtab.h"
 #include "preload/handover.h"
 #include "preload/inherit.h"
 #include "preload/memory.h"
@@ -18,6 +19,7 @@
 #include "preload/proc.h"
 #include "preload/real.h"
 #include "preload/report.h"
+#include "preload/stream.h"
 
 struct state state;
 
@@ -26,6 +28,7 @@ static struct counters uncounted;
 static struct wiped_on_fork unwiped;
 
 extern char **environ;
+extern void *__libc_stack_end; /* the dynamic loader's, since 2.1 */
 
 /* Said by the job's first process; its children find the note in their environment. */
 #define COMPLAINED "WARMPATH_COMPLAINED"
@@ -96,9 +99,19 @@ static void activate(void)
     client_init();
 }
 
+/* libc's, before it has looked: the kernel put it on the stack, behind the arguments. */
+static void find_environment(void)
+{
+    long *start = __libc_stack_end;
+    if (start)
+        environ = (char **)start + 1 + start[0] + 1;
+}
+
 void state_init(void)
 {
     static atomic_flag begun = ATOMIC_FLAG_INIT;
+    if (!environ)
+        find_environment();
     if (!environ || atomic_flag_test_and_set(&begun))
         return;
     const char *spec = option_text(OPT_MAP);
@@ -110,8 +123,6 @@ void state_init(void)
         atomic_store(&state.child->pid, getpid());
         map_parse(&state.map, spec, complain);
         options_check(complain);
-        if (complained)
-            setenv(COMPLAINED, "1", 1);
         if (state.map.n > 0)
             activate();
     }
@@ -130,6 +141,11 @@ __attribute__((constructor)) static void start(void)
 {
     real_resolve_all();
     state_init();
+    if (complained)
+        setenv(COMPLAINED, "1", 1);
+    report_publish_job();
+    if (fdtab_has(STDIN_FILENO))
+        stream_replace_stdin();
     proc_init();
 }
 

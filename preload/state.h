@@ -39,8 +39,9 @@ struct state {
 
 extern struct state state;
 
-/* Runs once, from the constructor or from the first hook that needs it before (other libraries'
- * constructors may open files). Does nothing as long as libc has no environment yet. */
+/* Runs once, from the constructor or from the first hook that needs it before: other libraries'
+ * constructors open files, and so does a malloc that is just starting. So there is no malloc in
+ * it; what needs one waits for the constructor. */
 void state_init(void);
 
 /* In a child of fork(). */

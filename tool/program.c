@@ -38,7 +38,7 @@ static bool examine_elf(int fd, const char *path, char *why, size_t why_size)
         snprintf(why, why_size, "%s is setuid: the system loads no library into it", path);
         return false;
     }
-    if (!elf_interpreter(fd, interpreter, sizeof(interpreter))) {
+    if (!elf_interpreter((struct elf_file){fd, pread}, interpreter, sizeof(interpreter))) {
         snprintf(why, why_size, "%s is built for another kind of machine than the library", path);
         return false;
     }

@@ -2,6 +2,7 @@
 
 from suite import Case
 
+import company
 import environments
 import kept
 import keys
@@ -9,7 +10,8 @@ import life
 import sharing
 import tool
 
-FAMILIES = (life, sharing, kept, keys, tool, environments)
+
+FAMILIES = (life, sharing, kept, keys, tool, environments, company)
 
 
 def cases(bed):

@@ -208,6 +208,16 @@ def _code(root, _rng):
 PROGRAMS = {
     "libname.so": "int name(void) { return 17; }",
     "libdeep.so": "int deep(void) { return 25; }",
+    "libreader.so": """
+        #include <fcntl.h>
+        #include <unistd.h>
+        int reader(const char *path)
+        {
+            char text[100];
+            int fd = open(path, O_RDONLY), n = fd < 0 ? -1 : (int)read(fd, text, sizeof(text));
+            close(fd);
+            return n;
+        }""",
     "libouter.so": "int deep(void); int outer(void) { return deep() + 1; }",
     "show": """
         #include <stdio.h>
@@ -223,6 +233,7 @@ PROGRAMS = {
             puts("");
             return 3;
         }""",
+    "stray": "#include <stdio.h>\nint deep(void); int main(void) { return !printf(\"stray %d\\n\", deep()); }",
     "load": """
         #include <dlfcn.h>
         #include <stdio.h>
@@ -245,7 +256,10 @@ def _programs(root, _rng):
         ["gcc", "-x", "c", "-", "-x", "none", "-o", os.path.join(root, name), *flags], check=True, cwd=root,
         input=PROGRAMS[os.path.basename(name)].encode())
     build("lib/libname.so", "-shared", "-fPIC")
+    build("lib/libreader.so", "-shared", "-fPIC", "-Wl,-z,lazy")
+    build("lib/deep/libreader.so", "-shared", "-fPIC", "-Wl,-z,now,-z,relro")
     build("lib/deep/libdeep.so", "-shared", "-fPIC", "-Wl,-soname,libdeep.so")
     build("lib/libouter.so", "-shared", "-fPIC", "-Llib/deep", "-ldeep", "-Wl,-rpath,$ORIGIN/deep")
     build("bin/show", "-Llib", "-louter", "-Wl,-rpath,$ORIGIN/../lib", "-Wl,-rpath-link,lib/deep")
+    build("bin/stray", "-Llib/deep", "-ldeep")
     build("bin/load", "-Wl,-rpath,$ORIGIN/../lib")

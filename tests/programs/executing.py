@@ -38,6 +38,7 @@ PROGRAMS = [
     sh("dlopen-by-name-of-a-program-in-tree", "$D/bin/load libname.so libouter.so; $D/bin/load libnone.so"),
     sh("dlopen-keeps-a-local-callers-RUNPATH", "mkdir $T/bin $T/lib; cp $D/bin/load $T/bin; cp $D/lib/libname.so $T/lib; $T/bin/load libname.so libdeep.so"),
     sh("dlopen-LD_LIBRARY_PATH", "mkdir $T/bin; cp $D/bin/load $T/bin; export LD_LIBRARY_PATH=$D/lib:$D/lib/deep; $T/bin/load libname.so libouter.so libdeep.so"),
+    sh("exec-libraries-in-LD_LIBRARY_PATH", "export LD_LIBRARY_PATH=$D/lib/deep; $D/bin/stray; sh -c '$D/bin/stray; true'; env $D/bin/stray | cat; LD_LIBRARY_PATH=/none:$LD_LIBRARY_PATH $D/bin/stray"),
     py("dlopen-ctypes", """
         import ctypes
         outer = ctypes.CDLL(f"{D}/lib/libouter.so")
@@ -48,6 +49,8 @@ PROGRAMS = [
             print(error)
     """),
     c("c-handover", "handover.c"),
+    c("c-early-and-late", "early_late.c"),
+    c("c-signals-and-forks-among-threads", "signals.c"),
     c("c-dlopen", "dlopen.c"),
     c("c-symbols-of-old-glibc", "old_symbols.c"),
 ]

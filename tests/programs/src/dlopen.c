@@ -39,6 +39,18 @@ int main(int argc, char **argv)
     printf("missing: %d %s\n", missing == NULL, strstr(dlerror(), "No such file") ? "No such file" : "?");
     printf("no library: %d\n", dlopen(at("sizes/64KiB"), RTLD_NOW) == NULL);
     printf("the program itself: %d\n", dlsym(dlopen(NULL, RTLD_NOW), "main") == (void *)main || dlopen("", RTLD_NOW) != NULL);
+    /* Such a library finds libc's functions before those that were preloaded. */
+    static const char *const readers[] = {"lib/libreader.so", "lib/deep/libreader.so"};
+    for (int i = 0; i < 2; i++) {
+        char copy[64], line[8300];
+        snprintf(copy, sizeof(copy), "./reader-%d.so", i);
+        snprintf(line, sizeof(line), "cp %s %s", at(readers[i]), copy);
+        if (system(line) != 0)
+            return 1;
+        int (*there)(const char *) = (int (*)(const char *))dlsym(dlopen(at(readers[i]), RTLD_LAZY | RTLD_DEEPBIND), "reader");
+        int (*here)(const char *) = (int (*)(const char *))dlsym(dlopen(copy, RTLD_LAZY | RTLD_DEEPBIND), "reader");
+        printf("reader %d: %d %d %d\n", i, there(at("text/alpha.txt")), here(at("text/crlf.txt")), here(copy) == 100);
+    }
     pthread_t threads[4];
     for (int i = 0; i < 4; i++)
         pthread_create(&threads[i], NULL, load_often, NULL);
