@@ -9,6 +9,7 @@
 #include "common/options.h"
 #include "preload/client.h"
 #include "preload/cwd.h"
+#include "preload/doors.h"
 #include "preload/file.h"
 #include "preload/handover.h"
 #include "preload/inherit.h"
@@ -128,6 +129,7 @@ __attribute__((constructor)) static void start(void)
 {
     real_resolve_all();
     state_init();
+    doors_watch();
     proc_init();
 }
 

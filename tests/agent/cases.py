@@ -2,13 +2,14 @@
 
 from suite import Case
 
+import doors
 import environments
 import keys
 import life
 import sharing
 import tool
 
-FAMILIES = (life, sharing, keys, tool, environments)
+FAMILIES = (life, sharing, keys, tool, environments, doors)
 
 
 def cases(bed):
