@@ -3,16 +3,26 @@
 from suite import Case
 from worlds import Worlds
 
+import compilers
 import coreutils
-import tools
-import shells
+import documents
+import executing
+import java
+import languages
+import native
+import node_js
+import python_data
 import python_io
 import python_library
+import python_process
 import refusals
-import native
-import executing
+import repositories
+import searchers
+import shells
+import tools
 
-FAMILIES = (coreutils, tools, shells, python_io, python_library, refusals, native, executing)
+FAMILIES = (coreutils, tools, searchers, shells, repositories, compilers, documents, languages, node_js, java,
+            python_io, python_library, python_process, python_data, refusals, native, executing)
 _worlds = []
 
 
@@ -21,7 +31,8 @@ def cases(bed):
     _worlds.append(worlds)
     programs = [program for family in FAMILIES for program in family.PROGRAMS]
     names = [program.name for program in programs]
-    assert len(set(names)) == len(names), "two programs have the same name"
+    twice = {name for name in names if names.count(name) > 1}
+    assert not twice, f"two programs have the same name: {twice}"
     return [Case("programs/" + program.name, lambda program=program: worlds.check(program))
             for program in programs]
 
