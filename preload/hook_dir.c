@@ -59,7 +59,9 @@ EXPORT DIR *fdopendir(int fd)
     PINNED struct file *f = fdtab_get(fd);
     if (!f)
         return REAL(fdopendir)(fd);
-    return f->kind == FILE_DIRECTORY ? make_dir(fd) : hook_null(ENOTDIR);
+    if (f->kind != FILE_DIRECTORY || f->path_only)
+        return hook_null(f->kind == FILE_DIRECTORY ? EBADF : ENOTDIR);
+    return make_dir(fd);
 }
 
 static void fill_dirent(struct dirent *to, const struct dir_entry *e, uint64_t position)
@@ -178,8 +180,8 @@ EXPORT ssize_t getdents64(int fd, void *buf, size_t n)
     PINNED struct file *f = fdtab_get(fd);
     if (!f)
         return REAL(getdents64)(fd, buf, n);
-    if (f->kind != FILE_DIRECTORY)
-        return hook_result(-ENOTDIR);
+    if (f->kind != FILE_DIRECTORY || f->path_only)
+        return hook_result(f->path_only ? -EBADF : -ENOTDIR);
     struct dirstream *s = dirstream_of(f);
     return hook_result(s ? fill_records(s, buf, n) : -ENOMEM);
 }
