@@ -5,6 +5,7 @@ from worlds import Program, c
 PROGRAMS = [
     c("c-stdio", "stdio.c"),
     c("c-stdio-more", "stdio_more.c"),
+    c("c-stdio-edge", "stdio_edge.c"),
     c("c-stat", "stat.c"),
     c("c-directory", "directory.c"),
     c("c-scandir-glob-realpath", "scandir.c"),
@@ -14,6 +15,7 @@ PROGRAMS = [
     c("c-read-variants", "read_variants.c"),
     c("c-descriptors", "descriptors.c"),
     c("c-fork-exec", "fork_exec.c"),
+    c("c-spawn-actions", "spawn_actions.c"),
     c("c-threads", "threads.c"),
     c("c-getdents", "getdents.c"),
     c("c-splice", "splice.c"),
