@@ -2,14 +2,14 @@
 
 from suite import Case
 
-import doors
 import environments
 import keys
 import life
+import missed
 import sharing
 import tool
 
-FAMILIES = (life, sharing, keys, tool, environments, doors)
+FAMILIES = (life, sharing, keys, tool, environments, missed)
 
 
 def cases(bed):
