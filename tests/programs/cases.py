@@ -3,6 +3,7 @@
 from suite import Case
 from worlds import Worlds
 
+import big
 import compilers
 import coreutils
 import documents
@@ -34,7 +35,7 @@ def cases(bed):
     twice = {name for name in names if names.count(name) > 1}
     assert not twice, f"two programs have the same name: {twice}"
     return [Case("programs/" + program.name, lambda program=program: worlds.check(program))
-            for program in programs]
+            for program in programs] + ([] if bed.doors else big.cases(bed, worlds))
 
 
 def close():
