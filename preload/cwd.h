@@ -29,7 +29,6 @@ void cwd_leave(void);
 /* At start: was the process born in a mapped directory? */
 void cwd_inherit(void);
 
-
 /* A descriptor that stands for an open mapped directory: O_PATH, so that nobody lists it. -errno.
  */
 int cwd_open_standin(bool close_on_exec);
