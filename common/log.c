@@ -64,6 +64,11 @@ bool log_enabled(enum log_level level, const char *part)
     return !log_state.parts[0] || part_named(part);
 }
 
+bool log_names(enum log_level level, const char *part)
+{
+    return level <= log_state.level && part_named(part);
+}
+
 void log_timestamps(bool on)
 {
     log_state.timestamps = on;

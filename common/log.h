@@ -17,6 +17,10 @@ bool log_setup(const char *spec);
 /* Would a message of this level and part be written? */
 bool log_enabled(enum log_level level, const char *part);
 
+/* The same, but only where the parts are listed and this is one of them: for what is too dear to
+ * come along with a plain `debug`. */
+bool log_names(enum log_level level, const char *part);
+
 /* Agent only: put date and time before each line. */
 void log_timestamps(bool on);
 

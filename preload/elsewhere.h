@@ -79,6 +79,9 @@ static inline bool target_is_elsewhere(int at, const char *path)
 {
     if (__builtin_expect(!atomic_load_explicit(&state.ready, memory_order_acquire), 0))
         state_init();
+    /* libc's headers promise the compiler that `path` is never NULL; programs (Rust's std, to see
+     * whether there is a statx) pass NULL all the same and expect EFAULT. */
+    __asm__("" : "+r"(path));
     if (!state.active || !path)
         return true;
     return path[0] == '/' ? elsewhere_absolute(path) : target_relative_is_elsewhere(at, path);

@@ -122,8 +122,10 @@ static int open_regular(struct file *f, const struct target *t, int flags, struc
     f->path_only = flags & O_PATH;
     f->object = object_get(&a->name);
     f->fresh_until_ms = a->fresh_ms ? keep_now_ms() + a->fresh_ms : 0;
-    if (c->n_fds > 1)
+    if (c->n_fds > 1 && ownfd_has_room())
         atomic_store(&f->run, run_new(0, &a->part, &c->fds[1], 1));
+    else if (c->n_fds > 1)
+        syscall(SYS_close, c->fds[1]); /* many open files: the numbers are the job's */
     c->n_fds = 1;
     if (f->object && !(flags & O_CLOEXEC))
         REAL(fcntl)(fd, F_SETFD, 0);
@@ -288,8 +290,8 @@ ssize_t file_pread(struct file *f, void *buf, size_t n, off_t offset)
     }
     struct run *run = atomic_exchange(&f->run, NULL);
     ssize_t r = object_read(o, &run, buf, n, (uint64_t)offset);
-    struct run *others = run ? atomic_exchange(&f->run, run) : NULL;
-    run_free(others);
+    /* Kept for the next read, unless that takes numbers that the job may want. */
+    run_free(run && ownfd_has_room() ? atomic_exchange(&f->run, run) : run);
     if (r > 0) {
         state_count(COUNTER_reads, 1);
         state_count(COUNTER_read_bytes, (uint64_t)r);

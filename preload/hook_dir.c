@@ -96,7 +96,9 @@ EXPORT DIR *fdopendir(int fd)
     PINNED struct file *f = fdtab_get(fd);
     if (!f)
         return with_border(REAL(fdopendir)(fd));
-    return f->kind == FILE_DIRECTORY ? make_dir(fd) : hook_null(ENOTDIR);
+    if (f->kind != FILE_DIRECTORY || f->path_only)
+        return hook_null(f->kind == FILE_DIRECTORY ? EBADF : ENOTDIR);
+    return make_dir(fd);
 }
 
 static void fill_dirent(struct dirent *to, const struct dir_entry *e, uint64_t position)
@@ -262,6 +264,8 @@ EXPORT ssize_t getdents64(int fd, void *buf, size_t n)
     PINNED struct file *f = fdtab_get(fd);
     if (!f || f->kind != FILE_DIRECTORY) /* a vfork child may have another file at the number */
         return REAL(getdents64)(fd, buf, n);
+    if (f->path_only)
+        return hook_result(-EBADF);
     struct dirstream *s = dirstream_of(f);
     return hook_result(s ? fill_records(s, buf, n) : -ENOMEM);
 }

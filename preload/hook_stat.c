@@ -219,8 +219,8 @@ static void fill_statfs(struct statfs *st)
     memset(st, 0, sizeof(*st));
     st->f_type = FS_MAGIC;
     st->f_bsize = st->f_frsize = FS_BLOCK;
-    st->f_blocks = st->f_bfree = st->f_bavail = FS_BLOCKS;
-    st->f_files = st->f_ffree = FS_BLOCKS;
+    st->f_blocks = FS_BLOCKS; /* and none is free: nothing can be written */
+    st->f_files = FS_BLOCKS;
     st->f_namelen = 255;
     st->f_flags = ST_RDONLY;
 }
@@ -229,8 +229,8 @@ static void fill_statvfs(struct statvfs *st)
 {
     memset(st, 0, sizeof(*st));
     st->f_bsize = st->f_frsize = FS_BLOCK;
-    st->f_blocks = st->f_bfree = st->f_bavail = FS_BLOCKS;
-    st->f_files = st->f_ffree = st->f_favail = FS_BLOCKS;
+    st->f_blocks = FS_BLOCKS; /* and none is free: nothing can be written */
+    st->f_files = FS_BLOCKS;
     st->f_namemax = 255;
     st->f_flag = ST_RDONLY;
 }

@@ -17,6 +17,8 @@ static int read_flags(const char *mode)
 
 static FILE *open_stream(const struct target *t, const char *mode)
 {
+    if (!mode[0] || !strchr("rwa", mode[0]))
+        return hook_null(EINVAL);
     int flags = read_flags(mode);
     int fd = flags >= 0 ? file_open(t, flags) : open(t->path, O_WRONLY | O_CREAT, 0666);
     if (fd < 0)

@@ -208,10 +208,11 @@ static int run_to(struct object *o, struct run **run, uint64_t index, uint64_t f
     return covers(*run, index, from, to) ? 0 : -EIO;
 }
 
-/* A small file is often read once, by one read: that isn't worth a map. */
+/* A small file is often read once, by one read: that isn't worth a map. Without room to keep its
+ * descriptor for a second one, it is. */
 static bool is_first_look(const struct object *o, struct run *r)
 {
-    return o->n_blocks == 1 && r->uses++ == 0;
+    return o->n_blocks == 1 && r->uses++ == 0 && ownfd_has_room();
 }
 
 static ssize_t read_block(struct object *o, struct run **run, uint64_t index, void *buf, size_t n,

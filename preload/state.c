@@ -10,6 +10,7 @@
 #include "preload/border.h"
 #include "preload/client.h"
 #include "preload/cwd.h"
+#include "preload/doors.h"
 #include "preload/file.h"
 #include "preload/fdtab.h"
 #include "preload/handover.h"
@@ -146,6 +147,7 @@ __attribute__((constructor)) static void start(void)
     report_publish_job();
     if (fdtab_has(STDIN_FILENO))
         stream_replace_stdin();
+    doors_watch();
     proc_init();
 }
 

@@ -9,6 +9,10 @@
 #define DEVICE_MAJOR 0
 #define DEVICE_MINOR 0x57a9 /* as unnamed devices have, far above those in use */
 
+/* Directories have no time in S3. 1980-01-02: the first that a zip archive can hold, whatever the
+ * time zone; Python's zipfile refuses earlier ones. */
+#define DIRECTORY_TIME_S 315619200
+
 uint64_t statfill_inode(const struct mapping *m, const char *key, size_t key_len)
 {
     return hash_inode(m->bucket, m->bucket_len, key, key_len);
@@ -27,6 +31,7 @@ void statfill(struct stat *st, const struct target *t, uint8_t kind, uint64_t si
     /* One link: a directory that can't tell how many it holds says so, and find then looks. */
     st->st_nlink = 1;
     if (kind == WIRE_DIR) {
+        st->st_mtim.tv_sec = st->st_ctim.tv_sec = st->st_atim.tv_sec = DIRECTORY_TIME_S;
         st->st_mode = S_IFDIR | 0555;
         st->st_size = 4096;
     } else {

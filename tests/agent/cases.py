@@ -7,11 +7,12 @@ import environments
 import kept
 import keys
 import life
+import missed
 import sharing
 import tool
 
 
-FAMILIES = (life, sharing, kept, keys, tool, environments, company)
+FAMILIES = (life, sharing, kept, keys, tool, environments, company, missed)
 
 
 def cases(bed):

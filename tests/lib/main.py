@@ -14,8 +14,8 @@ import suite
 import unit
 from testbed import ROOT, Testbed
 
-SUITES = ("unit", "docs", "programs", "random", "faults", "agent")
-AT_ONCE = {"docs": 1, "programs": 2, "random": 2, "faults": 4, "agent": 1}
+SUITES = ("unit", "docs", "programs", "cpython", "random", "faults", "agent")
+AT_ONCE = {"docs": 1, "programs": 2, "cpython": 2, "random": 2, "faults": 4, "agent": 1}
 
 
 def options():
@@ -24,6 +24,7 @@ def options():
     parser.add_argument("--build", default="build", metavar="DIR")
     parser.add_argument("--filter", default="", metavar="PATTERN")
     parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--doors", action="store_true", help="programs: tell calls that went past the library")
     parser.add_argument("--seed", type=int, help="random: this seed only")
     parser.add_argument("--ops", type=int, help="random: so many operations")
     chosen = parser.parse_args()
@@ -75,7 +76,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *ignored: sys.exit(143))
     chosen = options()
     bed = Testbed(os.environ, os.path.join(ROOT, chosen.build))
-    bed.chosen_seed, bed.chosen_ops = chosen.seed, chosen.ops
+    bed.chosen_seed, bed.chosen_ops, bed.doors = chosen.seed, chosen.ops, chosen.doors
     report = suite.Report(chosen.verbose)
     wanted = chooser(chosen.filter)
     missing = missing_products(bed)

@@ -21,6 +21,8 @@ import zipfile
 import numpy
 from safetensors.numpy import save_file
 
+import tree_formats
+
 MIB = 1 << 20
 SEED = 20240607
 SIZES = {"4MiB": 4 * MIB, "4MiB-1": 4 * MIB - 1, "4MiB+1": 4 * MIB + 1, "9MiB": 9 * MIB,
@@ -42,6 +44,7 @@ def make(root):
     for part in (_text, _sizes, _nested, _names, _many, _data, _archives, _code, _programs):
         part(root, rng)
     os.mkdir(os.path.join(root, "marker"))
+    tree_formats.make(root, rng)
 
 
 def upload(root, store, bucket, prefix):

@@ -5,6 +5,7 @@ from worlds import Program, c
 PROGRAMS = [
     c("c-stdio", "stdio.c"),
     c("c-stdio-more", "stdio_more.c"),
+    c("c-stdio-edge", "stdio_edge.c"),
     c("c-stat", "stat.c"),
     c("c-directory", "directory.c"),
     c("c-scandir-glob-realpath", "scandir.c"),
@@ -19,6 +20,7 @@ PROGRAMS = [
     c("c-read-variants", "read_variants.c"),
     c("c-descriptors", "descriptors.c"),
     c("c-fork-exec", "fork_exec.c"),
+    c("c-spawn-actions", "spawn_actions.c"),
     c("c-threads", "threads.c"),
     c("c-getdents", "getdents.c"),
     c("c-splice", "splice.c"),
@@ -26,8 +28,8 @@ PROGRAMS = [
     c("c-reused-number", "reused_number.c"),
     Program("cxx-ifstream", "c++", "ifstream.cc"),
     Program("cxx-filesystem", "c++", "filesystem.cc"),
-    Program("c-unseen-calls-fail-loudly", "c", "unseen.c",
+    Program("c-unseen-calls-fail-loudly", "c", "unseen.c", unseen=True,
             s3_only="read: right or refused\npread: right or refused\nmmap: right or refused\n"),
-    Program("c-static-child", "c", "static_child.c", s3_only="static child: right or refused\n"),
-    Program("c-preload-stays-out-of-static", "static", "static_open.c", s3_only="static open: ENOENT\n"),
+    Program("c-static-child", "c", "static_child.c", unseen=True, s3_only="static child: right or refused\n"),
+    Program("c-preload-stays-out-of-static", "static", "static_open.c", unseen=True, s3_only="static open: ENOENT\n"),
 ]

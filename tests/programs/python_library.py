@@ -14,6 +14,12 @@ PROGRAMS = [
         left = filecmp.dircmp(f"{D}/nested", f"{T}/tree")
         print(left.left_only, left.right_only, left.diff_files, shutil.disk_usage(D).total >= 0)
     """),
+    py("py-make-archive", """
+        import shutil, tarfile, zipfile
+        for kind, entries in (("zip", zipfile.ZipFile), ("gztar", tarfile.open)):
+            archive = entries(shutil.make_archive(f"{T}/made", kind, D, "nested"))
+            print(sorted(archive.namelist() if kind == "zip" else archive.getnames()))
+    """, env={"TZ": "Etc/GMT+12"}),
     py("py-pathlib", """
         from pathlib import Path
         root = Path(D)

@@ -22,6 +22,7 @@ import textwrap
 import threading
 
 import check
+import doors
 import job
 from check import Failure
 from node import Node
@@ -43,13 +44,20 @@ def err(call, *args, **named):
 '''
 
 
+# Kinds whose text is a script of its own: file name ending, program.
+SCRIPTS = {"node": (".js", "node"), "esm": (".mjs", "node"), "ruby": (".rb", "ruby"), "perl": (".pl", "perl"),
+           "php": (".php", "php"), "lua": (".lua", "lua5.4"), "tcl": (".tcl", "tclsh")}
+SHELLS = {"sh": "/bin/sh", "bash": "/bin/bash", "zsh": "/bin/zsh", "busybox": "/bin/busybox"}
+
+
 @dataclasses.dataclass
 class Program:
     name: str
-    kind: str               # sh, bash, py, venv, c, c++, static
+    kind: str               # py, venv, c, c++, static, a key of SCRIPTS or SHELLS
     text: str               # the script, or the source's file name below src/
     exit: int = 0
     s3_only: str = None     # expected output where there is no local counterpart
+    unseen: bool = False    # makes calls past the library on purpose
     env: dict = dataclasses.field(default_factory=dict)
     places: dict = None     # mappings below a local directory: place in $D -> part of the tree
 
@@ -69,6 +77,11 @@ def py(name, text, **more):
 def venv(name, text, **more):
     """A Python snippet that needs the packages of the private environment."""
     return Program(name, "venv", text, **more)
+
+
+def script(kind):
+    """A maker of cases of one of the kinds in SCRIPTS or SHELLS."""
+    return lambda name, text, **more: Program(name, kind, text, **more)
 
 
 def c(name, source, **more):
@@ -103,6 +116,9 @@ class Worlds:
     def check(self, program):
         tree = self.bed.tree()
         program_path = self.compiled(program)
+        if self.bed.doors:
+            self.doors(program, program_path, tree)
+            return
         if program.s3_only is None:
             want = self.run(program, program_path, tree.local, self.bed.base_env())
             self.sound(program, want)
@@ -120,14 +136,25 @@ class Worlds:
         self.equal(program, "s3-warm", self.run(program, program_path, tree.mapped,
                                                 self.shared().env(tree.mapping)), want)
 
-    def run(self, program, program_path, directory, env):
+    def doors(self, program, program_path, tree):
+        """No call of the program, or of its children, reached the kernel with a path or descriptor of ours."""
+        if program.unseen:
+            return
+        record = os.path.join(self.bed.scratch, f"doors-{program.name}")
+        env = self.shared().env(tree.mapping, WARMPATH_LOG="debug:doors")
+        done = self.run(program, program_path, tree.mapped, env, doors.traced(record))
+        missed = doors.reports(done.errors) + doors.paths(record, tree.mapped)
+        os.remove(record)
+        check.that(not missed, f"past the library: {missed[:1]}", "\n".join(missed))
+
+    def run(self, program, program_path, directory, env, before=()):
         scratch = self.bed.fresh_dir("t")
         env = env | {"D": directory, "T": scratch, "TMPDIR": scratch} | program.env
         try:
             if program.places:
                 directory = self.lay_out(program, scratch, env)
                 env["D"] = directory
-            done = job.run(self.command(program, program_path, scratch, directory), env, cwd=scratch,
+            done = job.run([*before, *self.command(program, program_path, scratch, directory)], env, cwd=scratch,
                            deadline_s=DEADLINE_S)
         finally:
             self.bed.remove(scratch)
@@ -157,12 +184,17 @@ class Worlds:
         return top
 
     def command(self, program, program_path, scratch, directory):
-        if program.kind == "sh":
-            return ["/bin/sh", "-c", program.text]
-        if program.kind == "bash":
-            return ["/bin/bash", "-c", program.text]
+        if program.kind in SHELLS:
+            shell = [SHELLS[program.kind]] + (["sh"] if program.kind == "busybox" else [])
+            return [*shell, "-c", program.text]
         if program.kind in ("c", "c++", "static"):
             return [program_path, directory]
+        if program.kind in SCRIPTS:
+            ending, interpreter = SCRIPTS[program.kind]
+            path = os.path.join(scratch, "snippet" + ending)
+            with open(path, "w") as file:
+                file.write(textwrap.dedent(program.text).lstrip("\n"))
+            return [interpreter, path]
         path = os.path.join(scratch, "snippet.py")
         with open(path, "w") as file:
             file.write(PRELUDE + textwrap.dedent(program.text))

@@ -12,9 +12,9 @@ from node import Node
 from suite import Case
 
 OPERATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "operations.py")
-SEEDS = (1, 2, 3)
-COUNT = 500
-BLOCK_SIZES = {1: "4M", 2: "64K", 3: "1M"}      # small blocks have many borders
+SEEDS = (1, 2, 3, 4, 5)
+COUNT = 2000                                    # for each seed
+BLOCK_SIZES = {1: "4M", 2: "64K", 3: "1M", 4: "128K", 5: "64K"}      # small blocks have many borders
 
 
 def cases(bed):

@@ -14,7 +14,10 @@ import random
 import signal
 import stat
 import sys
+import tempfile
 import threading
+
+import operations_libc
 
 BORDERS = [0, 1, 4095, 4096, 65535, 65536, 65537, 4194303, 4194304, 4194305, 8388608]
 MOST_DESCRIPTORS = 24
@@ -37,6 +40,10 @@ class Walker:
             self.folders.append(folder)
             self.files += [os.path.join(folder, name) for name in files]
         self.files.sort()
+        self.digest = digest
+        with tempfile.NamedTemporaryFile(delete=False) as file:
+            self.local = file.name      # on the local disk in every world
+            file.write(random.Random(seed).randbytes(100_000))
         self.big = [path for path in self.files if os.path.getsize(path) > 60000]
 
     def step(self, number):
@@ -75,6 +82,7 @@ class Walker:
             os.close(fd)
         for view in self.views:
             view.close()
+        os.unlink(self.local)
 
 
 def op_open(w):
@@ -272,7 +280,8 @@ def op_dir_fd(w):
 
 OPERATIONS = [op_open, op_open, op_open_missing, op_close, op_read, op_read, op_read, op_pread, op_pread,
               op_pread, op_readv, op_seek, op_seek, op_dup, op_fstat, op_stat, op_list, op_map, op_map,
-              op_map_again, op_buffered, op_whole, op_fork, op_threads, op_relative, op_dir_fd]
+              op_map_again, op_buffered, op_whole, op_fork, op_threads, op_relative, op_dir_fd,
+              *operations_libc.OPERATIONS]
 
 
 def main():

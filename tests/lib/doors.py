@@ -1,0 +1,26 @@
+"""Calls that went past the library: what strace saw of the mapping's paths, what the library's detector told.
+
+The library answers for every path below the mapping, so the kernel should never be asked for one; and it
+never reads or maps a placeholder, so nothing else should either.
+"""
+
+import re
+
+HARMLESS = re.compile(r"execve\(|= 0x[0-9a-f]+ \(flags")
+
+
+def traced(record):
+    """What to put before a command so that its and its children's calls by path are written to `record`."""
+    # The library must not be loaded into strace itself: it is handed on to the command alone.
+    return ["/bin/sh", "-c", 'preload=$LD_PRELOAD; unset LD_PRELOAD; record=$1; shift; '
+            'exec strace -f -qq -s 256 -e trace=%file -o "$record" env "LD_PRELOAD=$preload" "$@"', "doors", record]
+
+
+def paths(record, mapped):
+    """The calls by path that reached the kernel with a path below the mapping."""
+    with open(record, errors="replace") as file:
+        return [line.rstrip() for line in file if f'"{mapped}/' in line and not HARMLESS.search(line)]
+
+
+def reports(errors):
+    return [line for line in errors.splitlines() if line.startswith("warmpath: doors: ")]
