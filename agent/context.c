@@ -116,7 +116,7 @@ static void resolve(struct context *c, struct resolved *r, enum s3_style style)
     r->when_ms = clock_monotonic_ms();
     r->error = s3_endpoint_resolve(&env, style, &endpoint, r->why, sizeof(r->why));
     if (r->error == 0)
-        r->error = credentials_resolve(&env, &credentials, r->why, sizeof(r->why));
+        r->error = credentials_resolve(&env, NULL, &credentials, r->why, sizeof(r->why));
     if (r->error < 0) {
         s3_endpoint_clear(&endpoint);
         return;
