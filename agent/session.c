@@ -109,7 +109,7 @@ static void on_hello(struct conn *c, struct wire_buf *b)
     c->said_hello = true;
     c->is_tool = flags & WIRE_HELLO_TOOL;
     c->ttl_ms = ttl_s * 1000;
-    c->context = context_get(vars, n);
+    c->context = context_get(vars, n, c->agent->deadline_ms);
     explicit_bzero(owned, WIRE_MAX_BYTES);
     if (!c->is_tool || job[0])
         c->job = job_get(job);
