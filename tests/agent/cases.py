@@ -3,14 +3,19 @@
 from suite import Case
 
 import environments
+import identity
 import keys
 import life
 import sharing
 import tool
 
-FAMILIES = (life, sharing, keys, tool, environments)
+FAMILIES = (life, sharing, keys, identity, tool, environments)
 
 
 def cases(bed):
-    return [Case("agent/" + name[5:].replace("_", "-"), lambda function=function: function(bed))
-            for family in FAMILIES for name, function in vars(family).items() if name.startswith("case_")]
+    found = []
+    for family in FAMILIES:
+        found += [Case(f"agent/{name}", run) for name, run in getattr(family, "table", lambda bed: ())(bed)]
+        found += [Case("agent/" + name[5:].replace("_", "-"), lambda function=function: function(bed))
+                  for name, function in vars(family).items() if name.startswith("case_")]
+    return found
