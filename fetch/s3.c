@@ -95,7 +95,7 @@ static int send_it(struct s3_attempt *a, int64_t delay_ms, int64_t left_ms)
         .if_match = r->if_match ? r->if_match
                     : *a->etag  ? a->etag
                                 : NULL,
-        .version_id = a->use_version_id ? r->version_id : NULL,
+        .version_id = a->use_version_id ? a->version_id : NULL,
         .access = &c->access,
         .now_s = a->now_s,
     };
@@ -227,6 +227,8 @@ int s3_submit(struct http_engine *engine, struct s3_request *r)
     a->request = r;
     a->next = r->offset;
     a->submitted_ms = clock_monotonic_ms();
+    if (r->version_id && strlen(r->version_id) < sizeof(a->version_id))
+        strcpy(a->version_id, r->version_id);
     char why[sizeof(r->result.why)];
     enum breaker_answer may = s3_lore_may_ask(r->context->lore, a->submitted_ms, why, sizeof(why));
     if (may == BREAKER_REFUSE) {

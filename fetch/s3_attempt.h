@@ -24,13 +24,14 @@ struct s3_attempt {
 
     /* Keys, and what was mended already. */
     struct keyring_waiter waiter;
-    int64_t delay_ms;         /* to be kept once keys are there */
-    struct keys *keys;        /* this attempt's; referenced */
-    unsigned mended;          /* bits of enum s3_remedy */
-    int moves;                /* redirects followed */
-    bool renewing;            /* these keys were refused: other ones are wanted */
-    bool probe;               /* for the breaker */
-    bool use_version_id;      /* the object was replaced: ask for the version */
+    int64_t delay_ms;    /* to be kept once keys are there */
+    struct keys *keys;   /* this attempt's; referenced */
+    unsigned mended;     /* bits of enum s3_remedy */
+    int moves;           /* redirects followed */
+    bool renewing;       /* these keys were refused: other ones are wanted */
+    bool probe;          /* for the breaker */
+    bool use_version_id; /* the object was replaced: ask for the version */
+    char version_id[S3_VERSION_MAX];
     struct s3_verdict before; /* the two above: what to say should they not help */
 
     /* The object so far (GET). */

@@ -162,7 +162,7 @@ static bool apply(struct s3_attempt *a)
 static bool try_version(struct s3_attempt *a)
 {
     const struct s3_request *r = a->request;
-    if (r->op != S3_GET || !r->version_id || !*r->version_id || a->use_version_id ||
+    if (r->op != S3_GET || !*a->version_id || a->use_version_id ||
         (a->verdict.error != -ESTALE && a->verdict.error != -ENOENT))
         return false;
     a->use_version_id = true;
