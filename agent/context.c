@@ -5,6 +5,7 @@
 #include <uthash.h>
 
 #include "agent/alloc.h"
+#include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/map.h"
@@ -73,6 +74,43 @@ struct context *context_get(const char *const *vars, size_t n, int64_t patience_
     return c;
 }
 
+/* As the SDKs do for a profile that was asked for by name. */
+static bool is_overruled(const char *var)
+{
+    static const char *const names[] = {
+        "AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_SESSION_TOKEN=",
+        "AWS_PROFILE=",       "AWS_DEFAULT_PROFILE=",   "AWS_WEB_IDENTITY_TOKEN_FILE=",
+        "AWS_ROLE_ARN=",      "AWS_NO_SIGN_REQUEST="};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strncmp(var, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+struct context *context_with(const struct context *base, const char *access, int64_t patience_ms)
+{
+    char named[MAP_ACCESS_MAX + 32], options[MAP_ACCESS_MAX + 32];
+    size_t n = 0, count = 0;
+    while (base->vars[n])
+        n++;
+    CLEANUP_FREE const char **vars = must_calloc(n + 3, sizeof(*vars));
+    const char *profile = strstr(access, "profile=");
+    if (profile && profile != access && profile[-1] != '&')
+        profile = NULL;
+    for (size_t i = 0; i < n; i++)
+        if (!profile || !is_overruled(base->vars[i]))
+            vars[count++] = base->vars[i];
+    if (profile) {
+        profile += strlen("profile=");
+        snprintf(named, sizeof(named), AWS_PROFILE_FIRST "=%.*s", (int)strcspn(profile, "&"),
+                 profile);
+        vars[count++] = named;
+    }
+    snprintf(options, sizeof(options), "WARMPATH_ACCESS=%s", access);
+    vars[count++] = options;
+    return context_get(vars, count, patience_ms);
+}
+
 struct context *context_ref(struct context *c)
 {
     c->refs++;
@@ -122,8 +160,16 @@ static void resolve(struct context *c, struct resolved *r, enum s3_style style)
         return;
     log_info("s3", "endpoint %s://%s, region %s", endpoint.scheme, endpoint.authority,
              endpoint.region);
+    struct s3_access access;
+    const char *options = aws_env_get(&env, "WARMPATH_ACCESS");
+    r->error = s3_access_parse(options ? options : "", &access, r->why, sizeof(r->why));
+    if (r->error < 0) {
+        s3_endpoint_clear(&endpoint);
+        return;
+    }
     struct s3_context *old = r->s3;
-    r->s3 = s3_context_make(&endpoint, c->keyring, NULL);
+    r->s3 = s3_context_make(&endpoint, c->keyring, &access);
+    explicit_bzero(&access, sizeof(access));
     s3_endpoint_clear(&endpoint);
     if (old)
         s3_context_unref(old);

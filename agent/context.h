@@ -14,6 +14,11 @@ struct context;
  * credentials can't be found says so in context_s3(), or when they are needed. Looking for them may
  * take `patience_ms`. */
 struct context *context_get(const char *const *vars, size_t n, int64_t patience_ms);
+/* The same for a mapping with these options ("profile=x&requester_pays"): a context of its own, as
+ * S3 may answer it otherwise. With a profile, that profile's settings come before the
+ * environment's.
+ */
+struct context *context_with(const struct context *base, const char *access, int64_t patience_ms);
 struct context *context_ref(struct context *c);
 /* Contexts that nobody uses are kept for a while (the last 64). */
 void context_unref(struct context *c);

@@ -37,7 +37,8 @@ static void conn_free(struct conn *c)
     if (c->page)
         job_page_done(c->job, c->page);
     job_unref(c->job);
-    context_unref(c->context);
+    context_unref(c->base);
+    context_unref(c->special);
     close(c->watch.fd);
     free(c);
 }
@@ -109,7 +110,7 @@ static void on_hello(struct conn *c, struct wire_buf *b)
     c->said_hello = true;
     c->is_tool = flags & WIRE_HELLO_TOOL;
     c->ttl_ms = ttl_s * 1000;
-    c->context = context_get(vars, n, c->agent->deadline_ms);
+    c->base = c->context = context_get(vars, n, c->agent->deadline_ms);
     explicit_bzero(owned, WIRE_MAX_BYTES);
     if (!c->is_tool || job[0])
         c->job = job_get(job);
@@ -128,11 +129,29 @@ static void on_hello(struct conn *c, struct wire_buf *b)
 
 /* --- STAT and OPEN ---------------------------------------------------------------- */
 
-static bool get_name(struct wire_buf *b, struct lookup_name *name)
+bool conn_use_access(struct conn *c, struct wire_str access)
+{
+    c->context = c->base;
+    if (access.len == 0)
+        return true;
+    if (access.len >= sizeof(c->access) || memchr(access.at, '\0', access.len))
+        return false;
+    if (strlen(c->access) != access.len || memcmp(c->access, access.at, access.len) != 0) {
+        context_unref(c->special);
+        memcpy(c->access, access.at, access.len);
+        c->access[access.len] = '\0';
+        c->special = context_with(c->base, c->access, c->agent->deadline_ms);
+    }
+    c->context = c->special;
+    return true;
+}
+
+static bool get_name(struct conn *c, struct wire_buf *b, struct lookup_name *name)
 {
     struct wire_name n = wire_get_name(b);
     if (b->bad || n.bucket.len >= sizeof(name->bucket) || n.key.len >= sizeof(name->key) ||
-        memchr(n.key.at, '\0', n.key.len) || memchr(n.bucket.at, '\0', n.bucket.len))
+        memchr(n.key.at, '\0', n.key.len) || memchr(n.bucket.at, '\0', n.bucket.len) ||
+        !conn_use_access(c, n.access))
         return false;
     memcpy(name->bucket, n.bucket.at, n.bucket.len);
     name->bucket[n.bucket.len] = '\0';
@@ -229,7 +248,7 @@ static void reply_open(struct lookup_waiter *w, const struct lookup_result *r)
 
 static void on_stat(struct conn *c, struct wire_buf *b, enum lookup_how how)
 {
-    if (!get_name(b, &c->name)) {
+    if (!get_name(c, b, &c->name)) {
         conn_reply_error(c, -EINVAL, "malformed request");
         return;
     }
@@ -249,7 +268,7 @@ static void on_stat(struct conn *c, struct wire_buf *b, enum lookup_how how)
 static void on_list(struct conn *c, struct wire_buf *b)
 {
     char token[4096];
-    bool fine = get_name(b, &c->name);
+    bool fine = get_name(c, b, &c->name);
     wire_get_text(b, token, sizeof(token));
     if (!fine || b->bad)
         conn_reply_error(c, -EINVAL, "malformed request");

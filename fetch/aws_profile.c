@@ -203,6 +203,10 @@ int aws_profile_load(const struct aws_env *env, const char *name, struct aws_pro
 {
     const char *setting = name ? "the profile's name" : "AWS_PROFILE";
     memset(p, 0, sizeof(*p));
+    if (!name && aws_env_get(env, AWS_PROFILE_FIRST)) {
+        name = aws_env_get(env, AWS_PROFILE_FIRST);
+        setting = "profile= in WARMPATH_MAP";
+    }
     if (!name)
         name = aws_env_get(env, "AWS_PROFILE");
     if (!name)

@@ -18,6 +18,10 @@ struct aws_env {
     const char *const *vars;
 };
 
+/* A variable of our own beside the job's: the profile that a mapping asked for by name. It is used
+ * in place of AWS_PROFILE, and what it sets comes before what the environment sets. */
+#define AWS_PROFILE_FIRST "WARMPATH_PROFILE"
+
 /* Value of a variable, or NULL when unset or empty. Borrowed. */
 const char *aws_env_get(const struct aws_env *env, const char *name);
 

@@ -37,35 +37,51 @@ static const char *first_set(const char *a, const char *b, const char *c)
     return a ? a : b ? b : c;
 }
 
-const char *aws_endpoint_url(const struct aws_env *env, const struct aws_profile *p,
-                             const char *service, const char **where)
+static const char *url_of_environment(const struct aws_env *env, int service, const char **where)
 {
     static const char *const variables[][2] = {{"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"},
                                                {"AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"}};
-    static const char *const settings[][3] = {
-        {"services.s3.endpoint_url", "s3.endpoint_url", "endpoint_url"},
-        {"services.sts.endpoint_url", "sts.endpoint_url", "endpoint_url"}};
-    int row = strcmp(service, "sts") == 0;
-    const char *ignore = aws_env_get(env, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
-
-    if (ignore && strcasecmp(ignore, "true") == 0)
-        return NULL;
     for (size_t i = 0; i < 2; i++) {
-        *where = variables[row][i];
+        *where = variables[service][i];
         if (aws_env_get(env, *where))
             return aws_env_get(env, *where);
     }
+    return NULL;
+}
+
+static const char *url_of_profile(const struct aws_profile *p, int service, const char **where)
+{
+    static const char *const settings[][3] = {
+        {"services.s3.endpoint_url", "s3.endpoint_url", "endpoint_url"},
+        {"services.sts.endpoint_url", "sts.endpoint_url", "endpoint_url"}};
     *where = "the profile's endpoint_url";
     for (size_t i = 0; i < 3; i++)
-        if (aws_profile_get(p, settings[row][i]))
-            return aws_profile_get(p, settings[row][i]);
+        if (aws_profile_get(p, settings[service][i]))
+            return aws_profile_get(p, settings[service][i]);
     return NULL;
+}
+
+const char *aws_endpoint_url(const struct aws_env *env, const struct aws_profile *p,
+                             const char *service, const char **where)
+{
+    int row = strcmp(service, "sts") == 0;
+    const char *ignore = aws_env_get(env, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+    const char *url = NULL;
+    if (ignore && strcasecmp(ignore, "true") == 0)
+        return NULL;
+    if (aws_env_get(env, AWS_PROFILE_FIRST))
+        url = url_of_profile(p, row, where);
+    if (!url)
+        url = url_of_environment(env, row, where);
+    return url ? url : url_of_profile(p, row, where);
 }
 
 const char *aws_region(const struct aws_env *env, const struct aws_profile *p)
 {
-    return first_set(aws_env_get(env, "AWS_REGION"), aws_env_get(env, "AWS_DEFAULT_REGION"),
-                     aws_profile_get(p, "region"));
+    const char *own = aws_profile_get(p, "region");
+    if (own && aws_env_get(env, AWS_PROFILE_FIRST))
+        return own;
+    return first_set(aws_env_get(env, "AWS_REGION"), aws_env_get(env, "AWS_DEFAULT_REGION"), own);
 }
 
 static void lower(char *text)

@@ -29,6 +29,11 @@ struct s3_access {
     unsigned char sse_c_key[32];
 };
 
+/* Reads a mapping's options ("requester_pays&sse_c_key_file=/path"; others are left alone). 0, or
+ * -EACCES with a sentence when the key's file cannot be read or holds no key (32 bytes, or their
+ * base64). */
+int s3_access_parse(const char *options, struct s3_access *out, char *why, size_t why_size);
+
 /* Takes over the endpoint (its members; empties the struct), and a reference to the keyring. NULL
  * when memory is short. */
 struct s3_context *s3_context_make(struct s3_endpoint *endpoint, struct keyring *keyring,
@@ -76,7 +81,7 @@ struct s3_request {
     uint64_t length;           /*   the object may end sooner */
     const char *if_match;      /* NULL, or the ETag that the object must still have */
     const char *version_id;    /* NULL or "", or the version to read with if_match when the object
-                                  was replaced or deleted meanwhile */
+                                  was replaced or deleted meanwhile; copied by s3_submit() */
     const char *if_none_match; /* NULL, or an ETag: 304 when unchanged (then no body) */
     const char *prefix;        /* LIST: keys begin with it */
     const char *token;         /* LIST: continuation, NULL for the first page */

@@ -2,6 +2,7 @@
 
 from suite import Case
 
+import access
 import environments
 import identity
 import keys
@@ -9,7 +10,7 @@ import life
 import sharing
 import tool
 
-FAMILIES = (life, sharing, keys, identity, tool, environments)
+FAMILIES = (life, sharing, keys, identity, access, tool, environments)
 
 
 def cases(bed):
