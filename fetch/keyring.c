@@ -12,7 +12,7 @@
 #include "common/log.h"
 #include "policy/freshness.h"
 
-#define REFUSED_AGAIN_MS 1000 /* keys that were new and refused are not renewed sooner */
+#define REFUSED_AGAIN_MS 1000
 
 struct keyring {
     atomic_uint references;
@@ -318,17 +318,22 @@ int keyring_get(struct keyring *k, struct keyring_waiter *w, struct keys **keys,
     return error;
 }
 
+/* Keys that were refused from the first moment on are not renewed for each request. */
+static bool may_renew_refused(const struct keyring *k, const struct keys *keys)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    if (k->failed_ms && now_ms - k->failed_ms < REFUSED_AGAIN_MS)
+        return false;
+    return atomic_load(&keys->accepted) || now_ms - k->obtained_ms >= REFUSED_AGAIN_MS;
+}
+
 bool keyring_refused(struct keyring *k, const struct keys *keys)
 {
     bool worth = false;
-    int64_t now_ms = clock_monotonic_ms();
     pthread_mutex_lock(&k->lock);
-    if (!k->vars) {
-        worth = false;
-    } else if (k->keys != keys || k->renewing) {
+    if (k->vars && (k->keys != keys || k->renewing)) {
         worth = true;
-    } else if (now_ms - k->obtained_ms >= REFUSED_AGAIN_MS &&
-               (!k->failed_ms || now_ms - k->failed_ms >= REFUSED_AGAIN_MS)) {
+    } else if (k->vars && may_renew_refused(k, keys)) {
         k->refused = true;
         worth = true;
     }

@@ -23,6 +23,7 @@ struct keyring;
 struct keys {
     struct credentials credentials;
     atomic_uint references;
+    atomic_bool accepted; /* by S3, at least once; set by who saw it */
 };
 void keys_unref(struct keys *k);
 
@@ -51,7 +52,7 @@ int keyring_get(struct keyring *k, struct keyring_waiter *w, struct keys **keys,
                 size_t why_size);
 
 /* S3 says that these keys have expired. True when it is worth another try: newer ones are there
- * already, or are now looked for. */
+ * already, or are now looked for (but not a second after these, if S3 never accepted them). */
 bool keyring_refused(struct keyring *k, const struct keys *keys);
 
 /* Has the ring got other keys since? */

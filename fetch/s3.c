@@ -179,15 +179,10 @@ int s3_launch(struct s3_attempt *a, int64_t delay_ms)
     int64_t left_ms = a->submitted_ms + r->deadline_ms - now_ms;
     int64_t turn_ms = s3_lore_delay_ms(r->context->lore, r->bucket,
                                        r->op == S3_LIST ? r->prefix : r->key, now_ms);
+    if (turn_ms > left_ms / 2)
+        turn_ms = left_ms > 0 ? left_ms / 2 : 0;
     if (turn_ms > delay_ms)
         delay_ms = turn_ms;
-    if (turn_ms && delay_ms >= left_ms) {
-        s3_verdict_set(&a->verdict, -EIO, RETRY_NEVER,
-                       "bucket %.64s: S3 asked to slow down, and this request's turn comes only in "
-                       "%.1f s: after WARMPATH_DEADLINE",
-                       r->bucket, (double)delay_ms / 1000);
-        return -EIO;
-    }
     return send_it(a, delay_ms, left_ms - delay_ms);
 }
 

@@ -58,7 +58,7 @@ bool s3_receive_head(struct http_request *http);
 bool s3_receive_body(struct http_request *http, const void *data, size_t len);
 
 /* Asks for what is still missing, once there are keys. 0, or -errno; with a->verdict set where it
- * has one (no keys, no time). */
+ * has one (no keys). */
 int s3_launch(struct s3_attempt *a, int64_t delay_ms);
 
 /* Calls done. Neither the attempt nor the request may be touched afterwards. */

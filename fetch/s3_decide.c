@@ -74,6 +74,8 @@ static void judge(struct s3_attempt *a)
     }
     adjust_cause(a);
     note_rate(a);
+    if (!a->verdict.error && a->http.status)
+        atomic_store(&a->keys->accepted, true);
     /* The version is gone, or may not be asked for: what the newest one told is what counts. */
     if (a->use_version_id && !a->verdict.remedy &&
         (a->verdict.error == -EACCES || a->verdict.error == -ENOENT))
@@ -199,8 +201,9 @@ static bool diagnose(struct s3_attempt *a)
 {
     struct s3_request *r = a->request;
 
+    /* 400 is rare, and stands for what can be mended: expired keys among others. */
     if (r->op != S3_HEAD || !is_refusal(&a->http) ||
-        !s3_lore_may_diagnose(r->context->lore, clock_monotonic_ms()))
+        (!s3_lore_may_diagnose(r->context->lore, clock_monotonic_ms()) && a->http.status != 400))
         return false;
     a->refused = a->verdict;
     a->refused_status = a->http.status;

@@ -13,9 +13,10 @@ import mappings
 import origin
 import replaced
 import secure
+import soak
 import transfer
 
-FAMILIES = (mappings, origin, secure, hidden, transfer, replaced, cache)
+FAMILIES = (mappings, origin, secure, hidden, transfer, replaced, cache, soak)
 
 
 def cases(bed):

@@ -62,31 +62,49 @@ static void test_finds_what_the_server_takes(void **unused)
     assert_true(sent > 50 * 500 / 2); /* and much of what it takes is used */
 }
 
+static void refuse_twice(struct rate *r, int64_t now_ms)
+{
+    rate_take(r, now_ms);
+    rate_take(r, now_ms);
+    rate_answer(r, true, now_ms);
+    rate_answer(r, true, now_ms);
+}
+
 static void test_lifted_after_a_while(void **unused)
 {
     (void)unused;
     struct rate r = {0};
-    for (int i = 0; i < 100; i++)
-        rate_take(&r, 1000 + i);
-    rate_answer(&r, true, 1100);
+    refuse_twice(&r, 1000);
     assert_true(r.per_s > 0);
-    rate_take(&r, 1101);
-    assert_true(rate_take(&r, 1101) > 0 || r.per_s > 500);
+    rate_take(&r, 1001);
+    assert_true(rate_take(&r, 1001) > 0);
     assert_int_equal(rate_take(&r, 40000), 0);
     assert_true(r.per_s <= 0);
 }
 
-static void test_never_below_one_a_second(void **unused)
+static void test_now_and_then_is_no_reason(void **unused)
+{
+    (void)unused;
+    struct rate r = {0};
+    for (int i = 0; i < 10000; i++) { /* 1000 a second; one in fifty is refused */
+        assert_int_equal(rate_take(&r, 1000 + i), 0);
+        rate_answer(&r, i % 50 == 0, 1000 + i);
+    }
+}
+
+/* However much is refused and however many wait: a pace, not a standstill. */
+static void test_never_holds_up_for_long(void **unused)
 {
     (void)unused;
     struct rate r = {0};
     int64_t now_ms = 1000;
     for (int i = 0; i < 100; i++, now_ms += 1500) {
-        rate_take(&r, now_ms);
-        rate_answer(&r, true, now_ms);
-        assert_true(r.per_s >= 1);
+        refuse_twice(&r, now_ms);
+        assert_true(r.per_s >= 10);
     }
-    assert_true(rate_take(&r, now_ms) <= 1000);
+    for (int i = 0; i < 1000; i++)
+        assert_true(rate_take(&r, now_ms) <= 2000);
+    assert_true(rate_take(&r, now_ms + 2000) <= 100);
 }
 
 static void test_breaker(void **unused)
@@ -135,7 +153,8 @@ int main(void)
         cmocka_unit_test(test_no_limit_until_refused),
         cmocka_unit_test(test_finds_what_the_server_takes),
         cmocka_unit_test(test_lifted_after_a_while),
-        cmocka_unit_test(test_never_below_one_a_second),
+        cmocka_unit_test(test_now_and_then_is_no_reason),
+        cmocka_unit_test(test_never_holds_up_for_long),
         cmocka_unit_test(test_breaker),
         cmocka_unit_test(test_breaker_stays_within_bounds),
     };
