@@ -18,6 +18,8 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 
+#define TTL_MAX_S (10LL * 365 * 86400) /* as the option's */
+
 static struct loop_watch listener = {.fd = -1};
 static struct agent *listener_agent;
 static bool accepting = true;
@@ -109,7 +111,7 @@ static void on_hello(struct conn *c, struct wire_buf *b)
     }
     c->said_hello = true;
     c->is_tool = flags & WIRE_HELLO_TOOL;
-    c->ttl_ms = ttl_s * 1000;
+    c->ttl_ms = ttl_s < 0 || ttl_s > TTL_MAX_S ? TTL_MAX_S * 1000 : ttl_s * 1000;
     c->base = c->context = context_get(vars, n, c->agent->deadline_ms);
     explicit_bzero(owned, WIRE_MAX_BYTES);
     if (!c->is_tool || job[0])

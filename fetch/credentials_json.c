@@ -67,7 +67,7 @@ static int take_object(const struct search *s, struct credentials *out, const ch
         return say_refusal(s, object, place);
     if (found == 1 && expires) {
         out->expires_s = credentials_time(expires);
-        if (out->expires_s == 0) {
+        if (out->expires_s <= 0) {
             credentials_clear(out);
             return search_fail(s, "%s gave the Expiration %.40s, which is no time", place, expires);
         }
