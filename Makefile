@@ -38,7 +38,7 @@ AGENT_OBJ   := $(PARTS_OBJ) $(BUILD)/obj/agent/main.o
 TOOL_OBJ    := $(patsubst %.c,$(BUILD)/obj/%.o,$(COMMON_SRC) $(TOOL_SRC))
 UNIT_BIN    := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(UNIT_SRC))
 
-.PHONY: all deps build demo test bench lint layers format asan tsan unit install clean help
+.PHONY: all deps build demo test bench lint layers format asan tsan fuzz fuzz-build unit install clean help
 
 all:
 	@scripts/deps build
@@ -50,6 +50,7 @@ help:
 	@echo 'test           every test; closes with "N passed, N failed"'
 	@echo 'bench          side by side with local files, curl, s3fs and rclone'
 	@echo 'lint           compilers, clang-tidy, format, layers, shellcheck'
+	@echo 'fuzz           what parses, FUZZ_SECONDS (20) for each target'
 	@echo 'asan           agent and unit tests under address and undefined-behaviour sanitizers'
 	@echo 'install        library, agent, tool and man pages into PREFIX ($(PREFIX))'
 
@@ -114,7 +115,7 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(PARTS_OBJ)
 
 # --- checks ------------------------------------------------------------------------
 
-C_FILES := $(wildcard common/*.[ch] preload/*.[ch] agent/*.[ch] fetch/*.[ch] policy/*.[ch] tool/*.[ch] tests/unit/*.[ch])
+C_FILES := $(wildcard common/*.[ch] preload/*.[ch] agent/*.[ch] fetch/*.[ch] policy/*.[ch] tool/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch])
 
 lint: layers
 	@scripts/deps lint
@@ -136,6 +137,29 @@ asan:
 tsan:
 	@$(MAKE) --no-print-directory BUILD=build/tsan OPT=-O1 SANITIZE="$(TSAN)" build unit
 	@tests/run --build build/tsan --only unit,agent
+
+# Each target for FUZZ_SECONDS, beginning with its seeds and with what earlier runs found.
+FUZZ_SECONDS ?= 20
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz_%,$(FUZZ_SRC))
+FUZZ_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+fuzz:
+	@scripts/deps build fuzz
+	@$(MAKE) --no-print-directory CC=clang BUILD=build/fuzz OPT=-O1 \
+	  SANITIZE="-fsanitize=fuzzer-no-link $(FUZZ_SANITIZE)" fuzz-build
+	@scripts/fuzz build/fuzz $(FUZZ_SECONDS)
+
+fuzz-build: $(FUZZ_BIN)
+
+# An archive: a target that brings a function of its own leaves the real one out.
+$(BUILD)/parts.a: $(PARTS_OBJ)
+	@rm -f $@
+	@ar rcs $@ $(PARTS_OBJ)
+
+$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(BUILD)/parts.a
+	@echo 'LINK $@'
+	@$(CC) $(filter-out -MMD -MP,$(AGENT_CFLAGS)) -fsanitize=fuzzer -o $@ $< $(BUILD)/parts.a $(AGENT_LIBS)
 
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/warmpath $(DESTDIR)$(PREFIX)/share/man/man1

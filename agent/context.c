@@ -5,9 +5,11 @@
 #include <uthash.h>
 
 #include "agent/alloc.h"
+#include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/map.h"
+#include "fetch/keyring.h"
 
 #define RESOLVE_AGAIN_MS 60000
 #define KEPT_CONTEXTS    64
@@ -24,7 +26,8 @@ struct context {
     UT_hash_handle hh;
     uint64_t serial;
     int refs;
-    char **vars; /* NULL-terminated */
+    const char **vars; /* NULL-terminated */
+    struct keyring *keyring;
     struct resolved styles[STYLES];
     size_t name_len;
     char name[]; /* the variables, each with its zero: the table's key */
@@ -44,7 +47,7 @@ static size_t join(const char *const *vars, size_t n, char *out)
     return len;
 }
 
-struct context *context_get(const char *const *vars, size_t n)
+struct context *context_get(const char *const *vars, size_t n, int64_t patience_ms)
 {
     static uint64_t serials;
     size_t name_len = join(vars, n, NULL);
@@ -66,8 +69,46 @@ struct context *context_get(const char *const *vars, size_t n)
         c->vars[i] = c->name + at;
         at += strlen(vars[i]) + 1;
     }
+    c->keyring = must(keyring_new(c->vars, patience_ms));
     HASH_ADD_KEYPTR(hh, contexts, c->name, c->name_len, c);
     return c;
+}
+
+/* As the SDKs do for a profile that was asked for by name. */
+static bool is_overruled(const char *var)
+{
+    static const char *const names[] = {
+        "AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_SESSION_TOKEN=",
+        "AWS_PROFILE=",       "AWS_DEFAULT_PROFILE=",   "AWS_WEB_IDENTITY_TOKEN_FILE=",
+        "AWS_ROLE_ARN=",      "AWS_NO_SIGN_REQUEST="};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strncmp(var, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+struct context *context_with(const struct context *base, const char *access, int64_t patience_ms)
+{
+    char named[MAP_ACCESS_MAX + 32], options[MAP_ACCESS_MAX + 32];
+    size_t n = 0, count = 0;
+    while (base->vars[n])
+        n++;
+    CLEANUP_FREE const char **vars = must_calloc(n + 3, sizeof(*vars));
+    const char *profile = strstr(access, "profile=");
+    if (profile && profile != access && profile[-1] != '&')
+        profile = NULL;
+    for (size_t i = 0; i < n; i++)
+        if (!profile || !is_overruled(base->vars[i]))
+            vars[count++] = base->vars[i];
+    if (profile) {
+        profile += strlen("profile=");
+        snprintf(named, sizeof(named), AWS_PROFILE_FIRST "=%.*s", (int)strcspn(profile, "&"),
+                 profile);
+        vars[count++] = named;
+    }
+    snprintf(options, sizeof(options), "WARMPATH_ACCESS=%s", access);
+    vars[count++] = options;
+    return context_get(vars, count, patience_ms);
 }
 
 struct context *context_ref(struct context *c)
@@ -82,6 +123,7 @@ static void forget(struct context *c)
     for (int i = 0; i < STYLES; i++)
         if (c->styles[i].s3)
             s3_context_unref(c->styles[i].s3);
+    keyring_unref(c->keyring);
     free(c->vars);
     explicit_bzero(c->name, c->name_len); /* it holds the secret key */
     free(c);
@@ -110,24 +152,30 @@ uint64_t context_serial(const struct context *c)
 
 static void resolve(struct context *c, struct resolved *r, enum s3_style style)
 {
-    struct aws_env env = {.vars = (const char *const *)c->vars};
+    struct aws_env env = {.vars = c->vars};
     struct s3_endpoint endpoint = {0};
-    struct credentials credentials = {0};
     r->when_ms = clock_monotonic_ms();
     r->error = s3_endpoint_resolve(&env, style, &endpoint, r->why, sizeof(r->why));
-    if (r->error == 0)
-        r->error = credentials_resolve(&env, &credentials, r->why, sizeof(r->why));
+    if (r->error < 0)
+        return;
+    log_info("s3", "endpoint %s://%s, region %s", endpoint.scheme, endpoint.authority,
+             endpoint.region);
+    struct s3_access access;
+    const char *options = aws_env_get(&env, "WARMPATH_ACCESS");
+    r->error = s3_access_parse(options ? options : "", &access, r->why, sizeof(r->why));
     if (r->error < 0) {
         s3_endpoint_clear(&endpoint);
         return;
     }
-    log_info("s3", "credentials from %s, endpoint %s://%s, region %s", credentials.source,
-             endpoint.scheme, endpoint.authority, endpoint.region);
     struct s3_context *old = r->s3;
-    r->s3 = s3_context_new(&endpoint, &credentials);
-    if (old) {
-        s3_context_inherit(r->s3, old);
+    r->s3 = s3_context_make(&endpoint, c->keyring, &access);
+    explicit_bzero(&access, sizeof(access));
+    s3_endpoint_clear(&endpoint);
+    if (old)
         s3_context_unref(old);
+    if (!r->s3) {
+        r->error = -ENOMEM;
+        snprintf(r->why, sizeof(r->why), "out of memory");
     }
 }
 
@@ -148,5 +196,6 @@ struct s3_context *context_s3(struct context *c, uint8_t style, int *error, char
         snprintf(why, why_size, "%s", r->why);
         return NULL;
     }
-    return r->s3;
+    *error = keyring_check(c->keyring, why, why_size);
+    return *error ? NULL : r->s3;
 }

@@ -10,6 +10,7 @@
 #include "agent/alloc.h"
 #include "agent/blocks.h"
 #include "agent/buffer.h"
+#include "agent/pinned.h"
 #include "agent/s3_count.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
@@ -129,6 +130,15 @@ static void keep_beginning(struct lookup *l, const struct meta *m)
     blocks_seed(l->agent, &v, 0, l->beginning, l->beginning_len, l->context, l->job);
 }
 
+static void pin_version(struct lookup *l, const struct meta *m)
+{
+    struct version v;
+    if (!*l->request.meta.version_id)
+        return;
+    lookup_version(l->s3, &l->name, m, l->agent->block_bytes, &v);
+    pinned_put(&v.id, l->request.meta.version_id);
+}
+
 static void on_object(struct lookup *l)
 {
     const struct s3_result *result = &l->request.result;
@@ -141,6 +151,7 @@ static void on_object(struct lookup *l)
         step_start(l, STEP_HEAD);
     } else {
         file_meta(&l->request.meta, &m);
+        pin_version(l, &m);
         keep_beginning(l, &m);
         finish_found(l, &m, true);
     }

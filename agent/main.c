@@ -26,6 +26,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/options.h"
+#include "fetch/keyring.h"
 
 #define TICK_MS        500
 #define ENGINE_THREADS 2
@@ -278,6 +279,7 @@ int main(int argc, char **argv)
     if (sessions_count() == 0)
         copies_remove();
     sessions_end();
+    keyrings_stop(); /* who waits for credentials is told, and asks the engine for nothing */
     http_engine_free(agent.engine);
     store_close(agent.store);
     return 0;

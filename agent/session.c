@@ -18,6 +18,8 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 
+#define TTL_MAX_S (10LL * 365 * 86400) /* as the option's */
+
 static struct loop_watch listener = {.fd = -1};
 static struct agent *listener_agent;
 static bool accepting = true;
@@ -37,7 +39,8 @@ static void conn_free(struct conn *c)
     if (c->page)
         job_page_done(c->job, c->page);
     job_unref(c->job);
-    context_unref(c->context);
+    context_unref(c->base);
+    context_unref(c->special);
     close(c->watch.fd);
     free(c);
 }
@@ -108,8 +111,8 @@ static void on_hello(struct conn *c, struct wire_buf *b)
     }
     c->said_hello = true;
     c->is_tool = flags & WIRE_HELLO_TOOL;
-    c->ttl_ms = ttl_s * 1000;
-    c->context = context_get(vars, n);
+    c->ttl_ms = ttl_s < 0 || ttl_s > TTL_MAX_S ? TTL_MAX_S * 1000 : ttl_s * 1000;
+    c->base = c->context = context_get(vars, n, c->agent->deadline_ms);
     explicit_bzero(owned, WIRE_MAX_BYTES);
     if (!c->is_tool || job[0])
         c->job = job_get(job);
@@ -128,11 +131,29 @@ static void on_hello(struct conn *c, struct wire_buf *b)
 
 /* --- STAT and OPEN ---------------------------------------------------------------- */
 
-static bool get_name(struct wire_buf *b, struct lookup_name *name)
+bool conn_use_access(struct conn *c, struct wire_str access)
+{
+    c->context = c->base;
+    if (access.len == 0)
+        return true;
+    if (access.len >= sizeof(c->access) || memchr(access.at, '\0', access.len))
+        return false;
+    if (strlen(c->access) != access.len || memcmp(c->access, access.at, access.len) != 0) {
+        context_unref(c->special);
+        memcpy(c->access, access.at, access.len);
+        c->access[access.len] = '\0';
+        c->special = context_with(c->base, c->access, c->agent->deadline_ms);
+    }
+    c->context = c->special;
+    return true;
+}
+
+static bool get_name(struct conn *c, struct wire_buf *b, struct lookup_name *name)
 {
     struct wire_name n = wire_get_name(b);
     if (b->bad || n.bucket.len >= sizeof(name->bucket) || n.key.len >= sizeof(name->key) ||
-        memchr(n.key.at, '\0', n.key.len) || memchr(n.bucket.at, '\0', n.bucket.len))
+        memchr(n.key.at, '\0', n.key.len) || memchr(n.bucket.at, '\0', n.bucket.len) ||
+        !conn_use_access(c, n.access))
         return false;
     memcpy(name->bucket, n.bucket.at, n.bucket.len);
     name->bucket[n.bucket.len] = '\0';
@@ -230,7 +251,7 @@ static void reply_open(struct lookup_waiter *w, const struct lookup_result *r)
 
 static void on_stat(struct conn *c, struct wire_buf *b, enum lookup_how how)
 {
-    if (!get_name(b, &c->name)) {
+    if (!get_name(c, b, &c->name)) {
         conn_reply_error(c, -EINVAL, "malformed request");
         return;
     }
@@ -250,7 +271,7 @@ static void on_stat(struct conn *c, struct wire_buf *b, enum lookup_how how)
 static void on_list(struct conn *c, struct wire_buf *b)
 {
     char token[4096];
-    bool fine = get_name(b, &c->name);
+    bool fine = get_name(c, b, &c->name);
     wire_get_text(b, token, sizeof(token));
     if (!fine || b->bad)
         conn_reply_error(c, -EINVAL, "malformed request");

@@ -124,7 +124,7 @@ static bool get_version(struct conn *c, struct wire_buf *b)
     c->block.need.to = wire_get_u32(b);
     c->goes_on = wire_get_u8(b);
     if (b->bad || !option_block_size_fits(block_bytes) || n.bucket.len >= sizeof(c->name.bucket) ||
-        n.key.len >= sizeof(c->name.key))
+        n.key.len >= sizeof(c->name.key) || !conn_use_access(c, n.access))
         return false;
     memset(&c->name, 0, sizeof(c->name));
     memcpy(c->name.bucket, n.bucket.at, n.bucket.len);

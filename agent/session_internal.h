@@ -8,6 +8,7 @@
 #include "agent/agent.h"
 #include "agent/blocks.h"
 #include "agent/lookup.h"
+#include "common/map.h"
 #include "common/wire.h"
 
 struct listing;
@@ -17,8 +18,11 @@ struct conn {
     struct conn *prev, *next; /* all connections */
     struct agent *agent;
     bool said_hello, is_tool;
-    bool busy; /* a request is being served; the next may not come before its reply */
-    struct context *context;
+    bool busy;               /* a request is being served; the next may not come before its reply */
+    struct context *base;    /* of what the job brought */
+    struct context *special; /* the same with the options of the mapping that was used last */
+    char access[MAP_ACCESS_MAX];
+    struct context *context; /* the one of the two that this request is for; borrowed */
     struct job *job;
     uint32_t page; /* counters; 0: none */
     int64_t ttl_ms;
@@ -42,6 +46,9 @@ struct conn {
 void conn_reply(struct conn *c, const void *data, size_t len, const int *fds, int n_fds);
 void conn_reply_error(struct conn *c, int error, const char *why);
 void conn_put_status(struct wire_buf *b, int error, const char *why);
+
+/* Sets c->context for a mapping with these options. False when they are malformed. */
+bool conn_use_access(struct conn *c, struct wire_str access);
 
 /* Books a block that the job is given. */
 void conn_count_block(struct conn *c, const struct version *v, uint64_t index, bool was_stored);

@@ -5,6 +5,7 @@
 
 #include "agent/alloc.h"
 #include "agent/buffer.h"
+#include "agent/pinned.h"
 #include "agent/s3_count.h"
 #include "common/cleanup.h"
 
@@ -223,6 +224,7 @@ struct transfer *transfer_start(const struct transfer *how, int *error, char *wh
                             .offset = from,
                             .length = last->index * s->version.block_bytes + last->span.to - from,
                             .if_match = s->version.etag,
+                            .version_id = pinned_get(&s->version.id),
                             .deadline_ms = t->agent->deadline_ms,
                             .write = on_body,
                             .done = on_done,

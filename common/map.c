@@ -83,26 +83,67 @@ size_t path_normalise(char *path, size_t len)
     return out;
 }
 
-static bool parse_options(struct mapping *m, struct span options, struct span entry,
-                          complain_fn *complain)
+/* The value behind "name="; its `at` is NULL when the option is another one. */
+static struct span value_of(struct span option, const char *name)
+{
+    size_t len = strlen(name);
+    if (option.len <= len || memcmp(option.at, name, len) != 0 || option.at[len] != '=')
+        return (struct span){NULL, 0};
+    return (struct span){option.at + len + 1, option.len - len - 1};
+}
+
+/* Options that say as whom and how S3 is asked: kept as they are, for the agent. */
+static bool is_access(struct span option)
+{
+    struct span path = value_of(option, "sse_c_key_file");
+    return span_is(option, "requester_pays") || span_is(option, "requester_pays=1") ||
+           value_of(option, "profile").len || (path.len && path.at[0] == '/');
+}
+
+static bool add_access(struct mapping *m, struct map *map, struct span option)
+{
+    char joined[MAP_ACCESS_MAX];
+    int len = snprintf(joined, sizeof(joined), "%.*s%s%.*s", (int)m->access_len, m->access,
+                       m->access_len ? "&" : "", (int)option.len, option.at);
+    if (len < 0 || (size_t)len >= sizeof(joined))
+        return false;
+    m->access = keep(map, (struct span){joined, (size_t)len}, "");
+    m->access_len = (size_t)len;
+    return m->access != NULL;
+}
+
+static bool parse_style(struct mapping *m, struct span option)
+{
+    if (span_is(option, "style=auto"))
+        m->style = MAP_STYLE_AUTO;
+    else if (span_is(option, "style=path"))
+        m->style = MAP_STYLE_PATH;
+    else if (span_is(option, "style=virtual"))
+        m->style = MAP_STYLE_VIRTUAL;
+    else
+        return false;
+    return true;
+}
+
+static bool parse_options(struct map *map, struct mapping *m, struct span options,
+                          struct span entry, complain_fn *complain)
 {
     while (options.len) {
         struct span option = cut(&options, '&');
-        if (span_is(option, "ro") || option.len == 0)
+        if (span_is(option, "ro") || option.len == 0 || parse_style(m, option))
             continue;
-        if (span_is(option, "style=auto"))
-            m->style = MAP_STYLE_AUTO;
-        else if (span_is(option, "style=path"))
-            m->style = MAP_STYLE_PATH;
-        else if (span_is(option, "style=virtual"))
-            m->style = MAP_STYLE_VIRTUAL;
-        else if (span_is(option, "rw")) {
+        if (is_access(option)) {
+            if (!add_access(m, map, option)) {
+                complain_about(complain, entry, "its options are too long");
+                return false;
+            }
+        } else if (span_is(option, "rw")) {
             complain_about(complain, entry, "writing is not supported yet: leave ?rw out");
             return false;
         } else {
             complain_about(complain, entry,
                            "unknown option '%.*s': known are ro, style=auto, style=path, "
-                           "style=virtual",
+                           "style=virtual, profile=NAME, requester_pays, sse_c_key_file=/PATH",
                            (int)(option.len < 60 ? option.len : 60), option.at);
             return false;
         }
@@ -191,7 +232,7 @@ static void insert(struct map *map, const struct mapping *m)
 
 static void parse_entry(struct map *map, struct span entry, complain_fn *complain)
 {
-    struct mapping m = {.style = MAP_STYLE_AUTO};
+    struct mapping m = {.style = MAP_STYLE_AUTO, .access = ""};
     if (!memchr(entry.at, '=', entry.len)) {
         complain_about(complain, entry, "there is no '='");
         return;
@@ -204,7 +245,7 @@ static void parse_entry(struct map *map, struct span entry, complain_fn *complai
     struct span prefix = cut(&rest, '=');
     struct span url = cut(&rest, '?');
     if (parse_prefix(map, &m, prefix, entry, complain) &&
-        parse_url(map, &m, url, entry, complain) && parse_options(&m, rest, entry, complain))
+        parse_url(map, &m, url, entry, complain) && parse_options(map, &m, rest, entry, complain))
         insert(map, &m);
 }
 

@@ -10,6 +10,7 @@
 
 #define MAP_MAX_ENTRIES 64
 #define MAP_MAX_BYTES   16384 /* of WARMPATH_MAP */
+#define MAP_ACCESS_MAX  512   /* of `access`, with its zero */
 
 enum map_style { MAP_STYLE_AUTO, MAP_STYLE_PATH, MAP_STYLE_VIRTUAL };
 
@@ -21,12 +22,15 @@ struct mapping {
     const char *key_prefix; /* "v1/" or "": put before what follows `prefix/` */
     size_t key_prefix_len;
     enum map_style style;
+    const char
+        *access; /* options that are the agent's to read: "profile=x&requester_pays"; or "" */
+    size_t access_len;
 };
 
 struct map {
     int n;
     struct mapping entries[MAP_MAX_ENTRIES]; /* longest prefix first */
-    char text[2 * MAP_MAX_BYTES];            /* what the entries point into */
+    char text[3 * MAP_MAX_BYTES];            /* what the entries point into */
     size_t text_len;
 };
 

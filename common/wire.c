@@ -116,6 +116,7 @@ void wire_put_name(struct wire_buf *b, const struct wire_name *n)
     wire_put_str(b, n->bucket.at, n->bucket.len);
     wire_put_str(b, n->key.at, n->key.len);
     wire_put_u8(b, n->style);
+    wire_put_str(b, n->access.at, n->access.len);
 }
 
 struct wire_name wire_get_name(struct wire_buf *b)
@@ -124,6 +125,7 @@ struct wire_name wire_get_name(struct wire_buf *b)
     n.bucket = wire_get_str(b);
     n.key = wire_get_str(b);
     n.style = wire_get_u8(b);
+    n.access = wire_get_str(b);
     return n;
 }
 

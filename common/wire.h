@@ -23,7 +23,8 @@
  *   JOB    → ← counters of the job, raw
  *   STOP, EVICT → ← status
  *
- * with name = str bucket, str key, u8 style; version = name, str etag, u64 size, u32 block_bytes;
+ * with name = str bucket, str key, u8 style, str access (the mapping's options, see map.h);
+ * version = name, str etag, u64 size, u32 block_bytes;
  * status = i32 errno (0 or negative), str why; entry = str name, u8 kind, u64 size, i64 mtime;
  * part = u32 from, u32 to, u8 complete: what may be read from that block's descriptor. Only a
  * complete block may be mapped. BLOCKS names the bytes [from, to) of the first block that must be
@@ -36,7 +37,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define WIRE_VERSION   2
+#define WIRE_VERSION   3
 #define WIRE_MAX_BYTES (96 * 1024)
 #define WIRE_MAX_FDS   16
 #define WIRE_KEY_MAX   1024
@@ -98,6 +99,7 @@ size_t wire_get_text(struct wire_buf *b, char *out, size_t size);
 struct wire_name {
     struct wire_str bucket, key;
     uint8_t style; /* enum map_style */
+    struct wire_str access;
 };
 void wire_put_name(struct wire_buf *b, const struct wire_name *n);
 struct wire_name wire_get_name(struct wire_buf *b);

@@ -198,25 +198,32 @@ static int scan_both(struct aws_profile *p, char *why, size_t why_size)
     return error;
 }
 
-int aws_profile_load(const struct aws_env *env, struct aws_profile *p, char *why, size_t why_size)
+int aws_profile_load(const struct aws_env *env, const char *name, struct aws_profile *p, char *why,
+                     size_t why_size)
 {
+    const char *setting = name ? "the profile's name" : "AWS_PROFILE";
     memset(p, 0, sizeof(*p));
-    const char *named = aws_env_get(env, "AWS_PROFILE");
-    if (!named)
-        named = aws_env_get(env, "AWS_DEFAULT_PROFILE");
+    if (!name && aws_env_get(env, AWS_PROFILE_FIRST)) {
+        name = aws_env_get(env, AWS_PROFILE_FIRST);
+        setting = "profile= in WARMPATH_MAP";
+    }
+    if (!name)
+        name = aws_env_get(env, "AWS_PROFILE");
+    if (!name)
+        name = aws_env_get(env, "AWS_DEFAULT_PROFILE");
 
-    if ((size_t)snprintf(p->name, sizeof(p->name), "%s", named ? named : "default") >=
+    if ((size_t)snprintf(p->name, sizeof(p->name), "%s", name ? name : "default") >=
             sizeof(p->name) ||
         !locate(env, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials", p->credentials_path,
                 sizeof(p->credentials_path)) ||
         !locate(env, "AWS_CONFIG_FILE", "~/.aws/config", p->config_path, sizeof(p->config_path))) {
-        snprintf(why, why_size, "AWS_PROFILE or the path of an AWS configuration file is too long");
+        snprintf(why, why_size, "%s or the path of an AWS configuration file is too long", setting);
         return -EACCES;
     }
     int error = scan_both(p, why, why_size);
-    if (!error && named && !p->found) {
-        snprintf(why, why_size, "profile %s is neither in %.150s nor in %.150s: check AWS_PROFILE",
-                 p->name, p->credentials_path, p->config_path);
+    if (!error && name && !p->found) {
+        snprintf(why, why_size, "profile %s is neither in %.150s nor in %.150s: check %s", p->name,
+                 p->credentials_path, p->config_path, setting);
         error = -EACCES;
     }
     if (error)

@@ -7,6 +7,7 @@
 #ifndef WARMPATH_FETCH_CREDENTIALS_H
 #define WARMPATH_FETCH_CREDENTIALS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +18,10 @@ struct aws_env {
     const char *const *vars;
 };
 
+/* A variable of our own beside the job's: the profile that a mapping asked for by name. It is used
+ * in place of AWS_PROFILE, and what it sets comes before what the environment sets. */
+#define AWS_PROFILE_FIRST "WARMPATH_PROFILE"
+
 /* Value of a variable, or NULL when unset or empty. Borrowed. */
 const char *aws_env_get(const struct aws_env *env, const char *name);
 
@@ -26,14 +31,29 @@ struct credentials {
     char *session_token; /* owned; NULL when there is none */
     bool anonymous;      /* sign nothing (AWS_NO_SIGN_REQUEST=true) */
     int64_t expires_s;   /* wall clock; 0: does not expire */
-    char source[64];     /* for logs: "environment", "profile default in ~/.aws/credentials" */
+    bool from_file;      /* a static key of a file, which may change */
+    char source[64];     /* for logs: "the environment", "profile x of the config file" */
 };
 
-/* Finds credentials in the SDKs' order (today: AWS_NO_SIGN_REQUEST, environment, shared credentials
- * and config files with AWS_PROFILE, AWS_SHARED_CREDENTIALS_FILE, AWS_CONFIG_FILE).
- * 0, or -EACCES with a sentence in `why` that says where was looked and what to set. */
-int credentials_resolve(const struct aws_env *env, struct credentials *out, char *why,
-                        size_t why_size);
+/* For a caller who may wait for networks and programs. */
+struct credentials_patience {
+    int64_t until_ms;        /* monotonic: the whole search ends about then */
+    const atomic_bool *stop; /* or soon after this is set; NULL: never */
+};
+
+/* Finds credentials, in the order of botocore and most SDKs:
+ *
+ *   AWS_NO_SIGN_REQUEST   the environment's keys   the profile's role_arn (AssumeRole)
+ *   web identity   the credentials file's keys   credential_process   the config file's keys
+ *   the container's endpoint   the instance's metadata (IMDSv2)
+ *
+ * 0; -EACCES with a sentence in `why` that says where was looked and what to set; or, without
+ * `patience`, -EINPROGRESS when the next place in order cannot be asked at once. With it, blocks:
+ * not for the agent's loop. */
+int credentials_resolve(const struct aws_env *env, const struct credentials_patience *patience,
+                        struct credentials *out, char *why, size_t why_size);
+/* A copy of its own; false when memory is short. */
+bool credentials_copy(struct credentials *to, const struct credentials *from);
 void credentials_clear(struct credentials *c);
 
 enum s3_style { S3_STYLE_AUTO, S3_STYLE_PATH, S3_STYLE_VIRTUAL };

@@ -9,6 +9,7 @@
 #include "common/cleanup.h"
 #include "fetch/aws_profile.h"
 #include "fetch/credentials.h"
+#include "fetch/credentials_internal.h"
 
 #define REGION_MAX 64
 
@@ -36,27 +37,51 @@ static const char *first_set(const char *a, const char *b, const char *c)
     return a ? a : b ? b : c;
 }
 
-/* The URL and where it stands, for the sentence; NULL when none is configured. */
-static const char *configured_url(const struct aws_env *env, const struct aws_profile *p,
-                                  const char **where)
+static const char *url_of_environment(const struct aws_env *env, int service, const char **where)
 {
-    static const char *const variables[] = {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"};
-    static const char *const settings[] = {"services.s3.endpoint_url", "s3.endpoint_url",
-                                           "endpoint_url"};
-    const char *ignore = aws_env_get(env, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
-
-    if (ignore && strcasecmp(ignore, "true") == 0)
-        return NULL;
+    static const char *const variables[][2] = {{"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"},
+                                               {"AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"}};
     for (size_t i = 0; i < 2; i++) {
-        *where = variables[i];
+        *where = variables[service][i];
         if (aws_env_get(env, *where))
             return aws_env_get(env, *where);
     }
+    return NULL;
+}
+
+static const char *url_of_profile(const struct aws_profile *p, int service, const char **where)
+{
+    static const char *const settings[][3] = {
+        {"services.s3.endpoint_url", "s3.endpoint_url", "endpoint_url"},
+        {"services.sts.endpoint_url", "sts.endpoint_url", "endpoint_url"}};
     *where = "the profile's endpoint_url";
     for (size_t i = 0; i < 3; i++)
-        if (aws_profile_get(p, settings[i]))
-            return aws_profile_get(p, settings[i]);
+        if (aws_profile_get(p, settings[service][i]))
+            return aws_profile_get(p, settings[service][i]);
     return NULL;
+}
+
+const char *aws_endpoint_url(const struct aws_env *env, const struct aws_profile *p,
+                             const char *service, const char **where)
+{
+    int row = strcmp(service, "sts") == 0;
+    const char *ignore = aws_env_get(env, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+    const char *url = NULL;
+    if (ignore && strcasecmp(ignore, "true") == 0)
+        return NULL;
+    if (aws_env_get(env, AWS_PROFILE_FIRST))
+        url = url_of_profile(p, row, where);
+    if (!url)
+        url = url_of_environment(env, row, where);
+    return url ? url : url_of_profile(p, row, where);
+}
+
+const char *aws_region(const struct aws_env *env, const struct aws_profile *p)
+{
+    const char *own = aws_profile_get(p, "region");
+    if (own && aws_env_get(env, AWS_PROFILE_FIRST))
+        return own;
+    return first_set(aws_env_get(env, "AWS_REGION"), aws_env_get(env, "AWS_DEFAULT_REGION"), own);
 }
 
 static void lower(char *text)
@@ -114,8 +139,8 @@ static bool split_url(CURLU *url, const char *text, struct s3_endpoint *out)
     return out->authority != NULL;
 }
 
-static int parse_url(const char *text, const char *where, struct s3_endpoint *out, char *why,
-                     size_t why_size)
+int aws_endpoint_parse(const char *text, const char *where, struct s3_endpoint *out, char *why,
+                       size_t why_size)
 {
     CURLU *url = curl_url();
     bool ok = url && split_url(url, text, out);
@@ -176,9 +201,7 @@ static int resolve(const struct aws_env *env, const struct aws_profile *p, enum 
                    struct s3_endpoint *out, char *why, size_t why_size)
 {
     const char *where = "";
-    const char *region =
-        first_set(aws_env_get(env, "AWS_REGION"), aws_env_get(env, "AWS_DEFAULT_REGION"),
-                  aws_profile_get(p, "region"));
+    const char *region = aws_region(env, p);
     if (!region)
         region = "us-east-1";
     if (!region_fits(region)) {
@@ -189,8 +212,8 @@ static int resolve(const struct aws_env *env, const struct aws_profile *p, enum 
     if (!out->region)
         return -ENOMEM;
 
-    const char *url = configured_url(env, p, &where);
-    int error = url ? parse_url(url, where, out, why, why_size) : default_url(out);
+    const char *url = aws_endpoint_url(env, p, "s3", &where);
+    int error = url ? aws_endpoint_parse(url, where, out, why, why_size) : default_url(out);
     if (error)
         return error;
     out->style = settle_style(style, p, out->authority);
@@ -207,7 +230,7 @@ int s3_endpoint_resolve(const struct aws_env *env, enum s3_style style, struct s
     snprintf(why, why_size, "out of memory");
     /* A profile that cannot be read is credentials_resolve()'s to report, and only where it
      * matters. */
-    if (aws_profile_load(env, &profile, ignored, sizeof(ignored)) != 0)
+    if (aws_profile_load(env, NULL, &profile, ignored, sizeof(ignored)) != 0)
         memset(&profile, 0, sizeof(profile));
     int error = resolve(env, &profile, style, out, why, why_size);
     aws_profile_clear(&profile);

@@ -1,75 +1,42 @@
 /* A request and its attempts:
  *
- *   s3_submit ─> launch ─> on_head ─> on_body… ─> on_done ─┬─ good ──────────────> finish ─> done
- *                  ^                                       ├─ fault, try again ─┐
- *                  │                                       └─ fault, give up ───┼─> finish ─> done
- *                  └────────────────── delay (policy/retry) <───────────────────┘
+ *   s3_submit ─> launch ─> (keys) ─> head ─> body… ─> decide ─┬─ good ──────────────> finish ─>
+ * done ^                 s3_receive.c  s3_decide.c ├─ fault, mend ───────┐ │ ├─ fault, try again
+ * ──┤ │                                           └─ fault, give up ────┼─> finish
+ *                  └──────────────────── delay (policy/retry) <──────────────────────┘
  *
- * The attempt lives from s3_submit to finish. Each callback runs on an engine thread, one after the
- * other, so that it needs no lock. */
+ * The attempt lives from s3_submit to finish. */
 #include "fetch/s3.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-#include "common/cleanup.h"
 #include "common/clock.h"
-#include "common/log.h"
-#include "fetch/s3_answer.h"
+#include "fetch/s3_attempt.h"
 #include "fetch/s3_context.h"
-#include "fetch/s3_wire.h"
 #include "fetch/s3_xml.h"
-#include "policy/retry.h"
 
 #define CONNECT_TIMEOUT_MS    5000
 #define FIRST_BYTE_TIMEOUT_MS 15000
 #define LIST_TIMEOUT_MS       30000 /* a listing of a large bucket may think for a while */
 #define STALL_TIMEOUT_MS      10000
 #define DEFAULT_DEADLINE_MS   60000
-#define DOCUMENT_MAX_BYTES    8192
-#define DRAIN_MAX_BYTES       (256UL * 1024) /* of an error's body, to keep its connection */
-
-struct s3_attempt {
-    struct http_request http;
-    struct http_engine *engine;
-    struct s3_request *request;
-    int64_t submitted_ms;
-    uint32_t failed_in_row; /* attempts without progress */
-
-    /* The object so far (GET). */
-    char etag[S3_ETAG_MAX]; /* of the first good answer; "": none yet */
-    uint64_t next;          /* offset of the next byte for the caller */
-    uint64_t end;           /* this answer's body ends before it */
-
-    /* This attempt. */
-    struct s3_wire wire;
-    bool accepted;             /* the body is what was asked for */
-    bool progress;             /* and some of it came */
-    bool diagnosing;           /* a GET in place of a refused HEAD, for its error document */
-    struct s3_verdict refused; /* HEAD's verdict while diagnosing, and its status */
-    int refused_status;
-    struct s3_verdict verdict; /* set by a callback that gave up */
-    struct s3_list_parser *parser;
-    size_t document_len, drained;
-    char document[DOCUMENT_MAX_BYTES];
-};
 
 /* ---- the end ---- */
 
 static void attempt_free(struct s3_attempt *a)
 {
+    if (a->probe)
+        s3_lore_forget_probe(a->request->context->lore);
+    keys_unref(a->keys);
     s3_wire_clear(&a->wire);
     s3_list_parser_free(a->parser);
     free(a);
 }
 
-/* Calls done. Neither the attempt nor the request may be touched afterwards. */
-static void finish(struct s3_attempt *a, int error, const char *why)
+void s3_finish(struct s3_attempt *a, int error, const char *why)
 {
     struct s3_request *r = a->request;
 
@@ -82,20 +49,7 @@ static void finish(struct s3_attempt *a, int error, const char *why)
     r->done(r);
 }
 
-static void fill_page(struct s3_attempt *a, struct s3_page *page)
-{
-    struct s3_request *r = a->request;
-    for (size_t i = 0; i < page->n_entries; i++)
-        r->entry(r, &page->entries[i]);
-    r->next_token = take_ptr(page->next_token);
-    s3_page_clear(page);
-}
-
 /* ---- launching an attempt ---- */
-
-static bool on_head(struct http_request *http);
-static bool on_body(struct http_request *http, const void *data, size_t len);
-static void on_done(struct http_request *http);
 
 static int64_t at_most(int64_t a, int64_t b)
 {
@@ -115,21 +69,9 @@ static void set_timeouts(struct s3_attempt *a, int64_t left_ms)
     a->http.total_timeout_ms = left_ms > 0 ? left_ms : 1;
 }
 
-/* Forgets the last attempt's answer, and asks for what is still missing. */
-static int launch(struct s3_attempt *a, int64_t delay_ms)
+/* Forgets the last attempt's answer. */
+static void reset(struct s3_attempt *a)
 {
-    struct s3_request *r = a->request;
-    int64_t left_ms = a->submitted_ms + r->deadline_ms - clock_monotonic_ms() - delay_ms;
-    const struct s3_wire_want want = {
-        .method = r->op == S3_HEAD && !a->diagnosing ? "HEAD" : "GET",
-        .first = a->next,
-        .last = r->offset + r->length - 1,
-        .if_match = r->if_match ? r->if_match
-                    : *a->etag  ? a->etag
-                                : NULL,
-        .now_s = clock_wall_s(),
-    };
-
     a->accepted = false;
     a->progress = false;
     a->document_len = 0;
@@ -138,7 +80,26 @@ static int launch(struct s3_attempt *a, int64_t delay_ms)
     s3_list_parser_free(a->parser);
     a->parser = NULL;
     s3_wire_clear(&a->wire);
-    int error = s3_wire_build(&a->wire, &r->context->endpoint, &r->context->credentials, r, &want);
+}
+
+static int send_it(struct s3_attempt *a, int64_t delay_ms, int64_t left_ms)
+{
+    struct s3_request *r = a->request;
+    struct s3_context *c = r->context;
+    const struct s3_endpoint endpoint = s3_lore_endpoint(c->lore, &c->endpoint, r->bucket);
+    a->now_s = clock_wall_s() + s3_lore_clock_offset_s(c->lore);
+    const struct s3_wire_want want = {
+        .method = r->op == S3_HEAD && !a->diagnosing ? "HEAD" : "GET",
+        .first = a->next,
+        .last = r->offset + r->length - 1,
+        .if_match = r->if_match ? r->if_match
+                    : *a->etag  ? a->etag
+                                : NULL,
+        .version_id = a->use_version_id ? a->version_id : NULL,
+        .access = &c->access,
+        .now_s = a->now_s,
+    };
+    int error = s3_wire_build(&a->wire, &endpoint, &a->keys->credentials, r, &want);
     if (error)
         return error;
 
@@ -146,258 +107,83 @@ static int launch(struct s3_attempt *a, int64_t delay_ms)
     a->http.method = want.method;
     a->http.url = a->wire.url;
     a->http.headers = a->wire.headers;
-    a->http.ca_bundle = r->context->endpoint.ca_bundle;
+    a->http.ca_bundle = c->endpoint.ca_bundle;
     a->http.delay_ms = delay_ms;
-    a->http.head = on_head;
-    a->http.body = on_body;
-    a->http.done = on_done;
+    a->http.head = s3_receive_head;
+    a->http.body = s3_receive_body;
+    a->http.done = s3_decide;
     a->http.user = a;
     set_timeouts(a, left_ms);
     r->result.attempts++;
     return http_submit(a->engine, &a->http);
 }
 
-/* ---- receiving ---- */
-
-static bool on_head(struct http_request *http)
+static bool same_text(const char *a, const char *b)
 {
-    struct s3_attempt *a = http->user;
-    struct s3_request *r = a->request;
-    bool success = http->status == 200 || (http->status == 206 && r->op == S3_GET);
-
-    if (!success)
-        return true; /* the body is an error document */
-    if (a->diagnosing)
-        return false; /* an object, and we did not ask for one */
-    if (r->op == S3_GET) {
-        const char *etag = *a->etag ? a->etag : r->if_match ? r->if_match : "";
-        a->accepted = s3_answer_get(http, a->next, r->offset + r->length - 1, etag, &r->meta,
-                                    &a->end, &a->verdict);
-        if (a->accepted)
-            strcpy(a->etag, r->meta.etag);
-    } else if (r->op == S3_LIST) {
-        a->parser = s3_list_parser_new();
-        a->accepted =
-            a->parser || s3_verdict_set(&a->verdict, -ENOMEM, RETRY_NEVER, "out of memory");
-    } else {
-        a->accepted = s3_answer_head(http, &r->meta, &a->verdict);
-    }
-    return a->accepted;
+    return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static bool take_object(struct s3_attempt *a, const void *data, size_t len)
+static bool same_keys(const struct keys *a, const struct keys *b)
 {
-    struct s3_request *r = a->request;
-    if (len > a->end - a->next)
-        return s3_verdict_set(&a->verdict, -EIO, RETRY_WRONG_ANSWER,
-                              "more bytes than the answer's Content-Range names");
-    int error = r->write(r, a->next, data, len);
-    if (error)
-        return s3_verdict_set(&a->verdict, error, RETRY_NEVER, "given up: %s", strerror(-error));
-    a->next += len;
-    a->progress = true;
-    return true;
+    return same_text(a->credentials.access_key, b->credentials.access_key) &&
+           same_text(a->credentials.secret_key, b->credentials.secret_key) &&
+           same_text(a->credentials.session_token, b->credentials.session_token);
 }
 
-/* The first few KiB: an error document, or what came in place of a listing. */
-static void keep_document(struct s3_attempt *a, const void *data, size_t len)
+static void on_keys(struct keyring_waiter *w)
 {
-    size_t room = sizeof(a->document) - a->document_len;
-    size_t part = len < room ? len : room;
-    memcpy(a->document + a->document_len, data, part);
-    a->document_len += part;
-}
-
-static bool list_fault(struct s3_attempt *a, int error)
-{
-    struct s3_error said;
-    if (s3_error_parse(a->document, a->document_len, &said))
-        return s3_verdict_set(&a->verdict, -EIO, RETRY_WRONG_ANSWER, "bucket %.64s: %s: %.200s",
-                              a->request->bucket, said.code, said.message);
-    if (error == -ENOMEM)
-        return s3_verdict_set(&a->verdict, -ENOMEM, RETRY_NEVER, "out of memory");
-    return s3_verdict_set(&a->verdict, -EIO, RETRY_WRONG_ANSWER,
-                          "%s: not an S3 endpoint? check AWS_ENDPOINT_URL_S3",
-                          error == -E2BIG ? "the listing is larger than S3 sends any"
-                                          : "the answer is no S3 listing");
-}
-
-static bool on_body(struct http_request *http, const void *data, size_t len)
-{
-    struct s3_attempt *a = http->user;
-
-    a->request->result.body_bytes += len;
-    if (a->accepted && a->request->op == S3_GET)
-        return take_object(a, data, len);
-
-    keep_document(a, data, len);
-    if (a->accepted && a->parser) {
-        int error = s3_list_parser_feed(a->parser, data, len);
-        return error == 0 || list_fault(a, error);
-    }
-    a->drained += len;
-    return a->drained <= DRAIN_MAX_BYTES; /* beyond, a new connection is cheaper */
-}
-
-/* ---- deciding ---- */
-
-static bool page_complete(struct s3_attempt *a)
-{
-    struct s3_page page;
-    int error = s3_list_parser_finish(a->parser, &page);
-    if (error)
-        return list_fault(a, error);
-    fill_page(a, &page);
-    return true;
-}
-
-/* A status that isn't a failure, though there is no body for the caller. */
-static bool is_good_without_body(const struct s3_attempt *a)
-{
-    const struct s3_request *r = a->request;
-    if (a->http.status == 304)
-        return r->if_none_match != NULL;
-    /* 416 at a later attempt: what was there before has become shorter. */
-    return a->http.status == 416 && r->op == S3_GET && !*a->etag;
-}
-
-/* A silent endpoint that was there before will come back: wait for it. One that never was is more
- * likely a typo: give up soon. */
-static void adjust_cause(struct s3_attempt *a)
-{
-    struct s3_context *context = a->request->context;
-    bool answered = atomic_load(&context->answered);
-
-    if (a->http.status && !answered)
-        atomic_store(&context->answered, true);
-    if (!a->verdict.error)
+    struct s3_attempt *a =
+        (struct s3_attempt *)(void *)((char *)w - offsetof(struct s3_attempt, waiter));
+    int error = s3_launch(a, a->delay_ms);
+    if (!error)
         return;
-    if (a->progress && a->verdict.cause == RETRY_NETWORK)
-        a->verdict.cause = RETRY_SHORT_BODY;
-    else if (!a->http.status && a->verdict.cause == RETRY_NETWORK && !answered)
-        a->verdict.cause = RETRY_UNREACHABLE;
-    else if (a->verdict.cause == RETRY_UNREACHABLE && answered)
-        a->verdict.cause = RETRY_NETWORK;
+    if (!a->verdict.error)
+        s3_verdict_set(&a->verdict, error, RETRY_NEVER, "the request could not be started: %s",
+                       strerror(-error));
+    s3_give_up(a);
 }
 
-/* Fills a->verdict; its error is 0 when the request is answered. */
-static void judge(struct s3_attempt *a)
-{
-    const struct http_request *http = &a->http;
-    struct s3_request *r = a->request;
-
-    if (a->verdict.error) {
-        /* a callback has found out already */
-    } else if (a->accepted) {
-        if (http->error)
-            s3_answer_network(http, &a->verdict);
-        else if (r->op == S3_LIST)
-            page_complete(a);
-        else if (r->op == S3_GET && a->next < a->end)
-            s3_verdict_set(&a->verdict, -EIO, RETRY_NETWORK,
-                           "the body ended %" PRIu64 " bytes early", a->end - a->next);
-    } else if (http->status == 0 || (http->error && http->error != -ECANCELED)) {
-        s3_answer_network(http, &a->verdict);
-    } else if (!is_good_without_body(a)) {
-        s3_answer_fault(http, r, a->document, a->document_len, &a->verdict);
-    }
-    adjust_cause(a);
-}
-
-static uint32_t random32(void)
-{
-    uint32_t bits = 0;
-    if (getrandom(&bits, sizeof(bits), GRND_NONBLOCK) != sizeof(bits))
-        bits = (uint32_t)clock_monotonic_ms() * 2654435761U;
-    return bits;
-}
-
-/* Launches the next attempt if there is to be one. */
-static bool try_again(struct s3_attempt *a)
-{
-    struct s3_request *r = a->request;
-
-    a->failed_in_row = a->progress ? 1 : a->failed_in_row + 1;
-    const struct retry_state state = {
-        .attempts = a->failed_in_row,
-        .elapsed_ms = clock_monotonic_ms() - a->submitted_ms,
-        .deadline_ms = r->deadline_ms,
-        .retry_after_ms = a->verdict.retry_after_ms,
-        .random = random32(),
-    };
-    struct retry_decision decision = retry_decide(a->verdict.cause, &state);
-    if (!decision.again)
-        return false;
-    log_info("s3", "attempt %" PRIu32 " failed: %s; again in %" PRId64 " ms", r->result.attempts,
-             a->verdict.why, decision.delay_ms);
-    struct s3_verdict failed = a->verdict;
-    int error = launch(a, decision.delay_ms);
-    if (error) {
-        a->verdict = failed;
-        a->verdict.error = error == -ECANCELED ? error : a->verdict.error;
-        return false;
-    }
-    return true;
-}
-
-static bool is_refusal(const struct http_request *http)
-{
-    return !http->error && (http->status == 400 || http->status == 401 || http->status == 403);
-}
-
-/* Sends a GET after a refused HEAD. False when there is to be none. */
-static bool diagnose(struct s3_attempt *a)
-{
-    struct s3_request *r = a->request;
-
-    if (r->op != S3_HEAD || !is_refusal(&a->http) ||
-        !s3_context_may_diagnose(r->context, clock_monotonic_ms()))
-        return false;
-    a->refused = a->verdict;
-    a->refused_status = a->http.status;
-    a->diagnosing = true;
-    if (launch(a, 0) == 0)
-        return true;
-    a->diagnosing = false;
-    a->verdict = a->refused;
-    return false;
-}
-
-static void give_up(struct s3_attempt *a)
+/* Keys to sign with, into a->keys. */
+static int get_keys(struct s3_attempt *a)
 {
     char why[sizeof(a->verdict.why)];
-    const struct s3_request *r = a->request;
-
-    /* Where nothing answers, the endpoint is the first thing to look at. */
-    size_t len = strlen(a->verdict.why);
-    if (!a->http.status && a->verdict.error && !strstr(a->verdict.why, "AWS_"))
-        snprintf(a->verdict.why + len, sizeof(a->verdict.why) - len,
-                 "; check AWS_ENDPOINT_URL_S3 and the network");
-    if (r->result.attempts > 1 && a->verdict.cause != RETRY_NEVER)
-        snprintf(why, sizeof(why), "%.300s (gave up after %" PRIu32 " attempts in %.1f s)",
-                 a->verdict.why, r->result.attempts,
-                 (double)(clock_monotonic_ms() - a->submitted_ms) / 1000);
-    else
-        snprintf(why, sizeof(why), "%s", a->verdict.why);
-    finish(a, a->verdict.error, why);
+    struct keys *keys;
+    a->waiter.ready = on_keys;
+    int error = keyring_get(a->request->context->keyring, &a->waiter, &keys, why, sizeof(why));
+    if (error == -EINPROGRESS)
+        return error;
+    if (error) {
+        s3_verdict_set(&a->verdict, error, RETRY_NEVER, "%s", why);
+        return error;
+    }
+    bool no_others = a->renewing && same_keys(keys, a->keys);
+    a->renewing = false;
+    keys_unref(a->keys);
+    a->keys = keys;
+    if (!no_others)
+        return 0;
+    a->verdict = a->before;
+    return -EACCES;
 }
 
-static void on_done(struct http_request *http)
+int s3_launch(struct s3_attempt *a, int64_t delay_ms)
 {
-    struct s3_attempt *a = http->user;
+    struct s3_request *r = a->request;
+    a->delay_ms = delay_ms;
+    int error = get_keys(a);
+    if (error)
+        return error == -EINPROGRESS ? 0 : error;
 
-    judge(a);
-    if (a->diagnosing) {
-        /* Whatever else the GET met, the HEAD was refused. */
-        if (!is_refusal(http))
-            a->verdict = a->refused;
-        give_up(a);
-    } else if (!a->verdict.error) {
-        log_debug("s3", "%s %s: HTTP %d", http->method, http->url, http->status);
-        finish(a, 0, "");
-    } else if (!diagnose(a) && !try_again(a)) {
-        give_up(a);
-    }
+    reset(a);
+    int64_t now_ms = clock_monotonic_ms();
+    int64_t left_ms = a->submitted_ms + r->deadline_ms - now_ms;
+    int64_t turn_ms = s3_lore_delay_ms(r->context->lore, r->bucket,
+                                       r->op == S3_LIST ? r->prefix : r->key, now_ms);
+    if (turn_ms > left_ms / 2)
+        turn_ms = left_ms > 0 ? left_ms / 2 : 0;
+    if (turn_ms > delay_ms)
+        delay_ms = turn_ms;
+    return send_it(a, delay_ms, left_ms - delay_ms);
 }
 
 /* ---- submitting ---- */
@@ -436,7 +222,20 @@ int s3_submit(struct http_engine *engine, struct s3_request *r)
     a->request = r;
     a->next = r->offset;
     a->submitted_ms = clock_monotonic_ms();
-    error = launch(a, 0);
+    if (r->version_id && strlen(r->version_id) < sizeof(a->version_id))
+        strcpy(a->version_id, r->version_id);
+    char why[sizeof(r->result.why)];
+    enum breaker_answer may = s3_lore_may_ask(r->context->lore, a->submitted_ms, why, sizeof(why));
+    if (may == BREAKER_REFUSE) {
+        s3_finish(a, -EIO, why);
+        return 0;
+    }
+    a->probe = may == BREAKER_PROBE;
+    error = s3_launch(a, 0);
+    if (error && a->verdict.error) {
+        s3_give_up(a);
+        return 0;
+    }
     if (error) {
         r->attempt = NULL;
         attempt_free(a);

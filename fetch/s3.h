@@ -1,7 +1,8 @@
 /* S3 as the agent needs it: HEAD, ranged GET, ListObjectsV2 (asynchronous, signed, retried).
  *
- * A context is an endpoint with credentials: immutable, reference-counted, shared by all
- * requests of the jobs that brought the same ones. Completions run on an engine thread. */
+ * A context is an endpoint with credentials: reference-counted, shared by all requests of the jobs
+ * that brought the same ones. Its credentials renew themselves (keyring.h). Completions run on
+ * whatever thread found the answer. */
 #ifndef WARMPATH_FETCH_S3_H
 #define WARMPATH_FETCH_S3_H
 
@@ -16,21 +17,39 @@
 #define S3_BUCKET_MAX 255
 #define S3_ETAG_MAX   130 /* with quotes, as sent */
 
-struct s3_context;
+#define S3_VERSION_MAX 64 /* longer VersionIds are not used */
 
-/* Takes over endpoint and credentials (their members; empties the structs). */
+struct s3_context;
+struct keyring;
+
+/* How a mapping's objects are asked for, beyond endpoint and credentials. Holds a secret. */
+struct s3_access {
+    bool requester_pays;
+    bool has_sse_c_key;
+    unsigned char sse_c_key[32];
+};
+
+/* Reads a mapping's options ("requester_pays&sse_c_key_file=/path"; others are left alone). 0, or
+ * -EACCES with a sentence when the key's file cannot be read or holds no key (32 bytes, or their
+ * base64). */
+int s3_access_parse(const char *options, struct s3_access *out, char *why, size_t why_size);
+
+/* Takes over the endpoint (its members; empties the struct), and a reference to the keyring. NULL
+ * when memory is short. */
+struct s3_context *s3_context_make(struct s3_endpoint *endpoint, struct keyring *keyring,
+                                   const struct s3_access *access);
+/* The same with credentials that never change. */
 struct s3_context *s3_context_new(struct s3_endpoint *endpoint, struct credentials *credentials);
-/* The endpoint of `from` is the same: what was learned of it holds for `c` too. */
-void s3_context_inherit(struct s3_context *c, const struct s3_context *from);
 struct s3_context *s3_context_ref(struct s3_context *c);
 void s3_context_unref(struct s3_context *c);
 /* "https://s3.eu-west-1.amazonaws.com": names the endpoint in logs and in version ids. Borrowed. */
 const char *s3_context_endpoint(const struct s3_context *c);
 
 struct s3_meta {
-    uint64_t size_bytes;    /* of the whole object, also after a ranged GET */
-    int64_t mtime_s;        /* Last-Modified */
-    char etag[S3_ETAG_MAX]; /* with its quotes */
+    uint64_t size_bytes;             /* of the whole object, also after a ranged GET */
+    int64_t mtime_s;                 /* Last-Modified */
+    char etag[S3_ETAG_MAX];          /* with its quotes */
+    char version_id[S3_VERSION_MAX]; /* "": the bucket keeps no versions, or a listing told */
 };
 
 /* How a request ended, over all its attempts. */
@@ -61,6 +80,8 @@ struct s3_request {
     uint64_t offset;           /* GET: range [offset, offset + length), length > 0 */
     uint64_t length;           /*   the object may end sooner */
     const char *if_match;      /* NULL, or the ETag that the object must still have */
+    const char *version_id;    /* NULL or "", or the version to read with if_match when the object
+                                  was replaced or deleted meanwhile; copied by s3_submit() */
     const char *if_none_match; /* NULL, or an ETag: 304 when unchanged (then no body) */
     const char *prefix;        /* LIST: keys begin with it */
     const char *token;         /* LIST: continuation, NULL for the first page */
@@ -89,10 +110,13 @@ struct s3_request {
 };
 
 /* Starts a request: signs, sends, retries with backoff (policy/retry) on network faults, 5xx, 429
- * and SlowDown until the deadline; what was never reachable is given up within seconds. A HEAD that
- * is refused (403, 400) may be followed by one GET, for the sentence in its error document. `r`
- * must stay until done, which may free it. 0, -EINVAL, -ENAMETOOLONG (key), -ENOMEM, -ECANCELED
- * (engine is being freed): then done is not called. Thread-safe. */
+ * and SlowDown until the deadline; what was never reachable is given up within seconds. Mends once
+ * what S3 names: expired keys are renewed, a bucket in another region is asked there, a clock that
+ * is off is corrected. A HEAD that is refused (403, 400) may be followed by one GET, for the
+ * sentence in its error document. `r` must stay until done, which may free it. `done` may come
+ * before s3_submit() returns (no credentials, an endpoint that is known to be silent): call it
+ * without a lock. 0, -EINVAL, -ENAMETOOLONG (key), -ENOMEM, -ECANCELED (engine is being freed):
+ * then done is not called. Thread-safe. */
 int s3_submit(struct http_engine *engine, struct s3_request *r);
 
 #endif

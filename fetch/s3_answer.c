@@ -63,6 +63,15 @@ static int64_t header_date_s(const struct http_request *http, const char *name)
     return when > 0 ? (int64_t)when : 0;
 }
 
+/* Buckets without versions give none, or "null", which the next upload overwrites. */
+static void take_version(const struct http_request *http, struct s3_meta *meta)
+{
+    const char *id = http_header(http, "x-amz-version-id");
+    meta->version_id[0] = '\0';
+    if (id && strcmp(id, "null") != 0 && strlen(id) < sizeof(meta->version_id))
+        strcpy(meta->version_id, id);
+}
+
 static bool take_etag_and_date(const struct http_request *http, struct s3_meta *meta,
                                struct s3_verdict *v)
 {
@@ -77,6 +86,7 @@ static bool take_etag_and_date(const struct http_request *http, struct s3_meta *
                               "changes what it hands on?",
                               etag);
     meta->mtime_s = header_date_s(http, "Last-Modified");
+    take_version(http, meta);
     return true;
 }
 
@@ -193,8 +203,11 @@ struct meaning {
     const char *advice; /* NULL: S3's own message says it */
 };
 
+#define CLOCK_OFF_S 240 /* S3 refuses dates that are 15 minutes off, some servers 5 */
+
 static const char advice_region[] = "the bucket is in another region: set AWS_REGION";
 static const char advice_renew[] = "the session has ended: renew AWS_SESSION_TOKEN and its keys";
+static const char advice_clock[] = "set this machine's clock";
 
 /* Source: Amazon S3 API Reference, "List of error codes"; the throttling ones as the SDKs know
  * them. */
@@ -210,8 +223,8 @@ static const struct meaning meanings[] = {
     {"ExpiredToken", -EACCES, RETRY_NEVER, advice_renew},
     {"InvalidToken", -EACCES, RETRY_NEVER, advice_renew},
     {"TokenRefreshRequired", -EACCES, RETRY_NEVER, advice_renew},
-    {"RequestTimeTooSkewed", -EACCES, RETRY_NEVER, "set this machine's clock"},
-    {"RequestExpired", -EACCES, RETRY_NEVER, "set this machine's clock"},
+    {"RequestTimeTooSkewed", -EACCES, RETRY_NEVER, advice_clock},
+    {"RequestExpired", -EACCES, RETRY_NEVER, advice_clock},
     {"InvalidObjectState", -EACCES, RETRY_NEVER, "the object is archived: restore it first"},
     {"AuthorizationHeaderMalformed", -EIO, RETRY_NEVER, advice_region},
     {"PermanentRedirect", -EIO, RETRY_NEVER, advice_region},
@@ -294,6 +307,57 @@ static bool is_foreign(const struct http_request *http, const struct s3_request 
     return type && strncasecmp(type, "text/html", 9) == 0 && !http_header(http, "x-amz-request-id");
 }
 
+static bool is_expiry(const char *code)
+{
+    static const char *const codes[] = {"ExpiredToken", "ExpiredTokenException",
+                                        "TokenRefreshRequired", "InvalidToken",
+                                        "InvalidAccessKeyId"};
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+        if (strcmp(code, codes[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Where the bucket is: the region, and the place that a redirect names. */
+static void find_location(const struct http_request *http, const struct s3_error *document,
+                          struct s3_verdict *v)
+{
+    const char *region = http_header(http, "x-amz-bucket-region");
+    const char *location = http_header(http, "Location");
+    snprintf(v->region, sizeof(v->region), "%s", region ? region : document->region);
+    if (location && strstr(location, "://"))
+        snprintf(v->location, sizeof(v->location), "%.255s", location);
+    else if (*document->endpoint)
+        snprintf(v->location, sizeof(v->location), "%.*s://%s",
+                 (int)(strstr(http->url, "://") - http->url), http->url, document->endpoint);
+}
+
+/* Can it be mended by another try? A HEAD is refused without a document: then the headers alone
+ * must tell. */
+static void find_remedy(const struct http_request *http, const struct s3_error *document,
+                        int64_t now_s, struct s3_verdict *v)
+{
+    int64_t date_s = header_date_s(http, "Date");
+    int64_t off_s = date_s ? date_s - now_s : 0;
+    bool clock_off = off_s > CLOCK_OFF_S || off_s < -CLOCK_OFF_S;
+    bool refused = http->status == 400 || http->status == 403;
+    bool moved =
+        http->status == 301 || http->status == 302 || http->status == 307 || http->status == 308;
+
+    if (refused && is_expiry(document->code)) {
+        v->remedy = S3_REMEDY_KEYS;
+    } else if (clock_off && refused &&
+               (!*document->code || strncmp(document->code, "RequestTime", 11) == 0 ||
+                strcmp(document->code, "RequestExpired") == 0)) {
+        v->remedy = S3_REMEDY_CLOCK;
+        v->offset_s = off_s;
+    } else if (moved || http->status == 400) {
+        find_location(http, document, v);
+        if (*v->region || (moved && *v->location))
+            v->remedy = S3_REMEDY_REGION;
+    }
+}
+
 static void put_extras(const struct http_request *http, const struct s3_error *document,
                        const struct meaning *meaning, char *out, size_t size)
 {
@@ -310,7 +374,7 @@ static void put_extras(const struct http_request *http, const struct s3_error *d
 }
 
 void s3_answer_fault(const struct http_request *http, const struct s3_request *request,
-                     const void *document, size_t len, struct s3_verdict *v)
+                     const void *document, size_t len, int64_t now_s, struct s3_verdict *v)
 {
     struct s3_error error;
     char extras[96];
@@ -324,6 +388,7 @@ void s3_answer_fault(const struct http_request *http, const struct s3_request *r
                        "AWS_ENDPOINT_URL_S3");
         return;
     }
+    find_remedy(http, &error, now_s, v);
     put_extras(http, &error, &meaning, extras, sizeof(extras));
     v->retry_after_ms = retry_after_ms(http);
     const char *advice = meaning.advice ? meaning.advice : error.message;

@@ -11,10 +11,22 @@
 #include "fetch/s3.h"
 #include "policy/retry.h"
 
+/* What another try needs to fare better. */
+enum s3_remedy {
+    S3_REMEDY_NONE,
+    S3_REMEDY_KEYS,   /* newer ones */
+    S3_REMEDY_REGION, /* to ask at `region` or `location` */
+    S3_REMEDY_CLOCK,  /* to be off by `offset_s` */
+};
+
 struct s3_verdict {
     int error; /* 0: as asked for */
     enum retry_cause cause;
     int64_t retry_after_ms;
+    enum s3_remedy remedy;
+    int64_t offset_s;
+    char region[64];
+    char location[256]; /* "https://host…" */
     char why[384];
 };
 
@@ -34,8 +46,9 @@ bool s3_answer_get(const struct http_request *http, uint64_t first, uint64_t las
 /* No answer, or half of one: from http.error and http.why. */
 void s3_answer_network(const struct http_request *http, struct s3_verdict *v);
 
-/* Any status that isn't success; `document` is the body, as far as it came. */
+/* Any status that isn't success; `document` is the body, as far as it came, and `now_s` the clock
+ * that the request was dated by. */
 void s3_answer_fault(const struct http_request *http, const struct s3_request *request,
-                     const void *document, size_t len, struct s3_verdict *v);
+                     const void *document, size_t len, int64_t now_s, struct s3_verdict *v);
 
 #endif

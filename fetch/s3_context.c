@@ -1,24 +1,40 @@
 #include "fetch/s3_context.h"
 
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define DIAGNOSE_EVERY_MS 10000
-
-struct s3_context *s3_context_new(struct s3_endpoint *endpoint, struct credentials *credentials)
+struct s3_context *s3_context_make(struct s3_endpoint *endpoint, struct keyring *keyring,
+                                   const struct s3_access *access)
 {
     struct s3_context *c = calloc(1, sizeof(*c));
-    if (!c || asprintf(&c->name, "%s://%s%s", endpoint->scheme, endpoint->authority,
-                       endpoint->base_path) < 0) {
+    if (!c)
+        return NULL;
+    if (asprintf(&c->name, "%s://%s%s", endpoint->scheme, endpoint->authority,
+                 endpoint->base_path) < 0)
+        c->name = NULL;
+    c->lore = c->name ? s3_lore_get(c->name) : NULL;
+    if (!c->lore || !keyring) {
+        free(c->name);
+        s3_lore_unref(c->lore);
         free(c);
         return NULL;
     }
     c->endpoint = *endpoint;
-    c->credentials = *credentials;
+    c->keyring = keyring_ref(keyring);
+    if (access)
+        c->access = *access;
     memset(endpoint, 0, sizeof(*endpoint));
-    memset(credentials, 0, sizeof(*credentials));
     atomic_init(&c->references, 1);
+    return c;
+}
+
+struct s3_context *s3_context_new(struct s3_endpoint *endpoint, struct credentials *credentials)
+{
+    struct keyring *keyring = keyring_of(credentials);
+    struct s3_context *c = s3_context_make(endpoint, keyring, NULL);
+    keyring_unref(keyring);
     return c;
 }
 
@@ -33,7 +49,9 @@ void s3_context_unref(struct s3_context *c)
     if (!c || atomic_fetch_sub(&c->references, 1) != 1)
         return;
     s3_endpoint_clear(&c->endpoint);
-    credentials_clear(&c->credentials);
+    keyring_unref(c->keyring);
+    s3_lore_unref(c->lore);
+    OPENSSL_cleanse(&c->access, sizeof(c->access));
     free(c->name);
     free(c);
 }
@@ -41,18 +59,4 @@ void s3_context_unref(struct s3_context *c)
 const char *s3_context_endpoint(const struct s3_context *c)
 {
     return c->name;
-}
-
-bool s3_context_may_diagnose(struct s3_context *c, int64_t now_ms)
-{
-    long long last = atomic_load(&c->diagnosed_ms);
-    if (last && now_ms - last < DIAGNOSE_EVERY_MS)
-        return false;
-    return atomic_compare_exchange_strong(&c->diagnosed_ms, &last, now_ms);
-}
-
-void s3_context_inherit(struct s3_context *c, const struct s3_context *from)
-{
-    if (strcmp(s3_context_endpoint(c), s3_context_endpoint(from)) == 0)
-        atomic_store(&c->answered, atomic_load(&from->answered));
 }

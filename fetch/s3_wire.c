@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -54,7 +56,7 @@ static bool put_list_query(FILE *out, const struct s3_request *r)
     return put_encoded(out, r->prefix ? r->prefix : "", 0);
 }
 
-static char *build_query(const struct s3_request *r)
+static char *build_query(const struct s3_request *r, const char *version_id)
 {
     char *text = NULL;
     size_t len = 0;
@@ -62,6 +64,10 @@ static char *build_query(const struct s3_request *r)
     if (!out)
         return NULL;
     bool ok = r->op != S3_LIST || put_list_query(out, r);
+    if (version_id && r->op != S3_LIST) {
+        fputs("versionId=", out);
+        ok = put_encoded(out, version_id, 0);
+    }
     if (fclose(out) != 0 || !ok) {
         free(text);
         return NULL;
@@ -106,27 +112,66 @@ __attribute__((format(printf, 2, 3))) static bool add_header(struct s3_wire *w, 
     return true;
 }
 
+/* The x-amz-* headers of one request: they are sent, and signed. */
+struct amz {
+    struct sigv4_header headers[10];
+    size_t n;
+    char date[17];
+    char sse_key[48], sse_md5[28];
+};
+
+static void put_amz(struct amz *a, const char *name, const char *value)
+{
+    a->headers[a->n++] = (struct sigv4_header){name, value};
+}
+
+/* SSE-C: S3 decrypts with the key that comes with each request. */
+static bool put_sse_c(struct amz *a, const unsigned char key[32])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    if (!EVP_Digest(key, 32, digest, &len, EVP_md5(), NULL))
+        return false;
+    EVP_EncodeBlock((unsigned char *)a->sse_key, key, 32);
+    EVP_EncodeBlock((unsigned char *)a->sse_md5, digest, (int)len);
+    put_amz(a, "x-amz-server-side-encryption-customer-algorithm", "AES256");
+    put_amz(a, "x-amz-server-side-encryption-customer-key", a->sse_key);
+    put_amz(a, "x-amz-server-side-encryption-customer-key-MD5", a->sse_md5);
+    return true;
+}
+
+static bool collect_amz(struct amz *a, const struct credentials *c, const struct s3_request *r,
+                        const struct s3_wire_want *want)
+{
+    const struct s3_access *access = want->access;
+    sigv4_date(want->now_s, a->date);
+    if (!c->anonymous) {
+        put_amz(a, "x-amz-content-sha256", empty_sha256);
+        put_amz(a, "x-amz-date", a->date);
+        if (c->session_token)
+            put_amz(a, "x-amz-security-token", c->session_token);
+    }
+    if (access && access->requester_pays)
+        put_amz(a, "x-amz-request-payer", "requester");
+    return !access || !access->has_sse_c_key || r->op == S3_LIST || put_sse_c(a, access->sse_c_key);
+}
+
 /* Signs host and x-amz-*. Range and If-Match stay out of it, as in most SDKs' reads: a proxy
  * between may ask for a wider range, and the answer is checked anyway. */
 static int add_signature(struct s3_wire *w, const struct s3_endpoint *e,
                          const struct credentials *c, const struct s3_wire_want *want,
-                         const char *authority, const char *path, const char *query)
+                         const struct amz *amz, const char *authority, const char *path,
+                         const char *query)
 {
-    char date[17];
-    sigv4_date(want->now_s, date);
-    struct sigv4_header headers[4] = {
-        {"host", authority},
-        {"x-amz-content-sha256", empty_sha256},
-        {"x-amz-date", date},
-        {"x-amz-security-token", c->session_token},
-    };
+    struct sigv4_header headers[12] = {{"host", authority}};
+    memcpy(headers + 1, amz->headers, amz->n * sizeof(amz->headers[0]));
     const struct sigv4_request request = {
         .method = want->method,
         .path = path,
         .query = query,
         .payload_sha256 = empty_sha256,
         .headers = headers,
-        .n_headers = c->session_token ? 4 : 3,
+        .n_headers = amz->n + 1,
         .region = e->region,
         .service = "s3",
         .when_s = want->now_s,
@@ -135,12 +180,22 @@ static int add_signature(struct s3_wire *w, const struct s3_endpoint *e,
     int len = sigv4_authorization(&request, c, authorization, sizeof(authorization));
     if (len < 0)
         return len;
-    if (!add_header(w, "x-amz-content-sha256: %s", empty_sha256) ||
-        !add_header(w, "x-amz-date: %s", date) ||
-        (c->session_token && !add_header(w, "x-amz-security-token: %s", c->session_token)) ||
-        !add_header(w, "Authorization: %s", authorization))
-        return -ENOMEM;
-    return 0;
+    return add_header(w, "Authorization: %s", authorization) ? 0 : -ENOMEM;
+}
+
+static int add_amz(struct s3_wire *w, const struct s3_endpoint *e, const struct credentials *c,
+                   const struct s3_request *r, const struct s3_wire_want *want,
+                   const char *authority, const char *path, const char *query)
+{
+    struct amz amz = {0};
+    int error = collect_amz(&amz, c, r, want) ? 0 : -ENOMEM;
+    for (size_t i = 0; i < amz.n && !error; i++)
+        if (!add_header(w, "%s: %s", amz.headers[i].name, amz.headers[i].value))
+            error = -ENOMEM;
+    if (!error && !c->anonymous)
+        error = add_signature(w, e, c, want, &amz, authority, path, query);
+    OPENSSL_cleanse(&amz, sizeof(amz));
+    return error;
 }
 
 static bool add_conditions(struct s3_wire *w, const struct s3_request *r,
@@ -160,7 +215,7 @@ static int build(struct s3_wire *w, const struct s3_endpoint *e, const struct cr
     bool virtual_host =
         e->style == S3_STYLE_VIRTUAL && fits_host(r->bucket, strcmp(e->scheme, "https") == 0);
     CLEANUP_FREE char *authority = NULL;
-    CLEANUP_FREE char *query = build_query(r);
+    CLEANUP_FREE char *query = build_query(r, want->version_id);
     CLEANUP_FREE char *path = build_path(e, r, virtual_host);
 
     if (asprintf(&authority, "%s%s%s", virtual_host ? r->bucket : "", virtual_host ? "." : "",
@@ -179,7 +234,7 @@ static int build(struct s3_wire *w, const struct s3_endpoint *e, const struct cr
     if (!add_header(w, "Host: %s", authority) || !add_header(w, "User-Agent: warmpath") ||
         !add_header(w, "Accept-Encoding: identity") || !add_conditions(w, r, want))
         return -ENOMEM;
-    return c->anonymous ? 0 : add_signature(w, e, c, want, authority, path, query);
+    return add_amz(w, e, c, r, want, authority, path, query);
 }
 
 int s3_wire_build(struct s3_wire *w, const struct s3_endpoint *endpoint,
@@ -196,7 +251,10 @@ int s3_wire_build(struct s3_wire *w, const struct s3_endpoint *endpoint,
 void s3_wire_clear(struct s3_wire *w)
 {
     free(w->url);
-    for (size_t i = 0; i < w->n_headers; i++)
-        free((char *)w->headers[i]);
+    for (size_t i = 0; i < w->n_headers; i++) {
+        char *line = (char *)(uintptr_t)w->headers[i];
+        OPENSSL_cleanse(line, strlen(line)); /* tokens and keys among them */
+        free(line);
+    }
     memset(w, 0, sizeof(*w));
 }

@@ -8,7 +8,7 @@
 #include "fetch/credentials.h"
 #include "fetch/s3.h"
 
-#define S3_WIRE_MAX_HEADERS 10
+#define S3_WIRE_MAX_HEADERS 16
 
 struct s3_wire {
     char *url;
@@ -21,8 +21,10 @@ struct s3_wire_want {
     const char *method;
     uint64_t first; /* GET: bytes first to last, both inclusive */
     uint64_t last;
-    const char *if_match; /* NULL: none */
-    int64_t now_s;        /* wall clock: the signature's date */
+    const char *if_match;   /* NULL: none */
+    const char *version_id; /* NULL: the newest */
+    const struct s3_access *access;
+    int64_t now_s; /* wall clock: the signature's date */
 };
 
 /* 0, or -ENOMEM / -EINVAL; `w` is empty then. */

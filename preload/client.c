@@ -248,8 +248,10 @@ void client_begin(struct client_call *c, enum wire_op op)
 void client_put_name(struct client_call *c, const struct mapping *m, const char *key,
                      size_t key_len)
 {
-    struct wire_name name = {
-        .bucket = {m->bucket, m->bucket_len}, .key = {key, key_len}, .style = (uint8_t)m->style};
+    struct wire_name name = {.bucket = {m->bucket, m->bucket_len},
+                             .key = {key, key_len},
+                             .style = (uint8_t)m->style,
+                             .access = {m->access, m->access_len}};
     wire_put_name(&c->out, &name);
 }
 

@@ -2,8 +2,10 @@
 
 from suite import Case
 
+import access
 import company
 import environments
+import identity
 import kept
 import keys
 import life
@@ -12,9 +14,13 @@ import sharing
 import tool
 
 
-FAMILIES = (life, sharing, kept, keys, tool, environments, company, missed)
+FAMILIES = (life, sharing, kept, keys, tool, environments, company, missed, identity, access)
 
 
 def cases(bed):
-    return [Case("agent/" + name[5:].replace("_", "-"), lambda function=function: function(bed))
-            for family in FAMILIES for name, function in vars(family).items() if name.startswith("case_")]
+    found = []
+    for family in FAMILIES:
+        found += [Case(f"agent/{name}", run) for name, run in getattr(family, "table", lambda bed: ())(bed)]
+        found += [Case("agent/" + name[5:].replace("_", "-"), lambda function=function: function(bed))
+                  for name, function in vars(family).items() if name.startswith("case_")]
+    return found

@@ -8,13 +8,15 @@ family's module whose name begins with `case_`, or a row of its `table(bed)`.
 from suite import Case
 
 import cache
+import hidden
 import mappings
 import origin
 import replaced
 import secure
+import soak
 import transfer
 
-FAMILIES = (mappings, origin, secure, transfer, replaced, cache)
+FAMILIES = (mappings, origin, secure, hidden, transfer, replaced, cache, soak)
 
 
 def cases(bed):

@@ -1,5 +1,7 @@
 """The bytes on the way: cut, stalled, lied about. Never wrong data; right data where a retry helps."""
 
+import time
+
 import check
 import proxy
 from scene import MOUNT, Scene
@@ -14,6 +16,8 @@ def every(fault):
     return lambda r: fault if r.is_block else None
 
 
+SLOW_DOWN = b"<Error><Code>SlowDown</Code></Error>"
+
 # Faults that a retry mends: (name, fault). The data must be right in the end.
 PASSING = [
     ("cut-at-once", proxy.cut(0)),
@@ -23,6 +27,11 @@ PASSING = [
     ("garbage", proxy.garbage()),
     ("short-body", proxy.shorten(1)),
     ("slow", proxy.delay(0.5)),
+    ("cut-in-the-headers", proxy.cut_headers(40)),
+    ("drip", proxy.drip(1000, 0.1, 10)),
+    ("slow-down-for-a-second", proxy.status(503, SLOW_DOWN, headers=[("Retry-After", "1")])),
+    ("throttled", proxy.status(429, b"")),
+    ("hang-once", proxy.hang(15)),
 ]
 
 # Faults that stay: (name, fault). EIO, and not a wrong byte.
@@ -30,6 +39,10 @@ LASTING = [
     ("cut", proxy.cut(1000)),
     ("reset", proxy.reset()),
     ("stall", proxy.stall(1000, 30)),
+    ("hang", proxy.hang(30)),
+    ("drip-without-end", proxy.drip(100, 0.2, 10_000)),
+    ("slow-down", proxy.status(503, SLOW_DOWN)),
+    ("slow-down-for-an-hour", proxy.status(503, SLOW_DOWN, headers=[("Retry-After", "3600")])),
     ("short-body", proxy.shorten(1)),
     ("empty-body", proxy.change(lambda a: setattr(a, "body", b""))),
     ("no-content-range", proxy.with_header("Content-Range", None)),
@@ -61,16 +74,26 @@ def table(bed):
 
 def passing(bed, fault):
     with Scene(bed, "pass", WARMPATH_DEADLINE="30") as s:
-        s.through_proxy(once(fault))
+        s.through_proxy(lambda r: None)
+        s.right(s.read("cat", s.path("dir/file")), "dir/file")
+        before = s.node.descriptors()
+        s.proxy.rule = once(fault)
         s.right(s.read("cat", s.path("big"), "cat", s.path("small")), "big", "small")
+        s.nothing_leaked(before)
 
 
 def lasting(bed, fault):
     with Scene(bed, "last", WARMPATH_DEADLINE="4") as s:
-        s.through_proxy(every(fault))
+        s.through_proxy(lambda r: None)
+        s.right(s.read("cat", s.path("dir/file")), "dir/file")
+        before = s.node.descriptors()
+        s.proxy.rule = every(fault)
+        begin = time.monotonic()
         done = s.read("cat", s.path("big"))
+        check.that(time.monotonic() - begin < 30, "the deadline of 4 s was not kept")
         s.refused(done, "big", "EIO")
-        s.says(done, "big|127.0.0.1|S3", "attempts|gave up|deadline|within|WARMPATH_DEADLINE|AWS_ENDPOINT_URL")
+        s.nothing_leaked(before)
+        s.says(done, "big|127.0.0.1|S3", "attempts|gave up|deadline|within|WARMPATH_DEADLINE|AWS_ENDPOINT_URL|SlowDown")
 
 
 def lie(bed, fault, errnos):

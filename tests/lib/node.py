@@ -61,6 +61,26 @@ class Node:
         return [pid for pid in processes("warmpathd")
                 if environ(pid).get("WARMPATH_SOCKET") == self.socket]
 
+    def descriptors(self):
+        """How many descriptors the agent holds, by kind: block (and temporary) files, memory, sockets,
+        others."""
+        held = {"block": 0, "memory": 0, "socket": 0, "other": 0}
+        for pid in self.pids():
+            for number in os.listdir(f"/proc/{pid}/fd"):
+                try:
+                    held[self._kind(os.readlink(f"/proc/{pid}/fd/{number}"))] += 1
+                except OSError:
+                    continue
+        return held
+
+    def _kind(self, target):
+        inside = target.removeprefix(self.cache + "/").split("/")
+        if target.startswith("/memfd:"):
+            return "memory"
+        if target.startswith("socket:"):
+            return "socket"
+        return "block" if inside[0] == "tmp" or (inside[0] == "blocks" and len(inside) == 3) else "other"
+
     def stop(self):
         """Ends the agent the way a user does."""
         done = self.tool("stop")

@@ -10,6 +10,7 @@ Headers travel unchanged, Host among them: the client signs for the proxy's addr
 signature must hold at the other end. Every request is kept in `proxy.seen`.
 """
 
+import collections
 import dataclasses
 import http.client
 import socket
@@ -69,6 +70,7 @@ class Proxy:
         self.upstream = (url.hostname, url.port)
         self.rule = lambda request: None
         self.seen = []
+        self.numbers = collections.Counter()
         self.connections = 0
         self.lock = threading.Lock()
         self.closing = threading.Event()
@@ -124,9 +126,10 @@ class Proxy:
             headers.append((name, value.strip()))
         request = Request(method, target, headers, b"", 0, 0)
         request.body = stream.read(int(request.header("content-length") or 0))
-        same = lambda other: (other.method, other.path, other.range) == (method, request.path, request.range)
+        name = (method, request.path, request.range)
         with self.lock:
-            request.number = 1 + sum(1 for other in self.seen if same(other))
+            self.numbers[name] += 1
+            request.number = self.numbers[name]
             request.total = len(self.seen) + 1
             self.seen.append(request)
         return request
@@ -206,6 +209,38 @@ def status(code, body=b"", content_type="application/xml", headers=()):
         send(connection, request, Answer(code, "Fault", [
             ("Content-Type", content_type), ("Content-Length", str(len(body))), *headers], body))
         return True
+    return fault
+
+
+def hang(seconds):
+    """Accepted, never answered, ended after so many seconds."""
+    def fault(proxy, connection, request):
+        proxy.closing.wait(seconds)
+        return False
+    return fault
+
+
+def drip(piece_bytes, pause_s, pieces):
+    """The right answer, its first pieces in small portions with pauses between them."""
+    def fault(proxy, connection, request):
+        answer = proxy.forward(request)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(head_of(request, answer))
+        body = b"" if request.method == "HEAD" else answer.body
+        for number in range(pieces):
+            connection.sendall(body[number * piece_bytes:(number + 1) * piece_bytes])
+            if proxy.closing.wait(pause_s):
+                return False
+        connection.sendall(body[pieces * piece_bytes:])
+        return True
+    return fault
+
+
+def cut_headers(after_bytes):
+    """The connection ends in the middle of the answer's headers."""
+    def fault(proxy, connection, request):
+        connection.sendall(head_of(request, proxy.forward(request))[:after_bytes])
+        return False
     return fault
 
 

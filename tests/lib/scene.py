@@ -17,7 +17,7 @@ import threading
 
 import check
 import job
-from node import Node
+from node import Node, wait_until
 from proxy import Proxy
 
 MOUNT = "/mapped/scene"
@@ -125,6 +125,19 @@ class Scene:
                    f"the reader printed {check.short(text)!r}", done.errors)
         check.equal("bytes read before the error", " ".join(words[3:]), digest(data[:int(words[3])]),
                     done.errors)
+
+    def nothing_leaked(self, before):
+        """Once no job runs, the agent lives and holds no more files than it did `before`."""
+        pids, held = self.node.pids(), {}
+
+        def settled():
+            held.update(self.node.descriptors())
+            return held["block"] <= before["block"]
+        check.equal("agents", len(pids), 1)
+        check.that(wait_until(settled, 20), f"the agent holds {held}, before it was {before}")
+        # Placeholders of files that were opened lately are kept, connections to S3 too.
+        check.that(held["memory"] <= before["memory"] + 64, f"the agent holds {held}, before it was {before}")
+        check.that(held["socket"] <= before["socket"] + 2 * 64 + 8, f"the agent holds {held['socket']} sockets")
 
     @staticmethod
     def says(done, *patterns):

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -57,6 +58,9 @@ static void test_malformed(void **state)
         {"/data=s3://bucket?speed=9", "unknown option 'speed=9'"},
         {"/data=s3://bucket?rw", "not supported yet"},
         {"/data=s3://bucket?style=", "unknown option"},
+        {"/data=s3://bucket?profile=", "unknown option"},
+        {"/data=s3://bucket?requester_pays=2", "unknown option"},
+        {"/data=s3://bucket?sse_c_key_file=relative", "unknown option"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -66,6 +70,23 @@ static void test_malformed(void **state)
         if (!strstr(told, cases[i].says))
             fail_msg("%s: said \"%s\", not \"%s\"", cases[i].spec, told, cases[i].says);
     }
+}
+
+static void test_access(void **state)
+{
+    char spec[1024];
+    (void)state;
+    struct map *m = parse("/a=s3://one?profile=p1&style=path&requester_pays,"
+                          "/b=s3://two?ro&sse_c_key_file=/k/f&requester_pays=1,/c=s3://three?ro");
+    assert_int_equal(n_told, 0);
+    assert_string_equal(m->entries[0].access, "profile=p1&requester_pays");
+    assert_int_equal(m->entries[0].access_len, strlen(m->entries[0].access));
+    assert_int_equal(m->entries[0].style, MAP_STYLE_PATH);
+    assert_string_equal(m->entries[1].access, "sse_c_key_file=/k/f&requester_pays=1");
+    assert_string_equal(m->entries[2].access, "");
+    snprintf(spec, sizeof(spec), "/a=s3://one?profile=%0600d", 1);
+    assert_int_equal(parse(spec)->n, 0);
+    assert_non_null(strstr(told, "too long"));
 }
 
 static void test_bad_beside_good(void **state)
@@ -122,9 +143,9 @@ static void test_normalise(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_entries),         cmocka_unit_test(test_malformed),
-        cmocka_unit_test(test_bad_beside_good), cmocka_unit_test(test_find),
-        cmocka_unit_test(test_normalise),
+        cmocka_unit_test(test_entries), cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_access),  cmocka_unit_test(test_bad_beside_good),
+        cmocka_unit_test(test_find),    cmocka_unit_test(test_normalise),
     };
     return cmocka_run_group_tests_name("map", tests, NULL, NULL);
 }

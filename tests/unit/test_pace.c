@@ -1,0 +1,162 @@
+/* policy/rate and policy/breaker on traces. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "policy/breaker.h"
+#include "policy/rate.h"
+
+/* A server that takes `limit` requests a second and refuses the rest, and a client that would send
+ * `wish` a second; what came of one second. */
+struct second {
+    int sent, refused;
+};
+
+static struct second one_second(struct rate *r, int64_t from_ms, int wish, int limit)
+{
+    struct second s = {0};
+    for (int64_t ms = 0; ms < 1000; ms++) {
+        int due = (int)((ms + 1) * wish / 1000) - (int)(ms * wish / 1000);
+        for (; due > 0; due--) {
+            if (rate_take(r, from_ms + ms) > 50) { /* its turn comes later: a reader waits */
+                r->next_us -= (int64_t)(1e6 / r->per_s);
+                break;
+            }
+            bool refused = ++s.sent > limit;
+            s.refused += refused;
+            rate_answer(r, refused, from_ms + ms);
+        }
+    }
+    return s;
+}
+
+static void test_no_limit_until_refused(void **unused)
+{
+    (void)unused;
+    struct rate r = {0};
+    for (int64_t ms = 1; ms < 5000; ms++) {
+        assert_int_equal(rate_take(&r, ms), 0);
+        rate_answer(&r, false, ms);
+    }
+}
+
+static void test_finds_what_the_server_takes(void **unused)
+{
+    (void)unused;
+    struct rate r = {0};
+    int64_t now_ms = 1000;
+    struct second s = one_second(&r, now_ms, 2000, 500);
+    assert_true(s.refused > 100);
+    int refused = 0, sent = 0;
+    for (int i = 1; i <= 60; i++) {
+        s = one_second(&r, now_ms + 1000L * i, 2000, 500);
+        if (i > 10) {
+            refused += s.refused;
+            sent += s.sent;
+        }
+    }
+    assert_true(refused * 20 < sent); /* few are refused */
+    assert_true(sent > 50 * 500 / 2); /* and much of what it takes is used */
+}
+
+static void refuse_twice(struct rate *r, int64_t now_ms)
+{
+    rate_take(r, now_ms);
+    rate_take(r, now_ms);
+    rate_answer(r, true, now_ms);
+    rate_answer(r, true, now_ms);
+}
+
+static void test_lifted_after_a_while(void **unused)
+{
+    (void)unused;
+    struct rate r = {0};
+    refuse_twice(&r, 1000);
+    assert_true(r.per_s > 0);
+    rate_take(&r, 1001);
+    assert_true(rate_take(&r, 1001) > 0);
+    assert_int_equal(rate_take(&r, 40000), 0);
+    assert_true(r.per_s <= 0);
+}
+
+static void test_now_and_then_is_no_reason(void **unused)
+{
+    (void)unused;
+    struct rate r = {0};
+    for (int i = 0; i < 10000; i++) { /* 1000 a second; one in fifty is refused */
+        assert_int_equal(rate_take(&r, 1000 + i), 0);
+        rate_answer(&r, i % 50 == 0, 1000 + i);
+    }
+}
+
+/* However much is refused and however many wait: a pace, not a standstill. */
+static void test_never_holds_up_for_long(void **unused)
+{
+    (void)unused;
+    struct rate r = {0};
+    int64_t now_ms = 1000;
+    for (int i = 0; i < 100; i++, now_ms += 1500) {
+        refuse_twice(&r, now_ms);
+        assert_true(r.per_s >= 10);
+    }
+    for (int i = 0; i < 1000; i++)
+        assert_true(rate_take(&r, now_ms) <= 2000);
+    assert_true(rate_take(&r, now_ms + 2000) <= 100);
+}
+
+static void test_breaker(void **unused)
+{
+    (void)unused;
+    struct breaker b = {0};
+    assert_int_equal(breaker_ask(&b, 1), BREAKER_PASS);
+    breaker_open(&b, false, 1000);
+    breaker_open(&b, false, 1001); /* they failed together: that counts once */
+    assert_int_equal(breaker_ask(&b, 1999), BREAKER_REFUSE);
+    assert_int_equal(breaker_ask(&b, 2000), BREAKER_PROBE);
+    assert_int_equal(breaker_ask(&b, 2001), BREAKER_REFUSE); /* one probe at a time */
+    breaker_open(&b, true, 3000);
+    assert_int_equal(breaker_ask(&b, 4999), BREAKER_REFUSE); /* twice as long */
+    assert_int_equal(breaker_ask(&b, 5000), BREAKER_PROBE);
+    breaker_forget_probe(&b); /* cancelled: the next one probes */
+    assert_int_equal(breaker_ask(&b, 5001), BREAKER_PROBE);
+    breaker_close(&b);
+    assert_int_equal(breaker_ask(&b, 5002), BREAKER_PASS);
+    breaker_open(&b, false, 6000);
+    assert_int_equal(breaker_ask(&b, 7000), BREAKER_PROBE); /* and begins small again */
+    assert_int_equal(breaker_ask(&b, 7000 + 59999), BREAKER_REFUSE);
+    assert_int_equal(breaker_ask(&b, 7000 + 60000), BREAKER_PROBE); /* the first never came back */
+}
+
+static void test_breaker_stays_within_bounds(void **unused)
+{
+    (void)unused;
+    struct breaker b = {0};
+    int64_t now_ms = 1000;
+    breaker_open(&b, false, now_ms);
+    for (int i = 0; i < 100; i++) {
+        int64_t waited_ms = 0;
+        while (breaker_ask(&b, now_ms) == BREAKER_REFUSE) {
+            now_ms += 100;
+            waited_ms += 100;
+        }
+        assert_true(waited_ms <= 10000);
+        breaker_open(&b, true, now_ms);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_limit_until_refused),
+        cmocka_unit_test(test_finds_what_the_server_takes),
+        cmocka_unit_test(test_lifted_after_a_while),
+        cmocka_unit_test(test_now_and_then_is_no_reason),
+        cmocka_unit_test(test_never_holds_up_for_long),
+        cmocka_unit_test(test_breaker),
+        cmocka_unit_test(test_breaker_stays_within_bounds),
+    };
+    return cmocka_run_group_tests_name("pace", tests, NULL, NULL);
+}
