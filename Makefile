@@ -25,7 +25,7 @@ ifneq ($(wildcard /usr/include/hiredis/hiredis_ssl.h),)
 AGENT_CFLAGS += -DWARMPATH_REDIS_TLS
 AGENT_LIBS := -lhiredis_ssl -lssl $(AGENT_LIBS)
 endif
-TOOL_LIBS := -ljansson
+TOOL_LIBS := -ljansson -lcrypto
 
 COMMON_SRC  := $(wildcard common/*.c)
 PRELOAD_SRC := $(wildcard preload/*.c)

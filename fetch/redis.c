@@ -365,8 +365,8 @@ static void receive(struct redis *r, struct redis_command *c, int64_t until_ms)
     if (!c->reply)
         return;
     if (c->reply->type == REDIS_REPLY_ERROR && is_wrong_server(c->reply->str)) {
-        snprintf(r->why, sizeof(r->why), "Redis at %.255s:%u: %.200s", l->address.host, l->address.port,
-                 c->reply->str);
+        snprintf(r->why, sizeof(r->why), "Redis at %.255s:%u: %.200s", l->address.host,
+                 l->address.port, c->reply->str);
         l->error = -EBUSY;
         freeReplyObject(c->reply);
         c->reply = NULL;
