@@ -117,7 +117,7 @@ static struct timespec monotonic_in(int64_t ms)
                              .tv_nsec = ns % 1000000000};
 }
 
-void index_withdraw(struct index *ix, const struct index_block *blocks, size_t n)
+void index_withdraw(struct index *ix, const struct index_block *blocks, size_t n, bool wait)
 {
     struct timespec until = monotonic_in(WITHDRAW_WAIT_MS);
     pthread_mutex_lock(&ix->lock);
@@ -125,7 +125,7 @@ void index_withdraw(struct index *ix, const struct index_block *blocks, size_t n
         add_news(ix, &blocks[i], false);
     uint64_t wanted = ix->news_in;
     pthread_cond_signal(&ix->wake);
-    while (index_usable(ix) && ix->news_out < wanted && !ix->stopping)
+    while (wait && index_usable(ix) && ix->news_out < wanted && !ix->stopping)
         if (pthread_cond_timedwait(&ix->flushed, &ix->lock, &until) == ETIMEDOUT)
             break;
     pthread_mutex_unlock(&ix->lock);
@@ -228,6 +228,17 @@ bool index_find_peer(struct index *ix, struct index_want *w, struct index_peer *
     memcpy(out->url, m->url, sizeof(out->url));
     w->tried[w->n_tried++] = m->node;
     return true;
+}
+
+bool index_may_hold(struct index *ix, const struct index_block *b)
+{
+    struct index_want w = {.what = *b};
+    pthread_mutex_lock(&ix->lock);
+    const struct segment *s = segment_find(ix->segments, b->version, segment_number(b->block));
+    bool known = s && s->viewed_ms > 0;
+    bool holds = known ? index_find_peer(ix, &w, NULL) : index_usable(ix);
+    pthread_mutex_unlock(&ix->lock);
+    return holds;
 }
 
 bool index_take_peer(struct index *ix, struct index_want *w, struct index_peer *out)

@@ -8,10 +8,10 @@
  *   w{NAME}l1234     the token of the node that fetches block 1234 from the origin
  *   w{nodes-NAME}    hash: node → lease (milliseconds of Redis's clock), URL, zone
  *
- * A thread of its own talks to Redis; all functions may be called from any thread and do not wait
- * for it, but for index_withdraw(). Look-ups are made once for each version and 512 blocks when it
- * is opened; a block that somebody is known to hold costs no command, one that nobody holds costs a
- * few, many in one pipeline. */
+ * A thread of its own talks to Redis; all functions may be called from any thread, and wait for it
+ * only where index_withdraw() is told to. Look-ups are made once for each version and 512 blocks
+ * when it is opened; a block that somebody is known to hold costs no command, one that nobody holds
+ * costs a few, many in one pipeline. */
 #ifndef WARMPATH_FETCH_INDEX_H
 #define WARMPATH_FETCH_INDEX_H
 
@@ -47,7 +47,7 @@ struct index_config {
 
 /* Never NULL. Connects from its own thread. */
 struct index *index_new(const struct index_config *config);
-/* Leaves the cluster. All wants have to be answered: the caller has ended what could want. */
+/* Leaves the cluster. Wants that are not answered by then never are. */
 void index_free(struct index *ix);
 
 /* --- own blocks -------------------------------------------------------------------- */
@@ -55,9 +55,9 @@ void index_free(struct index *ix);
 /* The store has it now. */
 void index_publish(struct index *ix, const struct index_block *b);
 
-/* The store is about to drop these. Waits until Redis knows, but never longer than some tens of
- * milliseconds, and not at all while Redis is away. */
-void index_withdraw(struct index *ix, const struct index_block *blocks, size_t n);
+/* The store is about to drop these. With `wait`: returns once Redis knows, but waits no longer than
+ * some tens of milliseconds, and not at all while Redis is away. */
+void index_withdraw(struct index *ix, const struct index_block *blocks, size_t n, bool wait);
 
 /* --- reading ----------------------------------------------------------------------- */
 
@@ -99,6 +99,9 @@ void index_want(struct index *ix, struct index_want *w);
 void index_hurry(struct index *ix, struct index_want *w);
 /* After INDEX_YOURS: fetched, or failed (then somebody else may try at once). */
 void index_fetched(struct index *ix, struct index_want *w, bool ok);
+
+/* Without asking anybody: is the block known to be at a peer, or will that only be known soon? */
+bool index_may_hold(struct index *ix, const struct index_block *b);
 
 /* --- peers ------------------------------------------------------------------------- */
 
