@@ -14,8 +14,8 @@ import suite
 import unit
 from testbed import ROOT, Testbed
 
-SUITES = ("unit", "programs", "random", "faults", "agent")
-AT_ONCE = {"programs": 2, "random": 2, "faults": 4, "agent": 1}
+SUITES = ("unit", "programs", "random", "faults", "agent", "cluster")
+AT_ONCE = {"programs": 2, "random": 2, "faults": 4, "agent": 1, "cluster": 1}
 
 
 def options():
