@@ -354,13 +354,17 @@ def case_redis_cluster(bed):
         try:
             for _ in range(6):
                 servers.append(Redis(w, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000",
-                                     "--cluster-require-full-coverage", "no"))
+                                     "--cluster-require-full-coverage", "no",
+                                     "--repl-diskless-sync-delay", "0"))
             addresses = [f"{s.host}:{s.port}" for s in servers]
             made = job.run(["redis-cli", "--cluster", "create", *addresses, "--cluster-replicas", "1", "--cluster-yes"],
                            bed.base_env())
             check.equal("redis-cli --cluster create", made.status, 0, made.text + made.errors)
             check.that(wait_until(lambda: all("cluster_state:ok" in s.cli("cluster", "info") for s in servers), 20),
                        "the cluster is not up")
+            replicas = [s for s in servers if "role:slave" in s.cli("info", "replication")]
+            check.that(wait_until(lambda: all("master_link_status:up" in s.cli("info", "replication") for s in replicas), 30),
+                       "the replicas don't follow")
             for node in w.nodes:
                 node.settings["WARMPATH_REDIS"] = "redis://" + ",".join(addresses[:2])
             w.joined()
