@@ -10,7 +10,7 @@ static bool take_word(const char **at, const char *end, char *out, size_t size)
     const char *space = memchr(*at, ' ', (size_t)(end - *at));
     const char *stop = space ? space : end;
     size_t len = (size_t)(stop - *at);
-    if (len >= size)
+    if (len == 0 || len >= size)
         return false;
     memcpy(out, *at, len);
     out[len] = '\0';
