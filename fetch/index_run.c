@@ -316,6 +316,18 @@ static int64_t patience_ms(struct index *ix, const struct index_want *w)
         placement_rank(content, placement_extent(w->what.block), nodes, n, ix->config.node));
 }
 
+/* Who else reads it is only worth something while it is new. */
+static bool knows_readers(struct index *ix, const struct index_want *w, int64_t now)
+{
+    struct index_block first = w->what;
+    first.block = 0;
+    struct segment *s = segment_get(&ix->segments, &first, &ix->config.secret);
+    if (s->viewed_ms != 0 && now - s->viewed_ms < VIEW_FRESH_MS)
+        return true;
+    look_up(ix, s);
+    return false;
+}
+
 static bool must_be_patient(struct index *ix, struct index_want *w, int64_t now)
 {
     if (w->is_demanded)
@@ -332,8 +344,8 @@ static void add_want(struct index *ix, struct batch *b, struct index_want *w, in
     struct segment *s = segment_get(&ix->segments, &w->what, &ix->config.secret);
     char key[48];
     look_up(ix, s);
-    if (!w->is_demanded && s->viewed_ms == 0)
-        return; /* who reads it decides whose turn it is: look first */
+    if (!w->is_demanded && !w->was_patient && !knows_readers(ix, w, now))
+        return; /* they decide whose turn it is: look first */
     if (must_be_patient(ix, w, now)) {
         w->due_ms = now + PATIENT_LOOK_MS;
         return;

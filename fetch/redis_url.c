@@ -171,7 +171,7 @@ static bool take_scheme(struct span *s, struct redis_target *t)
 
 static const char *parse_hosts(struct span s, struct redis_target *t)
 {
-    struct span path = {s.at, 0};
+    struct span path;
     if (!take_scheme(&s, t))
         return "it begins with redis://, rediss://, unix:// or redis+sentinel://";
     if (!take_login(&s, t))

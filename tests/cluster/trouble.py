@@ -10,7 +10,7 @@ import check
 import job
 import proxy
 from node import processes, state, wait_until
-from world import Redis, World, blocks_of, finish
+from world import Redis, World, blocks_of, finish, sh
 
 
 def kill_node(node):
@@ -290,7 +290,6 @@ def case_node_under_anothers_address(bed):
         kill_node(second)
         third.tool("node", "stop")
         second.link_is("down")
-        from world import sh
         sh("ip", "-n", third.space, "addr", "add", f"{second.address}/24", "dev", "eth0")
         third.stop()
         third.settings["WARMPATH_PEER_URL"] = second.settings["WARMPATH_PEER_URL"]

@@ -87,6 +87,16 @@ class ClusterNode(Node):
         return job.start(self.command([self.bed.python, READER, *words]), self.env(self.world.mapping),
                          out=subprocess.PIPE, err=subprocess.PIPE)
 
+    def start_open(self, key):
+        """The same for one object that is open already, and read when go_on() says so."""
+        path = f"{MOUNT}/{key}"
+        process = job.start(self.command([self.bed.python, READER, "open", path, "wait", "cat", path]),
+                            self.env(self.world.mapping), stdin=subprocess.PIPE, out=subprocess.PIPE, err=subprocess.PIPE)
+        for line in process.stdout:
+            if line == b"waiting\n":
+                return process
+        raise check.Failure("the reader ended instead of waiting", process.stderr.read().decode())
+
     def cat(self, *keys, deadline_s=60):
         return finish(self.start(*keys), deadline_s)
 
@@ -120,6 +130,17 @@ def finish(process, deadline_s=60):
         job.kill(process)
         raise check.Failure(f"a job was still reading after {deadline_s} s") from None
     return job.Job([], process.returncode, out, err, 0)
+
+
+def go_on(process):
+    process.stdin.write(b"\n")
+    process.stdin.flush()
+
+
+def finish_open(process, deadline_s=60):
+    done = finish(process, deadline_s)
+    done.out = done.out.rpartition(b"went on\n")[2]
+    return done
 
 
 class Redis:
