@@ -215,8 +215,9 @@ static size_t take_news(struct index *ix, struct batch *b)
         if (l)
             l->release = true;
     }
-    memmove(ix->news, ix->news + taken, (ix->n_news - taken) * sizeof(*ix->news));
     ix->n_news -= taken;
+    if (ix->n_news > 0)
+        memmove(ix->news, ix->news + taken, ix->n_news * sizeof(*ix->news));
     return taken;
 }
 
