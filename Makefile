@@ -19,8 +19,13 @@ PRELOAD_CFLAGS := $(BASE_CFLAGS) -include preload/oldlibc.h -fPIC -fvisibility=h
                   -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=0 -fno-stack-protector \
                   -fno-delete-null-pointer-checks $(if $(findstring clang,$(CC)),-Wno-tautological-pointer-compare,-Wno-nonnull-compare)
 AGENT_CFLAGS := $(BASE_CFLAGS) $(SANITIZE) -D_FORTIFY_SOURCE=2 -fstack-protector-strong
-AGENT_LIBS := -lcurl -lcrypto -lexpat -ljansson -lxxhash -lpthread
-TOOL_LIBS := -ljansson
+AGENT_LIBS := -lcurl -lcrypto -lexpat -ljansson -lxxhash -lhiredis -lpthread
+# TLS to Redis comes with hiredis 1.0 and later; Debian 12 has 0.14.
+ifneq ($(wildcard /usr/include/hiredis/hiredis_ssl.h),)
+AGENT_CFLAGS += -DWARMPATH_REDIS_TLS
+AGENT_LIBS := -lhiredis_ssl -lssl $(AGENT_LIBS)
+endif
+TOOL_LIBS := -ljansson -lcrypto
 
 COMMON_SRC  := $(wildcard common/*.c)
 PRELOAD_SRC := $(wildcard preload/*.c)

@@ -9,10 +9,13 @@
 #include "agent/store.h"
 #include "fetch/http.h"
 
+struct cluster;
+
 struct agent {
     struct loop *loop;
     struct http_engine *engine;
     struct store *store;
+    struct cluster *cluster; /* NULL: the node stands alone */
     uint32_t block_bytes;
     int64_t deadline_ms; /* for a request to S3, all attempts */
     int64_t started_s;

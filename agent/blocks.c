@@ -7,7 +7,9 @@
 #include <utlist.h>
 
 #include "agent/alloc.h"
+#include "agent/cluster.h"
 #include "agent/meta.h"
+#include "agent/route.h"
 #include "agent/streams.h"
 #include "agent/transfer.h"
 #include "common/log.h"
@@ -267,7 +269,7 @@ static bool start(struct errand *e, struct transfer_part *parts, size_t n)
                            .eager = e->eager,
                            .progress = on_progress,
                            .ended = on_ended};
-    bool started = transfer_start(&how, &e->error, e->why, sizeof(e->why)) != NULL;
+    bool started = route_start(&how, &e->error, e->why, sizeof(e->why));
     for (size_t i = 0; i < n; i++) {
         struct gather *g = parts[i].owner;
         if (!started) {
@@ -335,7 +337,7 @@ static void fetch_plan(struct errand *e, struct prefetch_stream *s,
     for (uint64_t i = plan->from / v->block_bytes; i < plan->to / v->block_bytes; i++) {
         struct gather *g = find(v, i);
         bool fine = true;
-        if (transfers_in_flight() >= TRANSFERS_AHEAD) {
+        if (routes_in_flight() >= TRANSFERS_AHEAD) {
             prefetch_stopped_at(s, i * v->block_bytes);
             break;
         }
@@ -368,10 +370,10 @@ static struct prefetch_plan plan_for(const struct errand *e, struct prefetch_str
 }
 
 /* The pieces to fetch for a reader that needs some. */
-static uint64_t wanted_pieces(struct gather *g, struct span need, bool sequential)
+static uint64_t wanted_pieces(struct gather *g, struct span need, bool all)
 {
     uint32_t len = partial_len(g->partial);
-    bool whole = sequential || len <= SMALL_BLOCK || (need.to - need.from) >= len / 4 ||
+    bool whole = all || len <= SMALL_BLOCK || (need.to - need.from) >= len / 4 ||
                  ++g->touches >= TOUCHES_WHOLE;
     return partial_mask(g->partial, whole ? (struct span){0, len} : need);
 }
@@ -388,10 +390,11 @@ void blocks_fetch(struct agent *a, const struct version *v, uint64_t index, stru
                                  .need = w->need.to - w->need.from,
                                  .lost = !g};
     struct prefetch_plan plan = plan_for(&e, s, &read);
+    bool whole = plan.sequential || cluster_may_hold(a, v, index);
     w->gather = NULL;
     if (!g)
         g = gather_new(&e, index);
-    if (!fetch_pieces(&e, g, wanted_pieces(g, w->need, plan.sequential), w->need.from)) {
+    if (!fetch_pieces(&e, g, wanted_pieces(g, w->need, whole), w->need.from)) {
         struct block_result r = {.error = e.error, .why = e.why, .fd = -1};
         w->wake(w, &r);
         return;
@@ -401,6 +404,7 @@ void blocks_fetch(struct agent *a, const struct version *v, uint64_t index, stru
     } else {
         w->gather = g;
         DL_APPEND(g->waiters, w);
+        route_hurry(g->partial);
     }
     e.eager = false;
     fetch_plan(&e, s, &plan);

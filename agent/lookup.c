@@ -10,6 +10,7 @@
 #include "agent/alloc.h"
 #include "agent/blocks.h"
 #include "agent/buffer.h"
+#include "agent/cluster.h"
 #include "agent/pinned.h"
 #include "agent/s3_count.h"
 #include "common/cleanup.h"
@@ -349,7 +350,8 @@ static void step_start(struct lookup *l, enum step step)
         finish_error(l, r, "the request to S3 could not be started");
 }
 
-static enum step first_step(const struct lookup_request *q, const struct meta *known)
+static enum step first_step(const struct agent *a, const struct lookup_request *q,
+                            const struct meta *known)
 {
     if (q->name->key[0] == '\0')
         return STEP_LIST;
@@ -357,7 +359,8 @@ static enum step first_step(const struct lookup_request *q, const struct meta *k
         return STEP_LIST;
     if (known && known->kind == META_DIR)
         return STEP_LIST;
-    return q->how == LOOKUP_OPEN ? STEP_GET : STEP_HEAD;
+    /* Where another node may have the block, S3 is asked about it, not for it. */
+    return q->how == LOOKUP_OPEN && !cluster_shares(a) ? STEP_GET : STEP_HEAD;
 }
 
 /* Answers from memory where that is fresh enough. */
@@ -432,7 +435,7 @@ void lookup_start(struct agent *a, const struct lookup_request *q, struct lookup
     HASH_ADD_KEYPTR(hh, lookups, l->id, l->id_len, l);
     w->lookup = l;
     DL_APPEND(l->waiters, w);
-    enum step step = first_step(q, known);
+    enum step step = first_step(a, q, known);
     l->not_object = known && known->not_object &&
                     meta_fresh(known->learned_ms, q->ttl_ms, clock_monotonic_ms());
     l->list_came_first = step == STEP_LIST;

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/cluster.h"
 #include "agent/copies.h"
 #include "agent/session.h"
 #include "common/clock.h"
@@ -270,6 +271,7 @@ int main(int argc, char **argv)
                  socket_path, strerror(-listen_fd));
         fail(why);
     }
+    agent.cluster = cluster_start(agent.store);
     sessions_start(&agent, listen_fd);
     idle_since_ms = clock_monotonic_ms();
     log_info("agent", "serving %s on %s", dir, socket_path);
@@ -281,6 +283,7 @@ int main(int argc, char **argv)
     sessions_end();
     keyrings_stop(); /* who waits for credentials is told, and asks the engine for nothing */
     http_engine_free(agent.engine);
+    cluster_stop(agent.cluster);
     store_close(agent.store);
     return 0;
 }

@@ -143,6 +143,20 @@ int partial_write(struct partial *p, uint32_t offset, const void *data, size_t l
     return r;
 }
 
+void partial_adopt(struct partial *p, int fd)
+{
+    pthread_mutex_lock(&p->lock);
+    int own = p->writer ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+    if (own >= 0) {
+        store_abort(p->writer);
+        p->writer = NULL;
+        p->fd = own;
+        atomic_store(&p->have, p->all);
+        atomic_store(&p->complete, true);
+    }
+    pthread_mutex_unlock(&p->lock);
+}
+
 int partial_reader(struct partial *p)
 {
     pthread_mutex_lock(&p->lock);

@@ -6,7 +6,8 @@
  * A block has up to 64 pieces, so that a word tells which are there. Bytes that were given to a
  * reader never change: they are of one version, and a piece that comes twice is the same twice.
  *
- * Threads: partial_write, partial_have and partial_reader from any; the rest on the loop's. */
+ * Threads: partial_write, partial_adopt, partial_have and partial_reader from any; the rest on the
+ * loop's. */
 #ifndef WARMPATH_AGENT_PARTIAL_H
 #define WARMPATH_AGENT_PARTIAL_H
 
@@ -41,6 +42,9 @@ struct span partial_run(const struct partial *p, uint64_t mask);
  * caller knows it, else NULL. 0 or -errno. */
 int partial_write(struct partial *p, uint32_t offset, const void *data, size_t len,
                   const uint64_t *hash);
+
+/* The whole block came in another way and is in the store: `fd` (duplicated) is it. */
+void partial_adopt(struct partial *p, int fd);
 
 /* The pieces that are there. */
 uint64_t partial_have(const struct partial *p);

@@ -9,6 +9,7 @@
 #include <utlist.h>
 
 #include "agent/alloc.h"
+#include "agent/cluster.h"
 #include "agent/blocks.h"
 #include "agent/listing.h"
 #include "agent/lookup.h"
@@ -240,6 +241,7 @@ static void reply_open(struct lookup_waiter *w, const struct lookup_result *r)
     }
     struct span ready;
     bool complete;
+    cluster_opened(c->agent, &v);
     CLEANUP_CLOSE int block = first_block(c, &v, r->block_fd, &ready, &complete);
     wire_put_u32(&b, ready.from);
     wire_put_u32(&b, ready.to);

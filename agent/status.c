@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "agent/blocks.h"
+#include "agent/cluster.h"
 #include "agent/job.h"
 #include "agent/session.h"
 #include "common/clock.h"
@@ -37,6 +38,9 @@ size_t status_json(struct agent *a, char *out, size_t size)
                   "emptying", store.emptying, "counters", counters_object(a, &store));
     if (!root)
         return 0;
+    json_t *cluster = cluster_status(a);
+    if (cluster)
+        json_object_set_new(root, "cluster", cluster);
     size_t len = json_dumpb(root, out, size, JSON_INDENT(2));
     json_decref(root);
     return len <= size ? len : 0;

@@ -168,6 +168,7 @@ struct store *store_open(const char *dir, char *why, size_t why_size)
     s->dir = must_strndup(dir, strlen(dir));
     s->dir_fd = s->lock_fd = -1;
     pthread_mutex_init(&s->lock, NULL);
+    pthread_rwlock_init(&s->watch_lock, NULL);
     pthread_cond_init(&s->wanted, NULL);
     if (!prepare(s, why, why_size)) {
         store_close(s);
@@ -197,6 +198,7 @@ void store_close(struct store *s)
         close(s->dir_fd);
     if (s->lock_fd >= 0)
         close(s->lock_fd);
+    pthread_rwlock_destroy(&s->watch_lock);
     free(s->dir);
     free(s);
 }
@@ -204,6 +206,29 @@ void store_close(struct store *s)
 const char *store_dir(const struct store *s)
 {
     return s->dir;
+}
+
+void store_watch(struct store *s, const struct store_watcher *w)
+{
+    pthread_rwlock_wrlock(&s->watch_lock);
+    s->watcher = w ? *w : (struct store_watcher){0};
+    pthread_rwlock_unlock(&s->watch_lock);
+}
+
+void store_tell_published(struct store *s, const struct version *v, uint64_t index)
+{
+    pthread_rwlock_rdlock(&s->watch_lock);
+    if (s->watcher.published)
+        s->watcher.published(s->watcher.user, v, index);
+    pthread_rwlock_unlock(&s->watch_lock);
+}
+
+void store_tell_leaving(struct store *s, const struct store_place *places, size_t n, bool may_wait)
+{
+    pthread_rwlock_rdlock(&s->watch_lock);
+    if (s->watcher.leaving && n > 0)
+        s->watcher.leaving(s->watcher.user, places, n, may_wait);
+    pthread_rwlock_unlock(&s->watch_lock);
 }
 
 /* --- reading ------------------------------------------------------------------ */
@@ -236,8 +261,11 @@ static void touch(int fd, const struct stat *st)
     futimens(fd, times);
 }
 
-static void drop_bad(struct store *s, const char *name, const struct stat *st)
+static void drop_bad(struct store *s, const struct version *v, uint64_t index, const char *name,
+                     const struct stat *st)
 {
+    struct store_place place = {v->id, index};
+    store_tell_leaving(s, &place, 1, false);
     log_warn("store", "%s/%s does not verify: dropped, it will be fetched again", s->dir, name);
     atomic_fetch_add(&s->bad_blocks, 1);
     if (unlinkat(s->dir_fd, name, 0) == 0)
@@ -253,7 +281,7 @@ int store_get(struct store *s, const struct version *v, uint64_t index)
     if (fd < 0 || fstat(fd, &st) < 0)
         return -ENOENT;
     if (!trusted(s, fd, &st, v, index)) {
-        drop_bad(s, name, &st);
+        drop_bad(s, v, index, name, &st);
         return -ENOENT;
     }
     touch(fd, &st);

@@ -26,6 +26,20 @@
 struct store;
 struct store_writer;
 
+/* A block as its file's name tells it. */
+struct store_place {
+    struct version_id version;
+    uint64_t index;
+};
+
+/* Is told what the store publishes and drops, by whichever thread does so. */
+struct store_watcher {
+    void (*published)(void *user, const struct version *v, uint64_t index);
+    /* Right before it goes. `may_wait`: of the store's own thread, which nobody waits for. */
+    void (*leaving)(void *user, const struct store_place *places, size_t n, bool may_wait);
+    void *user;
+};
+
 struct store_numbers {
     uint64_t used_bytes, limit_bytes;
     uint64_t evicted_blocks, bad_blocks;
@@ -37,6 +51,13 @@ struct store_numbers {
 struct store *store_open(const char *dir, char *why, size_t why_size);
 void store_close(struct store *s);
 const char *store_dir(const struct store *s);
+
+/* NULL: nobody any more; returns when the one before is not being told anything. Copied. */
+void store_watch(struct store *s, const struct store_watcher *w);
+
+/* "blocks/ab/NAME", a block's path below the store's directory. */
+#define STORE_NAME_MAX 80 /* with room */
+void store_block_name(const struct version *v, uint64_t index, char out[STORE_NAME_MAX]);
 
 /* A read-only descriptor of the block, owned by the caller, or -ENOENT. */
 int store_get(struct store *s, const struct version *v, uint64_t index);

@@ -93,6 +93,34 @@ static uint64_t goal(struct store *s)
     return evict_goal(used > 0 ? (uint64_t)used : 0, s->limit_bytes, spare_bytes(s));
 }
 
+static unsigned hex(char c)
+{
+    return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'a' + 10) & 15;
+}
+
+/* "<version>-<index>" */
+static bool read_name(const char *name, struct store_place *out)
+{
+    size_t bytes = sizeof(out->version.bytes);
+    if (strspn(name, "0123456789abcdef") != 2 * bytes || name[2 * bytes] != '-')
+        return false;
+    for (size_t i = 0; i < bytes; i++)
+        out->version.bytes[i] = (uint8_t)(hex(name[2 * i]) << 4 | hex(name[2 * i + 1]));
+    out->index = strtoull(name + 2 * bytes + 1, NULL, 16);
+    return true;
+}
+
+/* Other nodes must not be sent here for what is about to go. */
+static void tell_leaving(struct store *s, const struct listing *l, size_t n)
+{
+    struct store_place *places = must_calloc(n + 1, sizeof(*places));
+    size_t known = 0;
+    for (size_t i = 0; i < n; i++)
+        known += read_name(l->names[l->candidates[i].ref], &places[known]);
+    store_tell_leaving(s, places, known, true);
+    free(places);
+}
+
 /* Frees up to `goal_bytes` from a shard. Bytes freed. */
 static uint64_t evict_shard(struct store *s, int shard, uint64_t goal_bytes, bool all)
 {
@@ -103,6 +131,7 @@ static uint64_t evict_shard(struct store *s, int shard, uint64_t goal_bytes, boo
         return 0;
     list_shard(fd, &l);
     size_t n = all ? l.n : evict_pick(l.candidates, l.n, goal_bytes);
+    tell_leaving(s, &l, n);
     for (size_t i = 0; i < n; i++) {
         if (unlinkat(fd, l.names[l.candidates[i].ref], 0) < 0)
             continue;

@@ -7,8 +7,7 @@
 
 #include "agent/store.h"
 
-#define STORE_SHARDS   256
-#define STORE_NAME_MAX 80 /* "blocks/ab/" + 32 + "-" + 8, with room */
+#define STORE_SHARDS 256
 
 struct store {
     char *dir;
@@ -20,6 +19,9 @@ struct store {
     atomic_bool counted;
     atomic_int_fast64_t complained_ms; /* last line about a full or failing disk */
 
+    struct store_watcher watcher; /* guarded by the next */
+    pthread_rwlock_t watch_lock;
+
     pthread_t maintainer;
     bool has_maintainer;
     pthread_mutex_t lock; /* guards closing and want_room */
@@ -27,8 +29,9 @@ struct store {
     bool closing, want_room, want_empty;
 };
 
-/* "blocks/ab/NAME", below the store's directory. */
-void store_block_name(const struct version *v, uint64_t index, char out[STORE_NAME_MAX]);
+/* Tells the watcher. */
+void store_tell_published(struct store *s, const struct version *v, uint64_t index);
+void store_tell_leaving(struct store *s, const struct store_place *places, size_t n, bool may_wait);
 
 static inline void store_account(struct store *s, int64_t bytes)
 {

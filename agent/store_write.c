@@ -157,6 +157,7 @@ static int publish(struct store_writer *w)
     int r = move_into_place(s, w->tmp_name, name);
     if (r < 0)
         return r;
+    store_tell_published(s, &w->version, w->index);
     if (fstat(w->fd, &st) == 0)
         account(w, (int64_t)st.st_blocks * 512 - w->accounted);
     if (replaces)

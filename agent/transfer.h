@@ -31,6 +31,7 @@ struct transfer {
     struct job *job;
     struct transfer_part *parts; /* copied */
     size_t n_parts;
+    void *user;
     bool eager; /* somebody waits: show the first bytes as soon as they are there */
     /* New pieces are there; perhaps several at once. */
     void (*progress)(struct transfer *t);

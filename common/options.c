@@ -129,8 +129,7 @@ static const char *wanted(enum option_id id)
 /* Names that later parts read, and that nobody should be warned about. */
 static bool is_known_elsewhere(const char *name, size_t len)
 {
-    static const char *const others[] = {"WARMPATH_REDIS", "WARMPATH_PEER_URL", "WARMPATH_ZONE",
-                                         "WARMPATH_JOB", "WARMPATH_COMPLAINED"};
+    static const char *const others[] = {"WARMPATH_JOB", "WARMPATH_COMPLAINED"};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         if (strlen(others[i]) == len && strncmp(others[i], name, len) == 0)
             return true;

@@ -19,10 +19,12 @@ struct http_engine;
 
 struct http_request {
     /* in */
-    const char *method;            /* "GET", "HEAD", … */
-    const char *url;               /* borrowed until done, as are the following */
-    const char *const *headers;    /* NULL-terminated "Name: value" */
-    const char *ca_bundle;         /* NULL: system's */
+    const char *method;         /* "GET", "HEAD", … */
+    const char *url;            /* borrowed until done, as are the following */
+    const char *const *headers; /* NULL-terminated "Name: value" */
+    const char *ca_bundle;      /* NULL: system's */
+    const char *client_cert;    /* NULL: none; PEM files, as is the key */
+    const char *client_key;
     int64_t connect_timeout_ms;    /* 0: a default that is finite, as for the following */
     int64_t first_byte_timeout_ms; /* from sending to the first header */
     int64_t stall_timeout_ms;      /* no byte of the answer for that long ends the request */

@@ -107,6 +107,10 @@ static void set_options(CURL *easy, struct http_transfer *t)
     curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
     if (r->ca_bundle)
         curl_easy_setopt(easy, CURLOPT_CAINFO, r->ca_bundle);
+    if (r->client_cert)
+        curl_easy_setopt(easy, CURLOPT_SSLCERT, r->client_cert);
+    if (r->client_key)
+        curl_easy_setopt(easy, CURLOPT_SSLKEY, r->client_key);
     if (strcmp(r->method, "HEAD") == 0)
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     else if (strcmp(r->method, "GET") != 0)

@@ -29,7 +29,7 @@
 static void attempt_free(struct s3_attempt *a)
 {
     if (a->probe)
-        s3_lore_forget_probe(a->request->context->lore);
+        s3_lore_forget_probe(a->request->context->lore, clock_monotonic_ms());
     keys_unref(a->keys);
     s3_wire_clear(&a->wire);
     s3_list_parser_free(a->parser);
@@ -225,12 +225,12 @@ int s3_submit(struct http_engine *engine, struct s3_request *r)
     if (r->version_id && strlen(r->version_id) < sizeof(a->version_id))
         strcpy(a->version_id, r->version_id);
     char why[sizeof(r->result.why)];
-    enum breaker_answer may = s3_lore_may_ask(r->context->lore, a->submitted_ms, why, sizeof(why));
-    if (may == BREAKER_REFUSE) {
+    enum s3_lore_answer may = s3_lore_may_ask(r->context->lore, a->submitted_ms, why, sizeof(why));
+    if (may == S3_LORE_REFUSE) {
         s3_finish(a, -EIO, why);
         return 0;
     }
-    a->probe = may == BREAKER_PROBE;
+    a->probe = may == S3_LORE_PROBE;
     error = s3_launch(a, 0);
     if (error && a->verdict.error) {
         s3_give_up(a);

@@ -222,7 +222,7 @@ static void note_silence(struct s3_attempt *a)
     bool network = a->verdict.cause == RETRY_NETWORK || a->verdict.cause == RETRY_UNREACHABLE;
     if (a->http.status || !network || s3_lore_answered_since(lore, a->submitted_ms))
         return;
-    s3_lore_silent(lore, a->probe, clock_monotonic_ms(), a->verdict.why);
+    s3_lore_silent(lore, clock_monotonic_ms(), a->verdict.why);
     a->probe = false;
 }
 

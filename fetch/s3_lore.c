@@ -31,6 +31,10 @@ struct rate_slot {
     struct rate rate;
 };
 
+/* One request that was given up without a sign of life is enough: it has tried for long. */
+static const struct breaker_rules breaker_rules = {
+    .failures = 1, .open_ms = 1000, .open_max_ms = 10000};
+
 struct s3_lore {
     struct s3_lore *prev, *next;
     int references; /* guarded by the list's lock */
@@ -113,8 +117,8 @@ bool s3_lore_answered_since(struct s3_lore *l, int64_t since_ms)
 void s3_lore_heard(struct s3_lore *l, int64_t now_ms)
 {
     pthread_mutex_lock(&l->lock);
-    bool back = l->breaker.open_ms != 0;
-    breaker_close(&l->breaker);
+    bool back = l->breaker.state != BREAKER_CLOSED;
+    l->breaker = (struct breaker){0}; /* whatever it said, it is there */
     l->answered = true;
     l->heard_ms = now_ms;
     pthread_mutex_unlock(&l->lock);
@@ -122,31 +126,34 @@ void s3_lore_heard(struct s3_lore *l, int64_t now_ms)
         log_info("s3", "%s answers again", l->endpoint);
 }
 
-enum breaker_answer s3_lore_may_ask(struct s3_lore *l, int64_t now_ms, char *why, size_t why_size)
+enum s3_lore_answer s3_lore_may_ask(struct s3_lore *l, int64_t now_ms, char *why, size_t why_size)
 {
     pthread_mutex_lock(&l->lock);
-    enum breaker_answer answer = breaker_ask(&l->breaker, now_ms);
-    if (answer == BREAKER_REFUSE)
+    enum s3_lore_answer answer =
+        l->breaker.state == BREAKER_CLOSED ? S3_LORE_ASK : S3_LORE_PROBE;
+    if (!breaker_allows(&l->breaker, &breaker_rules, now_ms)) {
+        answer = S3_LORE_REFUSE;
         snprintf(why, why_size,
                  "%.120s gave no sign of life and is left alone for a moment (%s); check "
                  "AWS_ENDPOINT_URL_S3 and the network",
                  l->endpoint, l->silent_why);
+    }
     pthread_mutex_unlock(&l->lock);
     return answer;
 }
 
-void s3_lore_silent(struct s3_lore *l, bool probe, int64_t now_ms, const char *why)
+void s3_lore_silent(struct s3_lore *l, int64_t now_ms, const char *why)
 {
     pthread_mutex_lock(&l->lock);
-    breaker_open(&l->breaker, probe, now_ms);
+    breaker_failed(&l->breaker, &breaker_rules, now_ms, UINT32_MAX);
     snprintf(l->silent_why, sizeof(l->silent_why), "%s", why);
     pthread_mutex_unlock(&l->lock);
 }
 
-void s3_lore_forget_probe(struct s3_lore *l)
+void s3_lore_forget_probe(struct s3_lore *l, int64_t now_ms)
 {
     pthread_mutex_lock(&l->lock);
-    breaker_forget_probe(&l->breaker);
+    breaker_forget(&l->breaker, now_ms);
     pthread_mutex_unlock(&l->lock);
 }
 

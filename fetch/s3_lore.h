@@ -23,11 +23,13 @@ void s3_lore_unref(struct s3_lore *l);
 bool s3_lore_answered(struct s3_lore *l);
 bool s3_lore_answered_since(struct s3_lore *l, int64_t since_ms);
 void s3_lore_heard(struct s3_lore *l, int64_t now_ms);
-/* Before a request; a BREAKER_REFUSE comes with a sentence. */
-enum breaker_answer s3_lore_may_ask(struct s3_lore *l, int64_t now_ms, char *why, size_t why_size);
+/* Before a request: as it is, as the one that finds out whether a silent endpoint is back, or not
+ * at all, which comes with a sentence. */
+enum s3_lore_answer { S3_LORE_ASK, S3_LORE_PROBE, S3_LORE_REFUSE };
+enum s3_lore_answer s3_lore_may_ask(struct s3_lore *l, int64_t now_ms, char *why, size_t why_size);
 /* A request ended without any sign of life; `why` is what it met. */
-void s3_lore_silent(struct s3_lore *l, bool probe, int64_t now_ms, const char *why);
-void s3_lore_forget_probe(struct s3_lore *l);
+void s3_lore_silent(struct s3_lore *l, int64_t now_ms, const char *why);
+void s3_lore_forget_probe(struct s3_lore *l, int64_t now_ms);
 /* A refused HEAD says no more than 403; a GET would say why. Worth one more request, but not one
  * for each of a thousand files that this job may not read: true once in a while. */
 bool s3_lore_may_diagnose(struct s3_lore *l, int64_t now_ms);

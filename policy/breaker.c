@@ -1,36 +1,67 @@
 #include "policy/breaker.h"
 
-#define FIRST_MS     1000
-#define LONGEST_MS   10000
-#define PROBE_MAX_MS 60000 /* a probe that never came back is not waited for longer */
+#define DOUBLINGS_MAX 20
 
-enum breaker_answer breaker_ask(struct breaker *b, int64_t now_ms)
+bool breaker_would_allow(const struct breaker *b, int64_t now_ms)
 {
-    if (b->open_ms == 0)
-        return BREAKER_PASS;
-    if (now_ms < b->until_ms || (b->probe_ms && now_ms - b->probe_ms < PROBE_MAX_MS))
-        return BREAKER_REFUSE;
-    b->probe_ms = now_ms;
-    return BREAKER_PROBE;
+    return b->state == BREAKER_CLOSED || now_ms >= b->retry_at_ms;
 }
 
-void breaker_close(struct breaker *b)
+bool breaker_allows(struct breaker *b, const struct breaker_rules *rules, int64_t now_ms)
 {
-    *b = (struct breaker){0};
+    if (!breaker_would_allow(b, now_ms))
+        return false;
+    if (b->state != BREAKER_CLOSED) {
+        b->state = BREAKER_HALF_OPEN;
+        b->retry_at_ms = now_ms + rules->open_max_ms;
+    }
+    return true;
 }
 
-void breaker_open(struct breaker *b, bool probe, int64_t now_ms)
+void breaker_succeeded(struct breaker *b, int64_t now_ms)
 {
-    if (probe)
-        b->probe_ms = 0;
-    else if (b->open_ms && now_ms < b->until_ms)
-        return; /* a straggler of those that opened it */
-    int64_t longer_ms = b->open_ms ? 2 * b->open_ms : FIRST_MS;
-    b->open_ms = longer_ms < LONGEST_MS ? longer_ms : LONGEST_MS;
-    b->until_ms = now_ms + b->open_ms;
+    if (b->state == BREAKER_OPEN)
+        return; /* begun before it opened; the probe decides */
+    if (b->state == BREAKER_HALF_OPEN)
+        b->since_ms = now_ms;
+    b->state = BREAKER_CLOSED;
+    b->failed = 0;
+    b->openings = 0;
 }
 
-void breaker_forget_probe(struct breaker *b)
+static int64_t wait_ms(const struct breaker_rules *rules, uint32_t openings, uint32_t random)
 {
-    b->probe_ms = 0;
+    uint32_t doublings = openings < DOUBLINGS_MAX ? openings : DOUBLINGS_MAX;
+    int64_t most = rules->open_ms;
+    while (doublings-- > 0 && most < rules->open_max_ms)
+        most *= 2;
+    if (most > rules->open_max_ms)
+        most = rules->open_max_ms;
+    return most / 2 + (int64_t)((uint64_t)(most - most / 2) * random >> 32);
+}
+
+void breaker_failed(struct breaker *b, const struct breaker_rules *rules, int64_t now_ms,
+                    uint32_t random)
+{
+    if (b->state == BREAKER_OPEN)
+        return; /* begun before it opened: says nothing new */
+    if (b->state == BREAKER_CLOSED) {
+        if (++b->failed < rules->failures)
+            return;
+        b->since_ms = now_ms;
+    }
+    b->state = BREAKER_OPEN;
+    b->failed = 0;
+    b->retry_at_ms = now_ms + wait_ms(rules, b->openings++, random);
+}
+
+void breaker_forget(struct breaker *b, int64_t now_ms)
+{
+    if (b->state == BREAKER_HALF_OPEN)
+        b->retry_at_ms = now_ms;
+}
+
+const char *breaker_name(enum breaker_state state)
+{
+    return state == BREAKER_CLOSED ? "closed" : state == BREAKER_OPEN ? "open" : "half open";
 }

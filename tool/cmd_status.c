@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "tool/agent_call.h"
 #include "tool/commands.h"
@@ -47,6 +48,31 @@ static void print_status(const json_t *s)
            (long long)number(c, "s3_retries"), (long long)number(c, "s3_errors"));
 }
 
+static void print_cluster(const json_t *s)
+{
+    const json_t *o = json_object_get(s, "cluster"), *c = json_object_get(s, "counters");
+    char since[32] = "";
+    time_t at = (time_t)number(o, "index_since_s");
+    struct tm local;
+    if (!o)
+        return;
+    if (localtime_r(&at, &local))
+        strftime(since, sizeof(since), "%F %T", &local);
+    const char *why = json_string_value(json_object_get(o, "index_why"));
+    const char *trouble = json_string_value(json_object_get(o, "trouble"));
+    const char *url = json_string_value(json_object_get(o, "url"));
+    printf("cluster  index %s since %s%s%s; node %s%s%s\n",
+           json_string_value(json_object_get(o, "index")), since, why && *why ? ": " : "",
+           why ? why : "", json_string_value(json_object_get(o, "node")),
+           url && *url ? " at " : " offers its blocks to nobody", url ? url : "");
+    printf("peers    %lld nodes, %lld to ask%s%s; %lld blocks, %.2f GiB, %lld requests, "
+           "%lld errors\n",
+           (long long)number(o, "nodes"), (long long)number(o, "peers"),
+           trouble && *trouble ? ", trouble with " : "", trouble ? trouble : "",
+           (long long)number(c, "peer_hit_blocks"), gib(c, "peer_bytes"),
+           (long long)number(c, "peer_requests"), (long long)number(c, "peer_errors"));
+}
+
 int cmd_status(int n_args, char **args)
 {
     char reply[WIRE_MAX_BYTES];
@@ -72,6 +98,7 @@ int cmd_status(int n_args, char **args)
         return 1;
     }
     print_status(status);
+    print_cluster(status);
     json_decref(status);
     return 0;
 }

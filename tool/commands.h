@@ -4,6 +4,7 @@
 #define WARMPATH_TOOL_COMMANDS_H
 
 /* args[0] is the command's own name. */
+int cmd_node(int n_args, char **args);
 int cmd_run(int n_args, char **args);
 int cmd_status(int n_args, char **args);
 int cmd_stop(int n_args, char **args);

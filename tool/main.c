@@ -13,6 +13,8 @@ static const struct command {
 } commands[] = {
     {"run", cmd_run, "[--map MAP] [--report] -- CMD ARG…   start a job whose files are in S3"},
     {"status", cmd_status, "[--json]                          what the agent holds and did"},
+    {"node", cmd_node,
+     "config|start|stop|status [--listen ADDR:PORT]   serve this node's blocks to others"},
     {"evict", cmd_evict, "                                   empty the cache"},
     {"stop", cmd_stop, "                                    end the agent"},
 };
@@ -54,7 +56,8 @@ int main(int n_args, char **args)
     }
     bool wants_help = n_args == 3 && strcmp(args[2], "--help") == 0;
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-        if (strcmp(commands[i].name, name) == 0 && wants_help && commands[i].run != cmd_run)
+        if (strcmp(commands[i].name, name) == 0 && wants_help && commands[i].run != cmd_run &&
+            commands[i].run != cmd_node)
             return printf("usage: warmpath %s %s\n", commands[i].name, commands[i].help) < 0;
         else if (strcmp(commands[i].name, name) == 0)
             return commands[i].run(n_args - 1, args + 1);

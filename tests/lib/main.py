@@ -14,8 +14,8 @@ import suite
 import unit
 from testbed import ROOT, Testbed
 
-SUITES = ("unit", "docs", "programs", "cpython", "random", "faults", "agent")
-AT_ONCE = {"docs": 1, "programs": 2, "cpython": 2, "random": 2, "faults": 4, "agent": 1}
+SUITES = ("unit", "docs", "programs", "cpython", "random", "faults", "agent", "cluster")
+AT_ONCE = {"docs": 1, "programs": 2, "cpython": 2, "random": 2, "faults": 4, "agent": 1, "cluster": 1}
 
 
 def options():

@@ -65,7 +65,7 @@ class Answer:
 
 
 class Proxy:
-    def __init__(self, endpoint):
+    def __init__(self, endpoint, host="127.0.0.1"):
         url = urllib.parse.urlsplit(endpoint)
         self.upstream = (url.hostname, url.port)
         self.rule = lambda request: None
@@ -74,8 +74,8 @@ class Proxy:
         self.connections = 0
         self.lock = threading.Lock()
         self.closing = threading.Event()
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.listener = socket.create_server((host, 0), backlog=128)
+        self.url = f"http://{host}:{self.listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self):

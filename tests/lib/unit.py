@@ -35,7 +35,8 @@ def results(bed, wanted):
 
 
 def _program(bed, path, program):
-    env = bed.base_env() | {"CMOCKA_MESSAGE_OUTPUT": "TAP"}
+    env = bed.base_env() | {
+        "CMOCKA_MESSAGE_OUTPUT": "TAP", "WARMPATH_TEST_REDIS": bed.services["WARMPATH_TEST_REDIS"]}
     done = job.run([path], env, cwd=bed.fresh_dir("unit"), deadline_s=120)
     text = done.text + "\n" + done.errors
     planned = [int(number) for number in re.findall(r"^1\.\.(\d+)", text, re.M)]

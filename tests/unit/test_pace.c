@@ -1,4 +1,4 @@
-/* policy/rate and policy/breaker on traces. */
+/* policy/rate on traces. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +6,6 @@
 
 #include <cmocka.h>
 
-#include "policy/breaker.h"
 #include "policy/rate.h"
 
 /* A server that takes `limit` requests a second and refuses the rest, and a client that would send
@@ -107,46 +106,6 @@ static void test_never_holds_up_for_long(void **unused)
     assert_true(rate_take(&r, now_ms + 2000) <= 100);
 }
 
-static void test_breaker(void **unused)
-{
-    (void)unused;
-    struct breaker b = {0};
-    assert_int_equal(breaker_ask(&b, 1), BREAKER_PASS);
-    breaker_open(&b, false, 1000);
-    breaker_open(&b, false, 1001); /* they failed together: that counts once */
-    assert_int_equal(breaker_ask(&b, 1999), BREAKER_REFUSE);
-    assert_int_equal(breaker_ask(&b, 2000), BREAKER_PROBE);
-    assert_int_equal(breaker_ask(&b, 2001), BREAKER_REFUSE); /* one probe at a time */
-    breaker_open(&b, true, 3000);
-    assert_int_equal(breaker_ask(&b, 4999), BREAKER_REFUSE); /* twice as long */
-    assert_int_equal(breaker_ask(&b, 5000), BREAKER_PROBE);
-    breaker_forget_probe(&b); /* cancelled: the next one probes */
-    assert_int_equal(breaker_ask(&b, 5001), BREAKER_PROBE);
-    breaker_close(&b);
-    assert_int_equal(breaker_ask(&b, 5002), BREAKER_PASS);
-    breaker_open(&b, false, 6000);
-    assert_int_equal(breaker_ask(&b, 7000), BREAKER_PROBE); /* and begins small again */
-    assert_int_equal(breaker_ask(&b, 7000 + 59999), BREAKER_REFUSE);
-    assert_int_equal(breaker_ask(&b, 7000 + 60000), BREAKER_PROBE); /* the first never came back */
-}
-
-static void test_breaker_stays_within_bounds(void **unused)
-{
-    (void)unused;
-    struct breaker b = {0};
-    int64_t now_ms = 1000;
-    breaker_open(&b, false, now_ms);
-    for (int i = 0; i < 100; i++) {
-        int64_t waited_ms = 0;
-        while (breaker_ask(&b, now_ms) == BREAKER_REFUSE) {
-            now_ms += 100;
-            waited_ms += 100;
-        }
-        assert_true(waited_ms <= 10000);
-        breaker_open(&b, true, now_ms);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,8 +114,6 @@ int main(void)
         cmocka_unit_test(test_lifted_after_a_while),
         cmocka_unit_test(test_now_and_then_is_no_reason),
         cmocka_unit_test(test_never_holds_up_for_long),
-        cmocka_unit_test(test_breaker),
-        cmocka_unit_test(test_breaker_stays_within_bounds),
     };
     return cmocka_run_group_tests_name("pace", tests, NULL, NULL);
 }

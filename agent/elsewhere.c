@@ -1,0 +1,230 @@
+#include "agent/elsewhere.h"
+
+#include <stdio.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "agent/alloc.h"
+#include "agent/block_file.h"
+#include "agent/cluster.h"
+#include "common/clock.h"
+#include "common/log.h"
+
+#define WAIT_MOST_MS 8000
+#define ROUNDS_MAX   4 /* times that the index is asked */
+
+struct elsewhere {
+    struct loop_task task;
+    struct agent *agent;
+    struct version version;
+    uint64_t index;
+    struct job *job;
+    void (*ended)(void *user, enum elsewhere_end end, int fd);
+    void *user;
+    struct index_want want;
+    enum index_answer answer;
+    int rounds;
+    bool from_peer; /* the task brings a peer's outcome, else the index's answer */
+
+    /* the engine's thread until the task runs */
+    struct peer_request peer;
+    char path[STORE_NAME_MAX + 1];
+    struct store_writer *writer;
+    XXH3_state_t *hash;
+    uint64_t got;
+    uint8_t tail[BLOCK_FILE_ALIGN + BLOCK_FILE_TRAILER_MAX]; /* padding and trailer */
+    uint32_t tail_len;
+    int fd;
+};
+
+static void look(struct elsewhere *e);
+
+/* --- on the engine's thread --------------------------------------------------------------- */
+
+static bool on_data(struct peer_request *r, const void *data, size_t len)
+{
+    struct elsewhere *e = r->user;
+    uint32_t block_len = version_block_len(&e->version, e->index);
+    const uint8_t *p = data;
+    if (e->got < block_len) {
+        size_t n = block_len - e->got < len ? (size_t)(block_len - e->got) : len;
+        XXH3_64bits_update(e->hash, p, n);
+        if (store_write(e->writer, (uint32_t)e->got, p, n) < 0)
+            return false;
+        e->got += n;
+        p += n;
+        len -= n;
+    }
+    if (len > sizeof(e->tail) - e->tail_len)
+        return false;
+    memcpy(e->tail + e->tail_len, p, len);
+    e->tail_len += (uint32_t)len;
+    return true;
+}
+
+/* The trailer of the block that we want, with the checksum of what came, must be the one that came.
+ */
+static bool is_right(const struct elsewhere *e)
+{
+    uint8_t expected[BLOCK_FILE_TRAILER_MAX];
+    uint32_t block_len = version_block_len(&e->version, e->index);
+    uint32_t padding = (uint32_t)(block_file_trailer_at(block_len) - block_len);
+    uint32_t len = block_file_trailer(&e->version, e->index, XXH3_64bits_digest(e->hash), expected);
+    return e->got == block_len && e->tail_len == padding + len &&
+           memcmp(e->tail + padding, expected, len) == 0;
+}
+
+static void on_peer_done(struct peer_request *r)
+{
+    struct elsewhere *e = r->user;
+    bool published;
+    uint64_t hash = XXH3_64bits_digest(e->hash);
+    if (r->outcome == PEER_GOOD && !is_right(e)) {
+        r->outcome = PEER_LIED;
+        snprintf(r->why, sizeof(r->why), "its block %s does not verify", e->path);
+    }
+    if (r->outcome == PEER_GOOD)
+        e->fd = store_commit(e->writer, &hash, &published);
+    else
+        store_abort(e->writer);
+    e->writer = NULL;
+    loop_post(e->agent->loop, &e->task);
+}
+
+/* --- on the index's thread ------------------------------------------------------------------ */
+
+static void on_answer(struct index_want *w, enum index_answer a)
+{
+    struct elsewhere *e = (struct elsewhere *)((char *)w - offsetof(struct elsewhere, want));
+    e->answer = a;
+    e->from_peer = false;
+    loop_post(e->agent->loop, &e->task);
+}
+
+/* --- on the loop's thread ------------------------------------------------------------------- */
+
+static bool ask_peer(struct elsewhere *e)
+{
+    struct index *ix = cluster_index(e->agent->cluster);
+    while (index_take_peer(ix, &e->want, &e->peer.peer)) {
+        uint32_t block_len = version_block_len(&e->version, e->index);
+        e->peer.access = cluster_access(e->agent->cluster);
+        e->peer.path = e->path;
+        e->peer.max_bytes = block_file_trailer_at(block_len) + BLOCK_FILE_TRAILER_MAX;
+        e->peer.write = on_data;
+        e->peer.done = on_peer_done;
+        e->peer.user = e;
+        e->from_peer = true;
+        e->got = e->tail_len = 0;
+        XXH3_64bits_reset(e->hash);
+        e->writer = store_begin(e->agent->store, &e->version, e->index);
+        if (peer_submit(e->agent->engine, &e->peer) == 0)
+            return true;
+        store_abort(e->writer);
+        e->writer = NULL;
+        index_give_peer(ix, &e->peer.peer, PEER_FAILED, "its URL is too long");
+    }
+    return false;
+}
+
+static void finish(struct elsewhere *e, enum elsewhere_end end)
+{
+    int fd = e->fd;
+    e->ended(e->user, end, fd); /* frees e */
+    if (fd >= 0)
+        close(fd);
+}
+
+static void take_peer_outcome(struct elsewhere *e)
+{
+    const struct peer_request *r = &e->peer;
+    index_give_peer(cluster_index(e->agent->cluster), &r->peer, r->outcome, r->why);
+    job_count(e->job, COUNTER_peer_requests, 1);
+    job_count(e->job, COUNTER_peer_bytes, r->bytes);
+    if (r->outcome == PEER_GOOD && e->fd >= 0) {
+        job_count(e->job, COUNTER_peer_hit_blocks, 1);
+        finish(e, ELSEWHERE_HERE);
+        return;
+    }
+    job_count(e->job, COUNTER_peer_errors, r->outcome != PEER_MISSING && r->outcome != PEER_BUSY);
+    log_debug("peer", "%s%s: %s", r->peer.url, e->path, r->why[0] ? r->why : "not there any more");
+    look(e);
+}
+
+static void on_task(struct loop_task *task)
+{
+    struct elsewhere *e = (struct elsewhere *)((char *)task - offsetof(struct elsewhere, task));
+    if (e->from_peer)
+        take_peer_outcome(e);
+    else if (e->answer == INDEX_PEER)
+        look(e);
+    else
+        finish(e, ELSEWHERE_ORIGIN);
+}
+
+/* A peer that is known, else the index. */
+static void look(struct elsewhere *e)
+{
+    struct index *ix = cluster_index(e->agent->cluster);
+    if (ask_peer(e))
+        return;
+    if (index_usable(ix) && e->rounds++ < ROUNDS_MAX)
+        index_want(ix, &e->want);
+    else
+        finish(e, ELSEWHERE_ORIGIN);
+}
+
+static void elsewhere_free(struct elsewhere *e)
+{
+    XXH3_freeState(e->hash);
+    job_unref(e->job);
+    free(e);
+}
+
+struct elsewhere *elsewhere_start(struct agent *a, const struct version *v, uint64_t index,
+                                  bool demanded, struct job *job,
+                                  void (*ended)(void *user, enum elsewhere_end end, int fd),
+                                  void *user)
+{
+    if (!a->cluster)
+        return NULL;
+    int64_t wait_ms = a->deadline_ms / 3 < WAIT_MOST_MS ? a->deadline_ms / 3 : WAIT_MOST_MS;
+    struct elsewhere *e = must_calloc(1, sizeof(*e));
+    e->task.run = on_task;
+    e->agent = a;
+    e->version = *v;
+    e->index = index;
+    e->job = job;
+    job_ref(job);
+    e->ended = ended;
+    e->user = user;
+    e->fd = -1;
+    e->hash = must(XXH3_createState());
+    e->path[0] = '/';
+    store_block_name(v, index, e->path + 1);
+    memcpy(e->want.what.version, v->id.bytes, sizeof(e->want.what.version));
+    e->want.what.block = index;
+    e->want.what.blocks = version_blocks(v);
+    e->want.is_demanded = demanded;
+    e->want.until_ms = clock_monotonic_ms() + wait_ms;
+    e->want.answer = on_answer;
+    if (ask_peer(e))
+        return e;
+    if (index_usable(cluster_index(a->cluster))) {
+        index_want(cluster_index(a->cluster), &e->want);
+        return e;
+    }
+    elsewhere_free(e);
+    return NULL;
+}
+
+void elsewhere_hurry(struct elsewhere *e)
+{
+    index_hurry(cluster_index(e->agent->cluster), &e->want);
+}
+
+void elsewhere_done(struct elsewhere *e, bool ok)
+{
+    index_fetched(cluster_index(e->agent->cluster), &e->want, ok);
+    elsewhere_free(e);
+}

@@ -1,0 +1,340 @@
+#include "fetch/index.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <utlist.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "fetch/index_internal.h"
+#include "policy/placement.h"
+
+#define WITHDRAW_WAIT_MS 50
+#define AVOID_LIAR_MS    60000
+
+static const struct breaker_rules peer_rules = {
+    .failures = 2, .open_ms = 1000, .open_max_ms = 30000};
+
+void *index_grow(void *array, size_t n, size_t *room, size_t size)
+{
+    if (n < *room)
+        return array;
+    *room = *room ? *room * 2 : 64;
+    void *more = reallocarray(array, *room, size);
+    if (!more)
+        abort();
+    return more;
+}
+
+/* --- life -------------------------------------------------------------------------- */
+
+struct index *index_new(const struct index_config *config)
+{
+    struct index *ix = calloc(1, sizeof(*ix));
+    uint64_t random = (uint64_t)clock_monotonic_ms();
+    pthread_condattr_t monotonic;
+    if (!ix)
+        abort();
+    ix->config = *config;
+    ix->redis = redis_new(&config->redis);
+    char name[17];
+    secret_name(&config->secret, "nodes", "", 0, name, 16);
+    snprintf(ix->nodes_key, sizeof(ix->nodes_key), "w{nodes-%s}", name);
+    if (getrandom(&random, sizeof(random), 0) < 0)
+        log_warn("index", "no random numbers: locks are less reliable");
+    snprintf(ix->token, sizeof(ix->token), "%016llx", (unsigned long long)random);
+    ix->state_since_s = clock_wall_s();
+    atomic_store(&ix->is_usable, true);
+    pthread_mutex_init(&ix->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&ix->wake, &monotonic);
+    pthread_cond_init(&ix->flushed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    if (pthread_create(&ix->thread, NULL, index_run, ix) != 0)
+        abort();
+    return ix;
+}
+
+void index_free(struct index *ix)
+{
+    pthread_mutex_lock(&ix->lock);
+    ix->stopping = true;
+    pthread_cond_signal(&ix->wake);
+    pthread_mutex_unlock(&ix->lock);
+    pthread_join(ix->thread, NULL);
+    redis_free(ix->redis);
+    segment_free_all(&ix->segments);
+    members_free(&ix->members);
+    struct index_lock *l, *next;
+    HASH_ITER(hh, ix->locks, l, next)
+    {
+        HASH_DEL(ix->locks, l);
+        free(l);
+    }
+    free(ix->news);
+    free(ix->ends);
+    free(ix->opened);
+    pthread_mutex_destroy(&ix->lock);
+    pthread_cond_destroy(&ix->wake);
+    pthread_cond_destroy(&ix->flushed);
+    free(ix);
+}
+
+bool index_usable(struct index *ix)
+{
+    return atomic_load(&ix->is_usable);
+}
+
+/* --- own blocks -------------------------------------------------------------------- */
+
+/* With the lock. */
+static void add_news(struct index *ix, const struct index_block *b, bool held)
+{
+    ix->news = index_grow(ix->news, ix->n_news, &ix->room_news, sizeof(*ix->news));
+    ix->news[ix->n_news++] = (struct index_news){.block = *b, .held = held};
+    ix->news_in++;
+}
+
+void index_publish(struct index *ix, const struct index_block *b)
+{
+    pthread_mutex_lock(&ix->lock);
+    add_news(ix, b, true);
+    pthread_cond_signal(&ix->wake);
+    pthread_mutex_unlock(&ix->lock);
+}
+
+static struct timespec monotonic_in(int64_t ms)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    int64_t ns = t.tv_nsec + ms % 1000 * 1000000;
+    return (struct timespec){.tv_sec = t.tv_sec + ms / 1000 + ns / 1000000000,
+                             .tv_nsec = ns % 1000000000};
+}
+
+void index_withdraw(struct index *ix, const struct index_block *blocks, size_t n, bool wait)
+{
+    struct timespec until = monotonic_in(WITHDRAW_WAIT_MS);
+    pthread_mutex_lock(&ix->lock);
+    for (size_t i = 0; i < n; i++)
+        add_news(ix, &blocks[i], false);
+    uint64_t wanted = ix->news_in;
+    pthread_cond_signal(&ix->wake);
+    while (wait && index_usable(ix) && ix->news_out < wanted && !ix->stopping)
+        if (pthread_cond_timedwait(&ix->flushed, &ix->lock, &until) == ETIMEDOUT)
+            break;
+    pthread_mutex_unlock(&ix->lock);
+}
+
+/* --- reading ----------------------------------------------------------------------- */
+
+void index_opened(struct index *ix, const uint8_t version[INDEX_VERSION_BYTES], uint64_t blocks)
+{
+    struct index_block b = {.blocks = blocks};
+    if (blocks == 0)
+        return;
+    memcpy(b.version, version, sizeof(b.version));
+    pthread_mutex_lock(&ix->lock);
+    ix->opened = index_grow(ix->opened, ix->n_opened, &ix->room_opened, sizeof(*ix->opened));
+    ix->opened[ix->n_opened++] = b;
+    pthread_cond_signal(&ix->wake);
+    pthread_mutex_unlock(&ix->lock);
+}
+
+void index_want(struct index *ix, struct index_want *w)
+{
+    w->since_ms = w->due_ms = clock_monotonic_ms();
+    w->poll_ms = 0;
+    w->claims = 0;
+    w->is_locked = false;
+    pthread_mutex_lock(&ix->lock);
+    w->is_waiting = true;
+    DL_APPEND(ix->wants, w);
+    pthread_cond_signal(&ix->wake);
+    pthread_mutex_unlock(&ix->lock);
+}
+
+void index_hurry(struct index *ix, struct index_want *w)
+{
+    pthread_mutex_lock(&ix->lock);
+    if (!w->is_demanded && w->is_waiting) {
+        w->due_ms = clock_monotonic_ms();
+        pthread_cond_signal(&ix->wake);
+    }
+    w->is_demanded = true;
+    pthread_mutex_unlock(&ix->lock);
+}
+
+void index_fetched(struct index *ix, struct index_want *w, bool ok)
+{
+    if (!w->is_locked)
+        return;
+    w->is_locked = false;
+    struct index_end end;
+    memset(&end, 0, sizeof(end));
+    memcpy(end.id.version, w->what.version, sizeof(end.id.version));
+    end.id.number = w->what.block;
+    end.ok = ok;
+    pthread_mutex_lock(&ix->lock);
+    ix->ends = index_grow(ix->ends, ix->n_ends, &ix->room_ends, sizeof(*ix->ends));
+    ix->ends[ix->n_ends++] = end;
+    pthread_cond_signal(&ix->wake);
+    pthread_mutex_unlock(&ix->lock);
+}
+
+/* --- peers ------------------------------------------------------------------------- */
+
+static bool was_tried(const struct index_want *w, uint64_t node)
+{
+    for (uint32_t i = 0; i < w->n_tried; i++)
+        if (w->tried[i] == node)
+            return true;
+    return false;
+}
+
+bool index_find_peer(struct index *ix, struct index_want *w, struct index_peer *out)
+{
+    struct placement_holder holders[HOLDERS_MAX];
+    size_t n = 0;
+    uint64_t content;
+    int64_t now = clock_monotonic_ms();
+    const struct segment *s =
+        segment_find(ix->segments, w->what.version, segment_number(w->what.block));
+    if (!s || w->n_tried == INDEX_TRIES)
+        return false;
+    for (uint32_t i = 0; i < s->n_holders; i++) {
+        const struct member *m = members_find(&ix->members, s->nodes[i]);
+        if (!m || !segment_holds(s, i, w->what.block) || !member_usable(m, now) ||
+            was_tried(w, m->node))
+            continue;
+        holders[n++] =
+            (struct placement_holder){.node = m->node, .distance = m->distance, .asked = m->asked};
+    }
+    memcpy(&content, w->what.version, sizeof(content));
+    if (placement_order(holders, n, content, w->what.block, ix->config.node,
+                        ix->config.other_regions) == 0)
+        return false;
+    if (!out)
+        return true;
+    struct member *m = members_find(&ix->members, holders[0].node);
+    breaker_allows(&m->breaker, &peer_rules, now);
+    m->asked++;
+    out->node = m->node;
+    memcpy(out->url, m->url, sizeof(out->url));
+    w->tried[w->n_tried++] = m->node;
+    return true;
+}
+
+bool index_may_hold(struct index *ix, const struct index_block *b)
+{
+    struct index_want w = {.what = *b};
+    pthread_mutex_lock(&ix->lock);
+    const struct segment *s = segment_find(ix->segments, b->version, segment_number(b->block));
+    bool known = s && s->viewed_ms > 0;
+    bool holds = known ? index_find_peer(ix, &w, NULL) : index_usable(ix);
+    pthread_mutex_unlock(&ix->lock);
+    return holds;
+}
+
+bool index_take_peer(struct index *ix, struct index_want *w, struct index_peer *out)
+{
+    pthread_mutex_lock(&ix->lock);
+    bool found = index_find_peer(ix, w, out);
+    pthread_mutex_unlock(&ix->lock);
+    return found;
+}
+
+static void note_trouble(struct member *m, const char *why, int64_t now_ms)
+{
+    bool was_fine = m->breaker.state == BREAKER_CLOSED;
+    uint32_t random = 0;
+    if (getrandom(&random, sizeof(random), 0) < 0)
+        random = (uint32_t)now_ms;
+    breaker_failed(&m->breaker, &peer_rules, now_ms, random);
+    snprintf(m->why, sizeof(m->why), "%s", why);
+    if (was_fine && m->breaker.state == BREAKER_OPEN)
+        log_warn("peer", "%s is not asked for a while: %s", m->url, why);
+}
+
+void index_give_peer(struct index *ix, const struct index_peer *p, enum peer_outcome how,
+                     const char *why)
+{
+    int64_t now = clock_monotonic_ms();
+    pthread_mutex_lock(&ix->lock);
+    struct member *m = members_find(&ix->members, p->node);
+    if (m && m->asked > 0)
+        m->asked--;
+    if (m && how == PEER_FAILED) {
+        note_trouble(m, why, now);
+    } else if (m && how == PEER_LIED) {
+        m->avoid_until_ms = now + AVOID_LIAR_MS;
+        note_trouble(m, why, now);
+        log_warn("peer", "%s is not asked for a minute: %s", m->url, why);
+    } else if (m) {
+        breaker_succeeded(&m->breaker, now);
+    }
+    pthread_mutex_unlock(&ix->lock);
+}
+
+/* --- how it goes -------------------------------------------------------------------- */
+
+void index_set_state(struct index *ix, enum index_state state, const char *why)
+{
+    pthread_mutex_lock(&ix->lock);
+    bool changed = state != ix->state;
+    ix->state = state;
+    if (changed)
+        ix->state_since_s = clock_wall_s();
+    if (why != ix->why)
+        snprintf(ix->why, sizeof(ix->why), "%s", why);
+    pthread_mutex_unlock(&ix->lock);
+    atomic_store(&ix->is_usable, state == INDEX_FINE);
+    if (!changed)
+        return;
+    if (state == INDEX_FINE)
+        log_info("index", "Redis answers");
+    else
+        log_warn("index", "%s; blocks come from S3 and from peers that are known", why);
+}
+
+void index_status(struct index *ix, struct index_status *out)
+{
+    int64_t now = clock_monotonic_ms();
+    memset(out, 0, sizeof(*out));
+    out->commands = atomic_load(&ix->commands);
+    out->round_trips = atomic_load(&ix->round_trips);
+    pthread_mutex_lock(&ix->lock);
+    out->state = ix->state;
+    out->since_s = ix->state_since_s;
+    memcpy(out->why, ix->why, sizeof(out->why));
+    for (size_t i = 0; i < ix->members.n; i++) {
+        const struct member *m = &ix->members.all[i];
+        if (!m->is_alive || m->node == ix->config.node)
+            continue;
+        bool far = m->distance == PLACEMENT_OTHER_REGION && !ix->config.other_regions;
+        out->nodes++;
+        out->peers += member_usable(m, now) && !far;
+        if (m->breaker.state == BREAKER_CLOSED && now >= m->avoid_until_ms)
+            continue;
+        out->troubled++;
+        snprintf(out->trouble, sizeof(out->trouble), "%.100s: %.90s", m->url, m->why);
+    }
+    pthread_mutex_unlock(&ix->lock);
+}
+
+const char *index_state_name(enum index_state state)
+{
+    static const char *const names[] = {
+        [INDEX_CONNECTING] = "connecting",
+        [INDEX_FINE] = "fine",
+        [INDEX_AWAY] = "away",
+        [INDEX_FULL] = "full",
+        [INDEX_REFUSED] = "refused",
+    };
+    return names[state];
+}

@@ -1,0 +1,151 @@
+/* The index: what Redis knows of the cluster. Which node holds which block, which nodes there are,
+ * who is fetching what from the origin. Hints only: with Redis gone, slow, full or lying, blocks
+ * come from the origin as on a node that stands alone.
+ *
+ * In Redis, each key with a time to live, NAME being 96 bits of a keyed hash of the version's id:
+ *   w{NAME}s7        hash: node → bitmap of the blocks [7 * 512, 8 * 512) that it holds; an empty
+ *                    value means all of them, one zero byte that it reads the object
+ *   w{NAME}l1234     the token of the node that fetches block 1234 from the origin
+ *   w{nodes-NAME}    hash: node → lease (milliseconds of Redis's clock), URL, zone
+ *
+ * A thread of its own talks to Redis; all functions may be called from any thread, and wait for it
+ * only where index_withdraw() is told to. Look-ups are made once for each version and 512 blocks
+ * when it is opened; a block that somebody is known to hold costs no command, one that nobody holds
+ * costs a few, many in one pipeline. */
+#ifndef WARMPATH_FETCH_INDEX_H
+#define WARMPATH_FETCH_INDEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/secret.h"
+#include "fetch/members.h"
+#include "fetch/redis_url.h"
+
+#define INDEX_VERSION_BYTES 16
+
+struct index;
+
+struct index_block {
+    uint8_t version[INDEX_VERSION_BYTES];
+    uint64_t block;
+    uint64_t blocks; /* of the whole version; 0: not known (withdrawing) */
+};
+
+struct index_config {
+    struct redis_target redis;
+    struct secret secret;
+    uint64_t node; /* random, as old as the store: an emptied store is another node */
+    char url[MEMBER_URL_MAX];
+    char zone[MEMBER_ZONE_MAX];
+    bool other_regions;
+    /* Does this node's own store hold the block? Called by the index's thread. */
+    bool (*holds)(void *user, const struct index_block *b);
+    void *user;
+};
+
+/* Never NULL. Connects from its own thread. */
+struct index *index_new(const struct index_config *config);
+/* Leaves the cluster. Wants that are not answered by then never are. */
+void index_free(struct index *ix);
+
+/* --- own blocks -------------------------------------------------------------------- */
+
+/* The store has it now. */
+void index_publish(struct index *ix, const struct index_block *b);
+
+/* The store is about to drop these. With `wait`: returns once Redis knows, but waits no longer than
+ * some tens of milliseconds, and not at all while Redis is away. */
+void index_withdraw(struct index *ix, const struct index_block *blocks, size_t n, bool wait);
+
+/* --- reading ----------------------------------------------------------------------- */
+
+/* The version was opened here: looks up who holds it, in one round trip. */
+void index_opened(struct index *ix, const uint8_t version[INDEX_VERSION_BYTES], uint64_t blocks);
+
+enum index_answer {
+    INDEX_PEER,   /* somebody holds it: index_take_peer() */
+    INDEX_YOURS,  /* nobody does, and all others wait for us to fetch it; index_fetched() follows */
+    INDEX_ORIGIN, /* go there without being waited for: waited long enough, or no Redis */
+};
+
+#define INDEX_TRIES 4
+
+/* A block that is wanted. Embedded in the caller's; zeroed but for the first members. */
+struct index_want {
+    struct index_block what;
+    bool is_demanded; /* a job waits for it; else it is read ahead, and left to other nodes a while
+                       */
+    int64_t until_ms; /* no more waiting for others from then on (monotonic) */
+    void (*answer)(struct index_want *w, enum index_answer a); /* index's thread */
+
+    /* the index's own */
+    struct index_want *prev, *next;
+    uint64_t tried[INDEX_TRIES]; /* nodes that were asked for it */
+    uint32_t n_tried;
+    bool is_waiting, was_patient, is_locked;
+    int64_t since_ms, due_ms, patient_until_ms;
+    int64_t poll_ms;
+    uint32_t claims;
+};
+
+/* False: Redis is away, don't ask. */
+bool index_usable(struct index *ix);
+
+/* Finds out where to get it; answers once. */
+void index_want(struct index *ix, struct index_want *w);
+/* Now a job waits for it. Nothing happens where it isn't waiting (any more). */
+void index_hurry(struct index *ix, struct index_want *w);
+/* After INDEX_YOURS: fetched, or failed (then somebody else may try at once). */
+void index_fetched(struct index *ix, struct index_want *w, bool ok);
+
+/* Without asking anybody: is the block known to be at a peer, or will that only be known soon? */
+bool index_may_hold(struct index *ix, const struct index_block *b);
+
+/* --- peers ------------------------------------------------------------------------- */
+
+enum peer_outcome {
+    PEER_GOOD,
+    PEER_MISSING, /* it has let the block go */
+    PEER_BUSY,
+    PEER_FAILED,
+    PEER_LIED, /* what it sent did not verify */
+};
+
+struct index_peer {
+    uint64_t node;
+    char url[MEMBER_URL_MAX];
+};
+
+/* The best node to ask that was not asked for it yet; false when there is none. Every one that is
+ * taken is given back with how it went. */
+bool index_take_peer(struct index *ix, struct index_want *w, struct index_peer *out);
+void index_give_peer(struct index *ix, const struct index_peer *p, enum peer_outcome how,
+                     const char *why);
+
+/* --- how it goes -------------------------------------------------------------------- */
+
+enum index_state {
+    INDEX_CONNECTING,
+    INDEX_FINE,
+    INDEX_AWAY,    /* not reachable, too slow, talks nonsense */
+    INDEX_FULL,    /* takes no more: own blocks are not announced, others' are found */
+    INDEX_REFUSED, /* credentials or ACL */
+};
+
+struct index_status {
+    enum index_state state;
+    int64_t since_s; /* wall clock */
+    char why[200];
+    uint64_t commands, round_trips;
+    uint32_t nodes;    /* with a lease, this one not counted */
+    uint32_t peers;    /* of these, that we may and can ask */
+    uint32_t troubled; /* of these, that failed lately */
+    char trouble[200]; /* the worst of them: node, cause */
+};
+
+void index_status(struct index *ix, struct index_status *out);
+const char *index_state_name(enum index_state state);
+
+#endif

@@ -1,0 +1,97 @@
+/* What index.c (what others call), index_run.c (the thread) and index_beat.c (membership) share;
+ * nobody else includes it. */
+#ifndef WARMPATH_FETCH_INDEX_INTERNAL_H
+#define WARMPATH_FETCH_INDEX_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "fetch/index.h"
+#include "fetch/index_segment.h"
+#include "fetch/redis.h"
+
+#define INDEX_TIMEOUT_MS 250 /* for one batch, connecting included */
+#define INDEX_TTL_S      604800
+#define BEAT_MS          2000
+#define LEASE_MS         8000
+#define LOCK_MS          3000 /* without being renewed */
+#define LOCK_RENEW_MS    1000
+
+/* Something happened to an own block. */
+struct index_news {
+    struct index_block block;
+    bool held;
+};
+
+/* A block that we fetch from the origin while others wait. Thread's own. */
+struct index_lock {
+    UT_hash_handle hh;
+    struct segment_id id; /* version and block number */
+    int64_t renew_ms, give_up_ms;
+    bool release;
+};
+
+/* index_fetched(), on its way to the thread. */
+struct index_end {
+    struct segment_id id;
+    bool ok;
+};
+
+struct index {
+    struct index_config config;
+    struct redis *redis; /* thread's own */
+    char nodes_key[40];
+    char token[17]; /* of this process, in locks */
+
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t wake, flushed;
+    bool stopping;
+    struct segment *segments, *queue;
+    struct members members;
+    struct index_want *wants;
+    struct index_news *news;
+    size_t n_news, room_news;
+    uint64_t news_in, news_out; /* how many came, how many Redis knows */
+    struct index_end *ends;
+    size_t n_ends, room_ends;
+    struct index_block *opened;
+    size_t n_opened, room_opened;
+    enum index_state state;
+    int64_t state_since_s;
+    char why[200];
+
+    atomic_bool is_usable;
+    atomic_uint_fast64_t commands, round_trips;
+
+    /* thread's own */
+    struct index_lock *locks;
+    int64_t next_beat_ms;
+    int64_t redis_ahead_ms; /* Redis's clock less the monotonic one */
+    bool was_member;
+};
+
+/* The thread's body. */
+void *index_run(void *ix);
+
+/* Registers, renews, learns the other nodes. Thread only, without the lock. */
+void index_beat(struct index *ix);
+void index_leave(struct index *ix);
+
+/* Runs a batch and says how Redis is. 0 or -errno. */
+int index_call(struct index *ix, struct redis_command *commands, size_t n);
+/* What a reply's error means for the state; false when it is no error. */
+bool index_note_error(struct index *ix, const redisReply *reply);
+void index_set_state(struct index *ix, enum index_state state, const char *why);
+
+/* The next batch has to do with it: it is dirty, or to be looked up. With the lock. */
+void index_queue(struct index *ix, struct segment *s);
+
+/* Room for one more at the end of a growing array. */
+void *index_grow(void *array, size_t n, size_t *room, size_t size);
+
+/* Does any node that may be asked, and wasn't yet, hold the block? Fills `out`, which may be NULL.
+ * With the lock. */
+bool index_find_peer(struct index *ix, struct index_want *w, struct index_peer *out);
+
+#endif

@@ -1,0 +1,122 @@
+#include "fetch/members.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A word up to the next space or the end, into a field of `size`. */
+static bool take_word(const char **at, const char *end, char *out, size_t size)
+{
+    const char *space = memchr(*at, ' ', (size_t)(end - *at));
+    const char *stop = space ? space : end;
+    size_t len = (size_t)(stop - *at);
+    if (len == 0 || len >= size)
+        return false;
+    memcpy(out, *at, len);
+    out[len] = '\0';
+    if (strlen(out) != len)
+        return false;
+    if (strcmp(out, "-") == 0)
+        out[0] = '\0';
+    *at = space ? space + 1 : end;
+    return true;
+}
+
+bool member_parse(const char *text, size_t len, int64_t *expires_ms, struct member *out)
+{
+    const char *at = text, *end = text + len;
+    char number[24], *rest;
+    memset(out, 0, sizeof(*out));
+    if (!take_word(&at, end, number, sizeof(number)) || !number[0])
+        return false;
+    *expires_ms = strtoll(number, &rest, 10);
+    return !*rest && take_word(&at, end, out->url, sizeof(out->url)) &&
+           take_word(&at, end, out->zone, sizeof(out->zone)) && at == end;
+}
+
+int member_format(char *out, size_t size, int64_t expires_ms, const char *url, const char *zone)
+{
+    int n = snprintf(out, size, "%lld %s %s", (long long)expires_ms, *url ? url : "-",
+                     *zone ? zone : "-");
+    return n > 0 && (size_t)n < size ? n : -1;
+}
+
+/* The first whose node is not smaller. */
+static size_t position(const struct members *m, uint64_t node)
+{
+    size_t low = 0, high = m->n;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (m->all[middle].node < node)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct member *members_find(struct members *m, uint64_t node)
+{
+    size_t at = position(m, node);
+    return at < m->n && m->all[at].node == node ? &m->all[at] : NULL;
+}
+
+static struct member *insert(struct members *m, uint64_t node)
+{
+    size_t at = position(m, node);
+    if (m->n == MEMBERS_MAX)
+        return NULL;
+    struct member *more = reallocarray(m->all, m->n + 1, sizeof(*more));
+    if (!more)
+        abort();
+    m->all = more;
+    memmove(&more[at + 1], &more[at], (m->n++ - at) * sizeof(*more));
+    memset(&more[at], 0, sizeof(*more));
+    more[at].node = node;
+    return &more[at];
+}
+
+struct member *members_put(struct members *m, const struct member *fresh, const char *own_zone)
+{
+    struct member *known = members_find(m, fresh->node);
+    if (!known)
+        known = insert(m, fresh->node);
+    if (!known)
+        return NULL;
+    if (strcmp(known->url, fresh->url) != 0) {
+        memcpy(known->url, fresh->url, sizeof(known->url));
+        known->breaker = (struct breaker){0};
+        known->avoid_until_ms = 0;
+    }
+    memcpy(known->zone, fresh->zone, sizeof(known->zone));
+    known->distance = placement_distance(own_zone, known->zone);
+    known->is_alive = true;
+    return known;
+}
+
+void members_all_dead(struct members *m)
+{
+    for (size_t i = 0; i < m->n; i++)
+        m->all[i].is_alive = false;
+}
+
+void members_sweep(struct members *m)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < m->n; i++)
+        if (m->all[i].is_alive || m->all[i].asked > 0)
+            m->all[kept++] = m->all[i];
+    m->n = kept;
+}
+
+void members_free(struct members *m)
+{
+    free(m->all);
+    *m = (struct members){0};
+}
+
+bool member_usable(const struct member *m, int64_t now_ms)
+{
+    return m->is_alive && m->url[0] && now_ms >= m->avoid_until_ms &&
+           breaker_would_allow(&m->breaker, now_ms);
+}

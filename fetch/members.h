@@ -1,0 +1,51 @@
+/* The nodes of the cluster as the index last told, and how each behaved as a peer. Not locked: the
+ * index guards it. Times are monotonic. */
+#ifndef WARMPATH_FETCH_MEMBERS_H
+#define WARMPATH_FETCH_MEMBERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policy/breaker.h"
+#include "policy/placement.h"
+
+#define MEMBER_URL_MAX  256
+#define MEMBER_ZONE_MAX 64
+#define MEMBERS_MAX     4096
+
+struct member {
+    uint64_t node;
+    char url[MEMBER_URL_MAX]; /* empty: serves nobody */
+    char zone[MEMBER_ZONE_MAX];
+    enum placement_distance distance;
+    bool is_alive;  /* its lease holds */
+    uint32_t asked; /* our requests to it, under way */
+    struct breaker breaker;
+    int64_t avoid_until_ms; /* it sent what did not verify */
+    char why[160];          /* its last failure */
+};
+
+struct members {
+    struct member *all; /* sorted by node */
+    size_t n;
+};
+
+/* One line of the index: "EXPIRY_MS URL ZONE". False when it can't be read. */
+bool member_parse(const char *text, size_t len, int64_t *expires_ms, struct member *out);
+/* The line. Its length, or -1. */
+int member_format(char *out, size_t size, int64_t expires_ms, const char *url, const char *zone);
+
+struct member *members_find(struct members *m, uint64_t node);
+
+/* Adds or renews one; a new URL is a new server, of which nothing bad is known. NULL: too many. */
+struct member *members_put(struct members *m, const struct member *fresh, const char *own_zone);
+/* Before a new list: all count as dead until members_put() names them. */
+void members_all_dead(struct members *m);
+/* Forgets the dead that nobody is asking any more. */
+void members_sweep(struct members *m);
+void members_free(struct members *m);
+
+bool member_usable(const struct member *m, int64_t now_ms);
+
+#endif

@@ -1,0 +1,58 @@
+/* Who does what among the nodes that want the same content. Pure.
+ *
+ * Rendezvous hashing: each node has a score for each extent, and the nodes are ranked by it. All
+ * nodes come to the same ranking without talking; when one dies, its extents fall to the others in
+ * equal parts and nothing else moves.
+ * Source: D. Thaler, C. Ravishankar, "Using Name-Based Mappings to Increase Hit Rates", 1998.
+ *
+ * `content` is 64 bits of a version's id, `node` a node's id. */
+#ifndef WARMPATH_POLICY_PLACEMENT_H
+#define WARMPATH_POLICY_PLACEMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Blocks that one node reads ahead together: 8 of 4 MiB are what one node fetches at a time, and
+ * 16 GiB are still 512 extents to spread over 200 nodes. */
+#define PLACEMENT_EXTENT_BLOCKS 8
+
+static inline uint64_t placement_extent(uint64_t block)
+{
+    return block / PLACEMENT_EXTENT_BLOCKS;
+}
+
+uint64_t placement_score(uint64_t content, uint64_t extent, uint64_t node);
+
+/* How many of the nodes come before `self`: 0 for the one that fetches the extent first. `self` may
+ * be among the nodes or not. */
+size_t placement_rank(uint64_t content, uint64_t extent, const uint64_t *nodes, size_t n,
+                      uint64_t self);
+
+/* How long a node of this rank leaves a cold block, which it only reads ahead, to those before it.
+ * A block that a job waits for is not left to anybody. */
+int64_t placement_patience_ms(size_t rank);
+
+/* --- whom to ask for a block ----------------------------------------------------- */
+
+/* A zone is "zone" or "region/zone". Zones without a region are all of one region. */
+enum placement_distance { PLACEMENT_SAME_ZONE, PLACEMENT_SAME_REGION, PLACEMENT_OTHER_REGION };
+
+enum placement_distance placement_distance(const char *own_zone, const char *zone);
+
+struct placement_holder {
+    uint64_t node;
+    enum placement_distance distance;
+    uint32_t asked; /* of our own requests to it, those that are under way */
+    bool avoid;     /* it failed or lied lately */
+    uint32_t ref;   /* the caller's */
+};
+
+/* Puts the holders into the order in which they are to be asked; those not to be asked go to the
+ * end. How many are to be asked. Near ones come first, then those that we don't ask already; among
+ * equals each asking node (`self`) and each block has an order of its own, so that the
+ * holders share the load. Other regions are asked only where `other_regions` (their bytes cost). */
+size_t placement_order(struct placement_holder *holders, size_t n, uint64_t content, uint64_t block,
+                       uint64_t self, bool other_regions);
+
+#endif

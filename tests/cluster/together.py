@@ -1,0 +1,159 @@
+"""What is fetched once for the cluster, and by whom."""
+
+import os
+
+import check
+import job
+from node import wait_until
+from world import World, blocks_of, finish, finish_open, go_on
+
+
+def case_second_node_asks_s3_for_nothing(bed):
+    with World(bed, 2) as w:
+        first, second = w.nodes
+        w.right(first.cat("big", "small"), "big", "small")
+        asked = len(w.proxy.seen)
+        w.right(second.cat("big", "small"), "big", "small")
+        check.equal("GETs that brought bytes", w.gets(asked), 0, "\n".join(w.proxy.names(asked)))
+        counters = second.counters()
+        check.equal("peer_hit_blocks", counters["peer_hit_blocks"], blocks_of(w.objects["big"]) + 1)
+        check.equal("s3_bytes", counters["s3_bytes"], 0)
+        check.that(counters["peer_bytes"] >= len(w.objects["big"]), f"peer_bytes {counters['peer_bytes']}")
+
+
+def case_cold_start_together(bed):
+    """Eight nodes read the same at the same moment: S3 is asked for each block once."""
+    with World(bed, 8) as w:
+        w.joined()
+        asked = len(w.proxy.seen)
+        readers = [node.start_open("wide") for node in w.nodes]
+        for reader in readers:
+            go_on(reader)
+        for reader in readers:
+            w.right(finish_open(reader, 120), "wide")
+        blocks = blocks_of(w.objects["wide"])
+        check.that(blocks <= w.gets(asked) <= blocks * 1.05,
+                   f"{w.gets(asked)} GETs for {blocks} blocks", "\n".join(w.proxy.names(asked)))
+
+
+def case_small_objects_together(bed):
+    """Many small objects, read by four nodes at once, each in its own order: one GET each."""
+    with World(bed, 4) as w:
+        w.joined()
+        keys = [f"many-{w.number}/{i}" for i in range(40)]
+        for i, key in enumerate(keys):
+            w.objects[key] = f"{key} ".encode() * (i + 1)
+        bed.store.put_all(w.bucket, [(key, w.objects[key]) for key in keys])
+        asked = len(w.proxy.seen)
+        orders = [keys[i * 10:] + keys[:i * 10] for i in range(4)]
+        readers = [node.start(*order) for node, order in zip(w.nodes, orders, strict=True)]
+        for reader, order in zip(readers, orders, strict=True):
+            w.right(finish(reader), *order)
+        check.that(w.gets(asked) <= 42, f"{w.gets(asked)} GETs for 40 objects", "\n".join(w.proxy.names(asked)))
+
+
+def case_restarted_node_is_found_again(bed):
+    """The store outlives the agent; so does what others know of it, once the agent is back."""
+    with World(bed, 2) as w:
+        first, second = w.nodes
+        w.right(first.cat("big"), "big")
+        first.stop()
+        w.right(first.cat("small"), "small")
+        asked = len(w.proxy.seen)
+        w.right(second.cat("big"), "big")
+        check.equal("GETs that brought bytes", w.gets(asked), 0, "\n".join(w.proxy.names(asked)))
+
+
+def case_evicted_blocks_are_not_looked_for(bed):
+    with World(bed, 2) as w:
+        first, second = w.nodes
+        w.right(first.cat("big"), "big")
+        first.tool("evict")
+        w.right(second.cat("big"), "big")
+        check.equal("requests to the peer", second.counters()["peer_requests"], 0)
+
+
+def case_keys_end_and_tell_nothing(bed):
+    """Every key has a time to live, keys of one object share a slot, and no name is readable."""
+    with World(bed, 2) as w:
+        w.right(w.nodes[0].cat("big"), "big")
+        w.right(w.nodes[1].cat("big"), "big")
+        keys = w.redis.cli("keys", "*").split()
+        check.that(len(keys) >= 2, f"keys: {keys}")
+        for key in keys:
+            check.that(int(w.redis.cli("ttl", key)) > 0, f"{key} stays for ever")
+            check.that("{" in key and "}" in key, f"{key} has no hash tag")
+        dump = w.redis.cli("--no-raw", "hgetall", keys[0]) + " ".join(keys)
+        for word in (w.bucket, "big", w.secret):
+            check.that(word not in dump, f"{word} is readable in Redis")
+
+
+def case_no_stranger_is_served(bed):
+    """nginx lets nobody in without a signature, lists nothing, and serves nothing but blocks."""
+    with World(bed, 2) as w:
+        first, second = w.nodes
+        w.right(first.cat("big"), "big")
+        block = first.block_files()[0].rpartition("/blocks/")[2]
+        url = first.settings["WARMPATH_PEER_URL"]
+
+        def status(path, *more):
+            return finish_curl(second, url + path, *more)
+        check.equal("a block without a signature", status(f"/blocks/{block}"), "403")
+        check.equal("a block with a wrong one", status(f"/blocks/{block}?t=AAAAAAAAAAAAAAAAAAAAAA&e=99999999999"), "403")
+        for path in ("/", "/blocks/", "/blocks/node", "/agent.log", f"/blocks/{block[:3]}", "/blocks/../agent.log"):
+            check.equal(path, status(path, "--path-as-is"), "404")
+        check.equal("a PUT", status(f"/blocks/{block}", "-X", "PUT"), "403")
+
+
+def finish_curl(node, url, *more):
+    done = job.run(node.command(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", *more, url]), node.bed.base_env())
+    return done.text
+
+
+def case_another_secret_shares_nothing(bed):
+    """Two tenants on one Redis: neither finds the other's blocks or nodes."""
+    with World(bed, 2) as w:
+        first, second = w.nodes
+        second.settings["WARMPATH_CLUSTER_SECRET"] = "another secret of another tenant"
+        w.right(first.cat("big"), "big")
+        w.right(second.cat("big"), "big")
+        check.equal("nodes that the second knows", second.cluster()["nodes"], 0)
+        check.equal("requests to peers", second.counters()["peer_requests"], 0)
+
+
+def case_other_regions_are_not_asked(bed):
+    with World(bed, 2) as w:
+        first, second = w.nodes
+        first.settings["WARMPATH_ZONE"] = "us/a"
+        second.settings["WARMPATH_ZONE"] = "eu/a"
+        w.right(first.cat("big"), "big")
+        w.right(second.cat("big"), "big")
+        check.equal("requests to peers", second.counters()["peer_requests"], 0)
+        second.stop()
+        second.tool("evict")
+        for path in second.block_files():
+            os.unlink(path)
+        second.settings["WARMPATH_PEER_REGIONS"] = "any"
+        w.right(second.cat("big"), "big")
+        check.that(second.counters()["peer_hit_blocks"] > 0, "not asked although WARMPATH_PEER_REGIONS=any")
+
+
+def case_alone_without_redis(bed):
+    """Without WARMPATH_REDIS nothing of all this happens."""
+    with World(bed, 1) as w:
+        node = w.nodes[0]
+        node.settings["WARMPATH_REDIS"] = None
+        w.right(node.cat("big", "small"), "big", "small")
+        check.that("cluster" not in node.status(), "status speaks of a cluster")
+        check.that(not [r for r in w.proxy.seen if r.method == "HEAD"], "HEAD requests of a node that stands alone")
+
+
+def case_status_shows_the_cluster(bed):
+    with World(bed, 2) as w:
+        w.joined()
+        shown = w.nodes[0].tool("status").text
+        check.match("status", shown, r"^cluster +index fine since 2\d\d\d-")
+        check.match("status", shown, r"^peers +1 nodes, 1 to ask;")
+        done = w.nodes[0].tool("node", "status")
+        check.match("node status", done.text, "answers")
+        check.that(wait_until(lambda: w.nodes[0].cluster()["peers"] == 1, 5), "no peer to ask")

@@ -1,0 +1,312 @@
+/* fetch/index: what it says in Redis (segments, members, names), and how it behaves against a real
+ * Redis, which `tests/run` has started (WARMPATH_TEST_REDIS). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "fetch/index_segment.h"
+#include "fetch/members.h"
+#include "fetch/redis.h"
+
+/* --- segments ---------------------------------------------------------------------- */
+
+static struct segment *make_segment(struct segment **table, uint64_t block, uint64_t blocks)
+{
+    static const struct secret secret;
+    struct index_block b = {.version = {7}, .block = block, .blocks = blocks};
+    return segment_get(table, &b, &secret);
+}
+
+static void test_own_blocks(void **state)
+{
+    struct segment *table = NULL;
+    uint8_t value[SEGMENT_BYTES];
+    (void)state;
+    struct segment *s = make_segment(&table, 600, 700); /* the second of two: 188 blocks */
+    assert_int_equal(s->n_blocks, 188);
+    assert_int_equal(segment_encode_own(s, value), -1); /* nothing: no field */
+    segment_set_own(s, 512, true);
+    assert_true(s->dirty);
+    assert_int_equal(segment_encode_own(s, value), 1); /* no zeros at the end */
+    assert_int_equal(value[0], 1);
+    segment_set_own(s, 699, true);
+    assert_int_equal(segment_encode_own(s, value), 24);
+    segment_set_own(s, 700, true); /* no such block */
+    for (uint64_t b = 512; b < 700; b++)
+        segment_set_own(s, b, true);
+    assert_int_equal(segment_encode_own(s, value), 0); /* all of them */
+    for (uint64_t b = 512; b < 700; b++)
+        segment_set_own(s, b, false);
+    s->own_reads = true;
+    assert_int_equal(segment_encode_own(s, value), 1);
+    assert_int_equal(value[0], 0);
+    segment_free_all(&table);
+}
+
+static void test_view(void **state)
+{
+    static const uint8_t some[] = {0x05}, lies[100] = {0xff, 0xff};
+    const struct segment_value values[] = {
+        {1, some, 1}, {2, NULL, 0}, {3, some, 1}, {4, lies, 100}};
+    struct segment *table = NULL;
+    (void)state;
+    struct segment *s = make_segment(&table, 0, 20);
+    segment_set_view(s, values, 4, 3, 1000); /* 3 is ourselves */
+    assert_int_equal(s->n_holders, 3);
+    assert_true(segment_holds(s, 0, 0) && !segment_holds(s, 0, 1) && segment_holds(s, 0, 2));
+    assert_true(segment_holds(s, 1, 19));
+    assert_false(segment_holds(s, 1, 20));
+    assert_true(segment_holds(s, 2, 15) && !segment_holds(s, 2, 16));
+    segment_forget(s, 2, 19);
+    assert_false(segment_holds(s, 1, 19));
+    segment_free_all(&table);
+}
+
+static void test_table_is_bounded(void **state)
+{
+    struct segment *table = NULL;
+    (void)state;
+    for (uint64_t i = 0; i < SEGMENTS_MAX + 100; i++)
+        make_segment(&table, i * SEGMENT_BLOCKS, UINT64_C(1) << 40);
+    make_segment(&table, 0, UINT64_C(1) << 40); /* used last: stays */
+    segment_trim(&table);
+    assert_int_equal(HASH_COUNT(table), SEGMENTS_MAX);
+    uint8_t version[INDEX_VERSION_BYTES] = {7};
+    assert_non_null(segment_find(table, version, 0));
+    assert_null(segment_find(table, version, 1));
+    segment_free_all(&table);
+}
+
+static void test_names_need_the_secret(void **state)
+{
+    struct secret a = {.is_set = true, .key = {1}}, b = {.is_set = true, .key = {2}};
+    const uint8_t version[INDEX_VERSION_BYTES] = {9};
+    char one[INDEX_TAG_SIZE], two[INDEX_TAG_SIZE], key[SECRET_LINK_SIZE], other[SECRET_LINK_SIZE];
+    (void)state;
+    segment_tag(&a, version, one);
+    segment_tag(&b, version, two);
+    assert_int_equal(strlen(one), 19);
+    assert_string_not_equal(one, two);
+    secret_link_key(&a, key);
+    secret_link_key(&b, other);
+    assert_string_not_equal(key, other);
+    assert_null(strstr(key, one + 2));
+}
+
+/* As nginx computes it: base64url of MD5("1700000000/blocks/x KEY"), checked with openssl(1). */
+static void test_signature(void **state)
+{
+    char args[SECRET_LINK_ARGS];
+    (void)state;
+    secret_link_args("KEY", "/blocks/x", 1700000000, args);
+    assert_string_equal(args, "t=TpVISUdn1oLGmJYC4gYrIQ&e=1700000000");
+}
+
+/* --- members ----------------------------------------------------------------------- */
+
+static void test_member_lines(void **state)
+{
+    static const char *const bad[] = {"", "x", "12", "12 url", "12 url zone more", "-", "12x u z"};
+    char line[512];
+    struct member m;
+    int64_t expires;
+    (void)state;
+    int len = member_format(line, sizeof(line), 123, "http://a:1", "eu/a");
+    assert_true(member_parse(line, (size_t)len, &expires, &m));
+    assert_int_equal(expires, 123);
+    assert_string_equal(m.url, "http://a:1");
+    assert_string_equal(m.zone, "eu/a");
+    len = member_format(line, sizeof(line), 5, "", "");
+    assert_true(member_parse(line, (size_t)len, &expires, &m));
+    assert_true(!m.url[0] && !m.zone[0]);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        if (member_parse(bad[i], strlen(bad[i]), &expires, &m))
+            fail_msg("'%s' is taken", bad[i]);
+    assert_false(member_parse("1 u\0x z", 7, &expires, &m));
+}
+
+static void test_members(void **state)
+{
+    struct members all = {0};
+    (void)state;
+    for (uint64_t i = 0; i < 100; i++) {
+        struct member m = {.node = i * 7919 % 100, .url = "http://a", .zone = "z"};
+        members_put(&all, &m, "z");
+    }
+    assert_int_equal(all.n, 100);
+    for (uint64_t i = 0; i < 100; i++)
+        assert_int_equal(members_find(&all, i)->node, i);
+    struct member *m = members_find(&all, 5);
+    m->avoid_until_ms = 1000;
+    assert_false(member_usable(m, 999));
+    assert_true(member_usable(m, 1000));
+    struct member moved = {.node = 5, .url = "http://b"};
+    members_put(&all, &moved, ""); /* another server: nothing bad is known of it */
+    assert_true(member_usable(members_find(&all, 5), 0));
+    members_all_dead(&all);
+    members_find(&all, 7)->asked = 1;
+    members_put(&all, &moved, "");
+    members_sweep(&all);
+    assert_int_equal(all.n, 2); /* the living one, and one that still owes an answer */
+    assert_false(member_usable(members_find(&all, 7), 0));
+    members_free(&all);
+}
+
+/* --- with a real Redis --------------------------------------------------------------- */
+
+struct probe {
+    struct index_want want;
+    pthread_mutex_t lock;
+    pthread_cond_t cond;
+    int answers;
+    enum index_answer answer;
+};
+
+static void on_answer(struct index_want *w, enum index_answer a)
+{
+    struct probe *p = (struct probe *)(void *)((char *)w - offsetof(struct probe, want));
+    pthread_mutex_lock(&p->lock);
+    p->answers++;
+    p->answer = a;
+    pthread_cond_signal(&p->cond);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static bool holds_nothing(void *user, const struct index_block *b)
+{
+    (void)user;
+    (void)b;
+    return false;
+}
+
+static struct index *join(uint64_t node, uint8_t tenant)
+{
+    struct index_config c = {.node = node, .holds = holds_nothing};
+    char why[256];
+    const char *url = getenv("WARMPATH_TEST_REDIS");
+    if (!url)
+        fail_msg("WARMPATH_TEST_REDIS is not set: run this through tests/run");
+    assert_int_equal(redis_url_parse(url, &c.redis, why, sizeof(why)), 0);
+    c.secret = (struct secret){.is_set = true, .key = {tenant}};
+    snprintf(c.url, sizeof(c.url), "http://127.0.0.1:%d", (int)node);
+    return index_new(&c);
+}
+
+static struct probe *ask(struct index *ix, struct index_block what, int64_t wait_ms)
+{
+    struct probe *p = calloc(1, sizeof(*p));
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->cond, NULL);
+    p->want.what = what;
+    p->want.is_demanded = true;
+    p->want.until_ms = clock_monotonic_ms() + wait_ms;
+    p->want.answer = on_answer;
+    index_want(ix, &p->want);
+    return p;
+}
+
+static enum index_answer answer_of(struct probe *p)
+{
+    pthread_mutex_lock(&p->lock);
+    while (!p->answers)
+        pthread_cond_wait(&p->cond, &p->lock);
+    assert_int_equal(p->answers, 1);
+    pthread_mutex_unlock(&p->lock);
+    return p->answer;
+}
+
+static void wait_for_nodes(struct index *ix, uint32_t n)
+{
+    struct index_status s;
+    do {
+        usleep(20000);
+        index_status(ix, &s);
+    } while (s.nodes != n);
+}
+
+/* One of two gets the lock; the other is sent to it once it has the block, or may go on when it
+ * failed. */
+static void test_one_fetches_the_other_waits(void **state)
+{
+    struct index *a = join(1, 101), *b = join(2, 101);
+    struct index_block block = {.version = {1, 2, 3}, .block = 5, .blocks = 600};
+    struct index_peer peer;
+    (void)state;
+    wait_for_nodes(a, 1);
+    wait_for_nodes(b, 1);
+    struct probe *first = ask(a, block, 60000);
+    assert_int_equal(answer_of(first), INDEX_YOURS);
+    struct probe *second = ask(b, block, 60000);
+    usleep(100000);
+    assert_int_equal(second->answers, 0);
+    index_publish(a, &block);
+    index_fetched(a, &first->want, true);
+    assert_int_equal(answer_of(second), INDEX_PEER);
+    assert_true(index_take_peer(b, &second->want, &peer));
+    assert_int_equal(peer.node, 1);
+    assert_false(index_take_peer(b, &second->want, &peer)); /* each is asked once */
+    index_give_peer(b, &peer, PEER_GOOD, "");
+
+    block.block = 6;
+    struct probe *third = ask(a, block, 60000);
+    assert_int_equal(answer_of(third), INDEX_YOURS);
+    struct probe *fourth = ask(b, block, 60000);
+    index_fetched(a, &third->want, false);
+    assert_int_equal(answer_of(fourth), INDEX_YOURS);
+    index_fetched(b, &fourth->want, false);
+
+    block.block = 5; /* given up by its only holder: whoever comes now has to fetch it */
+    index_withdraw(a, &block, 1, true);
+    struct index *c = join(3, 101);
+    struct probe *fifth = ask(c, block, 60000);
+    assert_int_equal(answer_of(fifth), INDEX_YOURS);
+    index_fetched(c, &fifth->want, false);
+    index_free(c);
+    index_free(a);
+    index_free(b);
+    free(first);
+    free(second);
+    free(third);
+    free(fourth);
+    free(fifth);
+}
+
+static void test_waiting_is_bounded(void **state)
+{
+    struct index *a = join(1, 102), *b = join(2, 102);
+    struct index_block block = {.version = {4}, .block = 0, .blocks = 1};
+    (void)state;
+    struct probe *first = ask(a, block, 60000);
+    assert_int_equal(answer_of(first), INDEX_YOURS);
+    struct probe *second = ask(b, block, 150);
+    assert_int_equal(answer_of(second), INDEX_ORIGIN);
+    index_fetched(a, &first->want, false);
+    index_free(a);
+    index_free(b);
+    free(first);
+    free(second);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_own_blocks),
+        cmocka_unit_test(test_view),
+        cmocka_unit_test(test_table_is_bounded),
+        cmocka_unit_test(test_names_need_the_secret),
+        cmocka_unit_test(test_signature),
+        cmocka_unit_test(test_member_lines),
+        cmocka_unit_test(test_members),
+        cmocka_unit_test(test_one_fetches_the_other_waits),
+        cmocka_unit_test(test_waiting_is_bounded),
+    };
+    return cmocka_run_group_tests_name("index", tests, NULL, NULL);
+}
