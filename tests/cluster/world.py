@@ -120,6 +120,8 @@ class ClusterNode(Node):
     def close(self):
         self.tool("node", "stop")
         super().close()
+        # The link by name: a connection that isn't closed yet may keep the namespace for a while.
+        subprocess.run(["ip", "link", "del", self.link], check=False)
         subprocess.run(["ip", "netns", "del", self.space], check=False)
 
 
