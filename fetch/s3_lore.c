@@ -129,8 +129,7 @@ void s3_lore_heard(struct s3_lore *l, int64_t now_ms)
 enum s3_lore_answer s3_lore_may_ask(struct s3_lore *l, int64_t now_ms, char *why, size_t why_size)
 {
     pthread_mutex_lock(&l->lock);
-    enum s3_lore_answer answer =
-        l->breaker.state == BREAKER_CLOSED ? S3_LORE_ASK : S3_LORE_PROBE;
+    enum s3_lore_answer answer = l->breaker.state == BREAKER_CLOSED ? S3_LORE_ASK : S3_LORE_PROBE;
     if (!breaker_allows(&l->breaker, &breaker_rules, now_ms)) {
         answer = S3_LORE_REFUSE;
         snprintf(why, why_size,

@@ -171,14 +171,35 @@ static bool takes_path(enum guard guard)
     return guard >= FD_PATH && guard <= AT_OF;
 }
 
+/* A hook may end in another preloaded library's function that makes its call by number, too
+ * (tcmalloc's munmap): that one is for the kernel. */
+static long call_once(const struct door *door, long number, const long *a, bool *nested)
+{
+    static __thread long inside = -1;
+    long before = inside;
+    *nested = before == number;
+    if (*nested)
+        return -1;
+    inside = number;
+    long r = door->call(a);
+    inside = before;
+    return r;
+}
+
 long syscall_by_hook(long number, long a0, long a1, long a2, long a3, long a4, long a5)
 {
     const struct door *door = &syscall_doors[number];
     const long a[] = {a0, a1, a2, a3, a4, a5};
-    if (door->call && is_ours(door->guard, a))
-        return door->call(a);
+    bool nested = false;
+    if (door->call && is_ours(door->guard, a)) {
+        long done = call_once(door, number, a, &nested);
+        if (!nested)
+            return done;
+    }
     int error = errno;
     long r = raw_syscall(number, a0, a1, a2, a3, a4, a5);
+    if (nested)
+        return r;
     if (r >= 0 && door->opens)
         hook_new_fd((int)r);
     if (r == -1 && takes_path(door->guard) && follow_may_help(errno)) {
