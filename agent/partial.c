@@ -14,9 +14,12 @@ struct partial {
     _Atomic uint64_t have;
     atomic_bool complete;
 
-    pthread_mutex_t lock;        /* guards the following */
+    atomic_int reader; /* of what is there; -1: can't be had */
+
+    pthread_mutex_t lock;        /* guards the following; held while the disk is written to */
     struct store_writer *writer; /* NULL once complete, or when completing it failed */
-    int fd;                      /* once complete: the block */
+    bool in_memory;              /* the reader shows memory, as the disk failed */
+    int retired[2], n_retired;   /* former readers: somebody may be copying one */
     int error;                   /* why it could not be completed */
 };
 
@@ -38,9 +41,9 @@ struct partial *partial_new(struct store *s, const struct version *v, uint64_t i
     if (p->piece_bytes < PARTIAL_PIECE_MIN)
         p->piece_bytes = PARTIAL_PIECE_MIN;
     p->all = low_bits(count_pieces(p, p->len));
-    p->fd = -1;
     pthread_mutex_init(&p->lock, NULL);
     p->writer = store_begin(s, v, index);
+    p->reader = store_reader(p->writer);
     return p;
 }
 
@@ -48,8 +51,10 @@ void partial_free(struct partial *p)
 {
     if (p->writer)
         store_abort(p->writer);
-    if (p->fd >= 0)
-        close(p->fd);
+    if (p->reader >= 0)
+        close(p->reader);
+    while (p->n_retired > 0)
+        close(p->retired[--p->n_retired]);
     pthread_mutex_destroy(&p->lock);
     free(p);
 }
@@ -114,27 +119,49 @@ struct span partial_ready(const struct partial *p, struct span need)
 
 /* --- bytes ------------------------------------------------------------------------- */
 
+static void replace_reader(struct partial *p, int fd)
+{
+    int former = atomic_exchange(&p->reader, fd);
+    if (former >= 0)
+        p->retired[p->n_retired++] = former;
+}
+
 static void complete(struct partial *p, const uint64_t *hash)
 {
     bool published;
-    p->fd = store_commit(p->writer, hash, &published);
+    int fd = store_commit(p->writer, hash, &published);
     p->writer = NULL;
-    if (p->fd < 0)
-        p->error = p->fd;
-    else
-        atomic_store(&p->complete, true);
+    if (fd < 0) {
+        p->error = fd;
+        return;
+    }
+    replace_reader(p, fd);
+    atomic_store(&p->complete, true);
+}
+
+/* The reader must show a piece before anybody is told that it is there. */
+static int write_piece(struct partial *p, uint32_t offset, const void *data, size_t len)
+{
+    int r = store_write(p->writer, offset, data, len);
+    if (r < 0 || p->in_memory || !store_in_memory(p->writer))
+        return r;
+    int fd = store_reader(p->writer);
+    if (fd < 0)
+        return fd;
+    p->in_memory = true;
+    replace_reader(p, fd);
+    return 0;
 }
 
 int partial_write(struct partial *p, uint32_t offset, const void *data, size_t len,
                   const uint64_t *hash)
 {
-    struct span range = {offset, offset + (uint32_t)len};
+    uint64_t mask = partial_mask(p, (struct span){offset, offset + (uint32_t)len});
     int r = 0;
     pthread_mutex_lock(&p->lock);
     if (p->writer) { /* else another request brought the same before */
-        r = store_write(p->writer, offset, data, len);
-        if (r == 0 &&
-            (atomic_fetch_or(&p->have, partial_mask(p, range)) | partial_mask(p, range)) == p->all)
+        r = write_piece(p, offset, data, len);
+        if (r == 0 && (atomic_fetch_or(&p->have, mask) | mask) == p->all)
             complete(p, hash);
     }
     if (p->error)
@@ -150,26 +177,17 @@ void partial_adopt(struct partial *p, int fd)
     if (own >= 0) {
         store_abort(p->writer);
         p->writer = NULL;
-        p->fd = own;
+        replace_reader(p, own);
         atomic_store(&p->have, p->all);
         atomic_store(&p->complete, true);
     }
     pthread_mutex_unlock(&p->lock);
 }
 
+/* Without the lock: the loop does not wait for the disk. */
 int partial_reader(struct partial *p)
 {
-    pthread_mutex_lock(&p->lock);
-    int fd = -EIO;
-    if (p->fd >= 0) {
-        fd = fcntl(p->fd, F_DUPFD_CLOEXEC, 0);
-        if (fd < 0)
-            fd = -errno;
-    } else if (p->writer) {
-        fd = store_reader(p->writer);
-    } else if (p->error) {
-        fd = p->error;
-    }
-    pthread_mutex_unlock(&p->lock);
-    return fd;
+    int reader = atomic_load(&p->reader);
+    int fd = reader >= 0 ? fcntl(reader, F_DUPFD_CLOEXEC, 0) : -1;
+    return fd >= 0 ? fd : reader < 0 ? -EIO : -errno;
 }

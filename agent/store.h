@@ -70,6 +70,8 @@ int store_write(struct store_writer *w, uint32_t offset, const void *data, size_
 /* A read-only descriptor, the caller's, of what was written so far; it goes on to show what is
  * written later, unless the disk fails: then a new one is needed for that. -errno. */
 int store_reader(struct store_writer *w);
+/* Did the disk fail, so that the block is in memory? */
+bool store_in_memory(const struct store_writer *w);
 /* Publishes a block that was written completely and frees the writer. `hash` is the XXH3 of its
  * data, NULL to have it computed. Returns a read-only descriptor of it, owned by the caller. When
  * the disk is full or fails, the block is not published but the descriptor (of memory then) is

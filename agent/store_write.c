@@ -128,6 +128,11 @@ int store_reader(struct store_writer *w)
     return fd < 0 ? -errno : fd;
 }
 
+bool store_in_memory(const struct store_writer *w)
+{
+    return w->in_memory;
+}
+
 /* --- publishing --------------------------------------------------------------- */
 
 /* The first block of a shard makes its directory: most stores never need all of them. */

@@ -73,6 +73,12 @@ void file_unref(struct file *f)
         file_free(f);
 }
 
+void file_lost_descriptors(struct file *f)
+{
+    f->kept_fd = -1;
+    atomic_store(&f->run, NULL);
+}
+
 void file_free(struct file *f)
 {
     if (f->kept_fd >= 0)

@@ -39,6 +39,8 @@ struct file *file_new(void);
 /* One more reference unless it is being freed. */
 bool file_try_ref(struct file *f);
 void file_unref(struct file *f);
+/* The library's own descriptors for it are closed already. */
+void file_lost_descriptors(struct file *f);
 /* Frees what has no reference. */
 void file_free(struct file *f);
 

@@ -11,6 +11,7 @@
 #include "preload/hook.h"
 #include "preload/inherit.h"
 #include "preload/keep.h"
+#include "preload/ownfd.h"
 #include "preload/proc.h"
 #include "preload/report.h"
 
@@ -29,21 +30,51 @@ static void share(int fd, struct file *f)
     file_share(f, fd);
 }
 
+static bool was_alone; /* at the fork, the forking thread was the only one */
+
+/* fork copies the table of descriptors first and memory a moment later. Between the two, other
+ * threads go on: a number that memory knows may be closed in the child, or stand for something
+ * else. So the child keeps no descriptor of the library's own, and of the files only those whose
+ * numbers are what memory says. */
+static void drop_if_another(int fd, struct file *f)
+{
+    file_lost_descriptors(f);
+    if (!inherit_is_of(fd, f))
+        fdtab_drop(fd);
+}
+
+static void put_in_order(void)
+{
+    ownfd_close_all();
+    run_forget_all();
+    keep_forget(true);
+    fdtab_each(drop_if_another);
+}
+
 void proc_share_offsets(void)
 {
     if (fdtab_in_use())
         fdtab_each(state_in_vfork_child() ? share_if_still_ours : share);
 }
 
+static void before_fork(void)
+{
+    was_alone = file_one_thread();
+    proc_share_offsets();
+}
+
 static void in_child(void)
 {
     state_forked();
-    keep_forget();
+    if (was_alone)
+        keep_forget(false);
+    else
+        put_in_order();
 }
 
 void proc_init(void)
 {
-    pthread_atfork(proc_share_offsets, NULL, in_child);
+    pthread_atfork(before_fork, NULL, in_child);
 }
 
 static void before_shell(void)

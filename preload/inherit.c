@@ -92,6 +92,23 @@ struct file *inherit_file(char *link)
     return file_unlisted(&t, &p.name);
 }
 
+bool inherit_is_of(int fd, const struct file *f)
+{
+    struct stat st;
+    struct parsed p;
+    char link[512];
+    if (REAL(fstat)(fd, &st) < 0)
+        return false;
+    if (f->kind == FILE_DIRECTORY)
+        return S_ISDIR(st.st_mode);
+    if (!read_fd_link(fd, link, sizeof(link)) ||
+        strncmp(link, PLACEHOLDER_LINK, strlen(PLACEHOLDER_LINK)) != 0 ||
+        (uint64_t)st.st_size != f->object->size_bytes)
+        return false;
+    return !parse_link(link + strlen(PLACEHOLDER_LINK), &p) ||
+           (strcmp(p.etag, f->object->etag) == 0 && strcmp(p.key, f->object->key) == 0);
+}
+
 static void adopt(int fd, char *link, void *unused)
 {
     (void)unused;

@@ -16,6 +16,9 @@ void inherit_files(void);
 /* Is this descriptor, in the kernel's eyes, a placeholder? A system call. */
 bool inherit_is_placeholder(int fd);
 
+/* Is this descriptor, in the kernel's eyes, one of this file? */
+bool inherit_is_of(int fd, const struct file *f);
+
 /* Calls `visit` for every placeholder among the process' descriptors, as the kernel sees them, with
  * its name, which `visit` may edit. */
 void inherit_each(void (*visit)(int fd, char *link, void *user), void *user);

@@ -74,13 +74,16 @@ struct file *keep_take(const struct target *t)
     return NULL;
 }
 
-void keep_forget(void)
+void keep_forget(bool closed)
 {
     for (int i = 0; i < SLOTS; i++) {
         struct file *f = atomic_load_explicit(&slots[i], memory_order_relaxed)
                              ? atomic_exchange(&slots[i], NULL)
                              : NULL;
-        if (f)
-            file_free(f);
+        if (!f)
+            continue;
+        if (closed)
+            file_lost_descriptors(f);
+        file_free(f);
     }
 }

@@ -22,7 +22,8 @@ bool keep_put(struct file *f);
 /* The clock of file.fresh_until_ms. */
 int64_t keep_now_ms(void);
 
-/* In a forked child: what its parent kept stays the parent's. */
-void keep_forget(void);
+/* In a forked child: what its parent kept stays the parent's. `closed`: the library's own
+ * descriptors are closed already. */
+void keep_forget(bool closed);
 
 #endif

@@ -117,6 +117,11 @@ void run_free(struct run *r)
     slab_give(&runs, r);
 }
 
+void run_forget_all(void)
+{
+    slab_reset(&runs);
+}
+
 /* --- fetching -------------------------------------------------------------------------- */
 
 int object_fetch(struct object *o, uint64_t first, int at_most, struct block_part *part, int *fds)

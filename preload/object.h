@@ -69,6 +69,8 @@ void object_unref(struct object *o);
 /* A run that holds these descriptors (taken over, moved out of the job's way); NULL closes them. */
 struct run *run_new(uint64_t first, const struct block_part *part, const int *fds, int n);
 void run_free(struct run *r);
+/* Forgets all runs; their descriptors are closed already. */
+void run_forget_all(void);
 
 /* Reads [offset, offset + n), which lies inside the object. n or -errno. `*run` is the reader's,
  * may be NULL, and may be replaced. */

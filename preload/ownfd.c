@@ -75,6 +75,12 @@ void ownfd_close(int fd)
     syscall(SYS_close, fd);
 }
 
+void ownfd_close_all(void)
+{
+    for (int fd = ownfd_next(first_number()); fd >= 0; fd = ownfd_next(fd + 1))
+        ownfd_close(fd);
+}
+
 bool ownfd_is(int fd)
 {
     return fd >= 0 && fd < TRACKED &&

@@ -11,6 +11,8 @@ int ownfd_take(int fd);
 /* Another descriptor of the same description, ours; -1 where there is no higher number. */
 int ownfd_dup(int fd);
 void ownfd_close(int fd);
+/* Closes all of them. */
+void ownfd_close_all(void);
 
 bool ownfd_is(int fd);
 /* The lowest of ours that is not below `fd`, or -1. */

@@ -69,6 +69,12 @@ void *slab_find(struct slab *s, int (*visit)(void *item, const void *user), cons
     return NULL;
 }
 
+void slab_reset(struct slab *s)
+{
+    for (int i = 0; i < SLAB_CHUNKS && atomic_load(&s->chunks[i]); i++)
+        atomic_store(&atomic_load(&s->chunks[i])->used, 0);
+}
+
 int slab_owns(struct slab *s, const void *item)
 {
     for (int i = 0; i < SLAB_CHUNKS; i++) {

@@ -30,6 +30,9 @@ void slab_give(struct slab *s, void *item);
 /* Calls `visit` with each item in use until it returns true; that item, or NULL. */
 void *slab_find(struct slab *s, int (*visit)(void *item, const void *user), const void *user);
 
+/* Forgets all items; nobody uses one any more. */
+void slab_reset(struct slab *s);
+
 /* Is this one of the slab's items? (For pointers that may be somebody else's.) */
 int slab_owns(struct slab *s, const void *item);
 

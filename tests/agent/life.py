@@ -16,7 +16,8 @@ def case_starts_once_for_64_processes(bed):
     """All start at the same moment, from many groups; all read right; one agent is there."""
     with Scene(bed, "many") as s:
         gate, opener = os.pipe()        # all wait for its end of file
-        command = ["/bin/sh", "-c", f'read _ <&{gate}; exec cat "$1"', "sh", s.path("small")]
+        # bash: dash knows no descriptor above 9
+        command = ["/bin/bash", "-c", f'read -u {gate} _; exec cat "$1"', "bash", s.path("small")]
         readers = [job.start(command, s.env(), out=subprocess.PIPE, err=subprocess.PIPE, pass_fds=[gate])
                    for _ in range(64)]
         time.sleep(0.5)

@@ -36,7 +36,7 @@ class Walker:
         self.views = []
         self.files, self.folders = [], []
         for folder, folders, files in os.walk(root):
-            folders.sort()
+            folders[:] = sorted(set(folders) - {".git"})  # git itself writes there, locally
             self.folders.append(folder)
             self.files += [os.path.join(folder, name) for name in files]
         self.files.sort()
