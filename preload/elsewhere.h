@@ -57,9 +57,9 @@ static inline bool elsewhere_begins_with(const char *path, const struct mapping 
            (path[m->prefix_len] == '/' || path[m->prefix_len] == '\0');
 }
 
-static inline bool elsewhere_absolute(const char *path)
+static inline __attribute__((always_inline)) bool elsewhere_absolute(const char *path)
 {
-    if (!(state.first_chars >> (path[1] & 63) & 1))
+    if (__builtin_expect(!(state.first_chars >> (path[1] & 63) & 1), 1))
         return !elsewhere_is_tangled(path);
     for (int i = 0; i < state.map.n; i++)
         if (elsewhere_begins_with(path, &state.map.entries[i]))
@@ -75,16 +75,17 @@ static inline bool elsewhere_absolute(const char *path)
 bool target_relative_is_elsewhere(int at, const char *path);
 
 /* True: surely not ours. False: ask target_find(). `at` as for openat(). */
-static inline bool target_is_elsewhere(int at, const char *path)
+static inline __attribute__((always_inline)) bool target_is_elsewhere(int at, const char *path)
 {
     if (__builtin_expect(!atomic_load_explicit(&state.ready, memory_order_acquire), 0))
         state_init();
     /* libc's headers promise the compiler that `path` is never NULL; programs (Rust's std, to see
      * whether there is a statx) pass NULL all the same and expect EFAULT. */
     __asm__("" : "+r"(path));
-    if (!state.active || !path)
+    if (__builtin_expect(!state.active || !path, 0))
         return true;
-    return path[0] == '/' ? elsewhere_absolute(path) : target_relative_is_elsewhere(at, path);
+    return __builtin_expect(path[0] == '/', 1) ? elsewhere_absolute(path)
+                                               : target_relative_is_elsewhere(at, path);
 }
 
 #endif
