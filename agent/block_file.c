@@ -4,8 +4,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 
+#include "agent/xxh3.h"
 #include "common/wire.h"
 
 static const char magic[8] = {'W', 'A', 'R', 'M', 'B', 'L', 'K', '1'};

@@ -2,11 +2,11 @@
 
 #include <stdio.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include "agent/alloc.h"
 #include "agent/block_file.h"
 #include "agent/cluster.h"
+#include "agent/xxh3.h"
 #include "common/clock.h"
 #include "common/log.h"
 

@@ -5,7 +5,6 @@
 #include <unistd.h>
 #include <uthash.h>
 #include <utlist.h>
-#include <xxhash.h>
 
 #include "agent/alloc.h"
 #include "agent/blocks.h"
@@ -13,6 +12,7 @@
 #include "agent/cluster.h"
 #include "agent/pinned.h"
 #include "agent/s3_count.h"
+#include "agent/xxh3.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"

@@ -14,7 +14,7 @@ struct partial {
     _Atomic uint64_t have;
     atomic_bool complete;
 
-    atomic_int reader; /* of what is there; -1: can't be had */
+    atomic_int reader; /* of what is there; negative: not yet, or it can't be had */
 
     pthread_mutex_t lock;        /* guards the following; held while the disk is written to */
     struct store_writer *writer; /* NULL once complete, or when completing it failed */
@@ -43,7 +43,7 @@ struct partial *partial_new(struct store *s, const struct version *v, uint64_t i
     p->all = low_bits(count_pieces(p, p->len));
     pthread_mutex_init(&p->lock, NULL);
     p->writer = store_begin(s, v, index);
-    p->reader = store_reader(p->writer);
+    p->reader = -1;
     return p;
 }
 
@@ -126,6 +126,14 @@ static void replace_reader(struct partial *p, int fd)
         p->retired[p->n_retired++] = former;
 }
 
+void partial_prepare(struct partial *p)
+{
+    pthread_mutex_lock(&p->lock);
+    if (p->writer && atomic_load(&p->reader) < 0)
+        atomic_store(&p->reader, store_reader(p->writer));
+    pthread_mutex_unlock(&p->lock);
+}
+
 static void complete(struct partial *p, const uint64_t *hash)
 {
     bool published;
@@ -143,12 +151,15 @@ static void complete(struct partial *p, const uint64_t *hash)
 static int write_piece(struct partial *p, uint32_t offset, const void *data, size_t len)
 {
     int r = store_write(p->writer, offset, data, len);
-    if (r < 0 || p->in_memory || !store_in_memory(p->writer))
+    if (r < 0)
         return r;
+    bool in_memory = store_in_memory(p->writer);
+    if (atomic_load(&p->reader) >= 0 && p->in_memory == in_memory)
+        return 0;
     int fd = store_reader(p->writer);
     if (fd < 0)
         return fd;
-    p->in_memory = true;
+    p->in_memory = in_memory;
     replace_reader(p, fd);
     return 0;
 }

@@ -6,8 +6,8 @@
  * A block has up to 64 pieces, so that a word tells which are there. Bytes that were given to a
  * reader never change: they are of one version, and a piece that comes twice is the same twice.
  *
- * Threads: partial_write, partial_adopt, partial_have and partial_reader from any; the rest on the
- * loop's. */
+ * Threads: partial_prepare, partial_write, partial_adopt, partial_have and partial_reader from any;
+ * the rest on the loop's. */
 #ifndef WARMPATH_AGENT_PARTIAL_H
 #define WARMPATH_AGENT_PARTIAL_H
 
@@ -37,6 +37,9 @@ uint64_t partial_mask(const struct partial *p, struct span range);
 /* The bytes of the first run of set bits in a mask that isn't 0. */
 struct span partial_run(const struct partial *p, uint64_t mask);
 
+/* Makes the file, if that was not done yet: it takes a while, and otherwise the first write does
+ * it. */
+void partial_prepare(struct partial *p);
 /* Writes bytes at a piece's start that end at a piece's end or the block's. Once the last piece is
  * there, the block is complete and published; `hash` is then the XXH3 of all its data if the
  * caller knows it, else NULL. 0 or -errno. */

@@ -10,12 +10,12 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include "agent/alloc.h"
 #include "agent/block_file.h"
 #include "agent/store_evict.h"
 #include "agent/store_internal.h"
+#include "agent/xxh3.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"

@@ -63,7 +63,8 @@ void store_block_name(const struct version *v, uint64_t index, char out[STORE_NA
 int store_get(struct store *s, const struct version *v, uint64_t index);
 bool store_has(struct store *s, const struct version *v, uint64_t index);
 
-/* Starts a block. Never fails for want of disk: see store_commit(). */
+/* Starts a block. Never fails for want of disk: see store_commit(). Touches no disk itself: the
+ * first store_write() or store_reader() makes the file. */
 struct store_writer *store_begin(struct store *s, const struct version *v, uint64_t index);
 /* Writes a piece of it, in any order; a piece may come again with the same bytes. 0 or -errno. */
 int store_write(struct store_writer *w, uint32_t offset, const void *data, size_t len);

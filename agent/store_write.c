@@ -19,8 +19,8 @@ struct store_writer {
     uint64_t index;
     uint32_t len;
     int64_t accounted; /* bytes of disk */
-    int fd;
-    bool in_memory; /* the disk is full or failed */
+    int fd;            /* -1: nobody asked for it yet */
+    bool in_memory;    /* the disk is full or failed */
     char tmp_name[64];
 };
 
@@ -31,12 +31,21 @@ static int open_memory(void)
 
 struct store_writer *store_begin(struct store *s, const struct version *v, uint64_t index)
 {
-    static atomic_uint_fast64_t serial;
     struct store_writer *w = must_calloc(1, sizeof(*w));
     w->store = s;
     w->version = *v;
     w->index = index;
     w->len = version_block_len(v, index);
+    w->fd = -1;
+    return w;
+}
+
+static void open_file(struct store_writer *w)
+{
+    static atomic_uint_fast64_t serial;
+    struct store *s = w->store;
+    if (w->fd >= 0)
+        return;
     store_make_room(s);
     snprintf(w->tmp_name, sizeof(w->tmp_name), "tmp/%llu",
              (unsigned long long)atomic_fetch_add(&serial, 1));
@@ -46,7 +55,6 @@ struct store_writer *store_begin(struct store *s, const struct version *v, uint6
         w->in_memory = true;
         w->fd = open_memory();
     }
-    return w;
 }
 
 /* --- writing ------------------------------------------------------------------ */
@@ -114,6 +122,7 @@ int store_write(struct store_writer *w, uint32_t offset, const void *data, size_
 {
     if (offset > w->len || len > w->len - offset)
         return -EIO;
+    open_file(w);
     int r = write_somewhere(w, data, len, offset);
     if (r == 0 && !w->in_memory)
         account(w, (int64_t)len);
@@ -123,6 +132,7 @@ int store_write(struct store_writer *w, uint32_t offset, const void *data, size_
 int store_reader(struct store_writer *w)
 {
     char path[64];
+    open_file(w);
     snprintf(path, sizeof(path), "/proc/self/fd/%d", w->fd);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
@@ -206,7 +216,7 @@ int store_commit(struct store_writer *w, const uint64_t *hash, bool *published)
 
 void store_abort(struct store_writer *w)
 {
-    if (!w->in_memory)
+    if (w->fd >= 0 && !w->in_memory)
         unlinkat(w->store->dir_fd, w->tmp_name, 0);
     account(w, -w->accounted);
     free_writer(w);

@@ -83,6 +83,14 @@ static int flush(struct transfer *t)
     return 0;
 }
 
+/* While S3 thinks. */
+static void on_sent(struct s3_request *r)
+{
+    struct transfer *t = r->user;
+    for (size_t i = 0; i < t->n_parts; i++)
+        partial_prepare(t->parts[i].partial);
+}
+
 static int on_body(struct s3_request *r, uint64_t offset, const void *data, size_t len)
 {
     struct transfer *t = r->user;
@@ -226,6 +234,7 @@ struct transfer *transfer_start(const struct transfer *how, int *error, char *wh
                             .if_match = s->version.etag,
                             .version_id = pinned_get(&s->version.id),
                             .deadline_ms = t->agent->deadline_ms,
+                            .sent = on_sent,
                             .write = on_body,
                             .done = on_done,
                             .user = t};

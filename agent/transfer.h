@@ -6,12 +6,12 @@
 #define WARMPATH_AGENT_TRANSFER_H
 
 #include <stdatomic.h>
-#include <xxhash.h>
 
 #include "agent/agent.h"
 #include "agent/context.h"
 #include "agent/job.h"
 #include "agent/partial.h"
+#include "agent/xxh3.h"
 
 #define TRANSFER_BLOCKS 256 /* 16 MiB of the smallest blocks */
 

@@ -28,6 +28,7 @@
 struct worker {
     pthread_t thread;
     CURLM *multi;
+    atomic_uint load; /* requests that it has, delayed ones too */
 
     pthread_mutex_t lock; /* guards the next two */
     struct http_transfer *inbox;
@@ -42,7 +43,6 @@ struct worker {
 
 struct http_engine {
     int n_workers;
-    atomic_uint turn;
     struct worker workers[];
 };
 
@@ -54,6 +54,7 @@ static void finish(struct http_transfer *t)
     struct worker *w = t->worker;
     struct http_request *r = t->request;
 
+    atomic_fetch_sub(&w->load, 1);
     r->done(r); /* may free r, may submit it anew: r->transfer is t no longer then */
     if (t->easy) {
         curl_easy_reset(t->easy); /* keeps connections, TLS sessions and DNS */
@@ -91,6 +92,17 @@ static void start(struct worker *w, struct http_transfer *t, int64_t now_ms)
     if (code != CURLM_OK) {
         http_why_curl(t->request, t->easy, CURLE_FAILED_INIT, curl_multi_strerror(code));
         end_active(w, t);
+    }
+}
+
+/* New ones are at the list's end. */
+static void tell_sent(struct worker *w)
+{
+    struct http_transfer *t = w->active ? w->active->prev : NULL;
+    for (; t && !t->told_sent; t = t == w->active ? NULL : t->prev) {
+        t->told_sent = true;
+        if (t->request->sent && !t->headers_complete)
+            t->request->sent(t->request);
     }
 }
 
@@ -230,6 +242,7 @@ static void *work(void *arg)
     while (collect(w, clock_monotonic_ms())) {
         start_due(w, clock_monotonic_ms());
         curl_multi_perform(w->multi, &running);
+        tell_sent(w);
         reap(w);
         check_timeouts(w, clock_monotonic_ms());
         /* What ended made room for what waits: no reason to sleep then. */
@@ -243,9 +256,20 @@ static void *work(void *arg)
 
 /* ---- the engine ---- */
 
+/* The one with least to do. Of equals the first: requests that come one at a time then find a
+ * connection and a thread that are warm. */
+static struct worker *choose(struct http_engine *e)
+{
+    struct worker *least = &e->workers[0];
+    for (int i = 1; i < e->n_workers; i++)
+        if (atomic_load(&e->workers[i].load) < atomic_load(&least->load))
+            least = &e->workers[i];
+    return least;
+}
+
 int http_submit(struct http_engine *e, struct http_request *r)
 {
-    struct worker *w = &e->workers[atomic_fetch_add(&e->turn, 1) % (unsigned)e->n_workers];
+    struct worker *w = choose(e);
     struct http_transfer *t = calloc(1, sizeof(*t));
     if (!t)
         return -ENOMEM;
@@ -263,6 +287,7 @@ int http_submit(struct http_engine *e, struct http_request *r)
     bool wake = !w->inbox; /* otherwise somebody has done so, and the worker has not looked yet */
     if (!stopping) {
         r->transfer = t;
+        atomic_fetch_add(&w->load, 1);
         DL_APPEND(w->inbox, t);
     }
     pthread_mutex_unlock(&w->lock);

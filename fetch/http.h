@@ -2,7 +2,7 @@
  * connections (keep-alive, TLS session reuse). Knows nothing of S3.
  *
  * A request is owned by the caller until http_submit() succeeds, by the engine until `done`
- * is called, then by the caller again. `head`, `body` and `done` run on the engine's thread
+ * is called, then by the caller again. `sent`, `head`, `body` and `done` run on the engine's thread
  * and must not block for long; they may submit further requests. One attempt a submit: retries
  * are the caller's. Redirects are not followed, bodies are handed on as they were sent. */
 #ifndef WARMPATH_FETCH_HTTP_H
@@ -31,6 +31,9 @@ struct http_request {
     int64_t total_timeout_ms;      /* all in all, counted once delay_ms is over */
     int64_t delay_ms;              /* start that much later (backoff); 0 at once */
 
+    /* Handed to the network: time to prepare for the answer, which takes a while. Called once,
+     * before the following. May be NULL. */
+    void (*sent)(struct http_request *r);
     /* Status line and headers are complete; inspect with http_header(). Return false to give
      * the request up (done gets error -ECANCELED). May be NULL. */
     bool (*head)(struct http_request *r);

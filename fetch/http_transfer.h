@@ -22,6 +22,7 @@ struct http_transfer {
     int64_t started_ms;     /* became active */
     int64_t last_heard_ms;  /* last byte of the answer; 0: none yet */
     int64_t *next_check_ms; /* the worker's; set to 0 when the limit has come nearer */
+    bool told_sent;
     bool headers_complete;
     bool refused; /* a callback returned false */
     char detail[CURL_ERROR_SIZE];

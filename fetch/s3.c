@@ -82,6 +82,12 @@ static void reset(struct s3_attempt *a)
     s3_wire_clear(&a->wire);
 }
 
+static void on_sent(struct http_request *http)
+{
+    struct s3_attempt *a = http->user;
+    a->request->sent(a->request);
+}
+
 static int send_it(struct s3_attempt *a, int64_t delay_ms, int64_t left_ms)
 {
     struct s3_request *r = a->request;
@@ -109,6 +115,7 @@ static int send_it(struct s3_attempt *a, int64_t delay_ms, int64_t left_ms)
     a->http.headers = a->wire.headers;
     a->http.ca_bundle = c->endpoint.ca_bundle;
     a->http.delay_ms = delay_ms;
+    a->http.sent = r->sent && r->result.attempts == 0 ? on_sent : NULL;
     a->http.head = s3_receive_head;
     a->http.body = s3_receive_body;
     a->http.done = s3_decide;

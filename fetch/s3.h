@@ -88,6 +88,9 @@ struct s3_request {
     uint32_t max_keys;         /* LIST: 1 to 1000 */
     int64_t deadline_ms;       /* budget for all attempts, relative to submit; 0: 60 s */
 
+    /* GET: the first attempt was handed to the network: time to make room for what comes. Called at
+     * most once, before `write`. May be NULL. */
+    void (*sent)(struct s3_request *r);
     /* GET: a piece of the body; offset is absolute in the object, and pieces come in order
      * without gaps or repeats, also over retries (a short body is resumed where it stopped,
      * under If-Match of the version that the first attempt saw). Called only once the response was
