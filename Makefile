@@ -35,7 +35,8 @@ POLICY_SRC  := $(wildcard policy/*.c)
 TOOL_SRC    := $(wildcard tool/*.c)
 UNIT_SRC    := $(wildcard tests/unit/test_*.c)
 
-PRELOAD_COMMON := common/map.c common/options.c common/wire.c common/log.c common/counters.c common/elf.c
+PRELOAD_COMMON := common/map.c common/options.c common/wire.c common/log.c common/counters.c common/elf.c \
+                  common/clock.c
 PRELOAD_OBJ := $(patsubst %.c,$(BUILD)/pic/%.o,$(PRELOAD_SRC) $(PRELOAD_COMMON))
 PARTS_OBJ   := $(patsubst %.c,$(BUILD)/obj/%.o,$(COMMON_SRC) $(FETCH_SRC) $(POLICY_SRC) \
                  $(filter-out agent/main.c,$(AGENT_SRC)))

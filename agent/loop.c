@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/alloc.h"
@@ -111,19 +110,12 @@ void loop_stop(struct loop *l)
     wake(l);
 }
 
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* Where there was one request the next is near: looks for it a while before it sleeps (see
  * wire_receive_soon() for why). */
 static int wait_for_events(struct loop *l, struct epoll_event *events, int64_t next_tick_ms)
 {
     int n = 0;
-    while (n == 0 && now_ns() < l->spin_until_ns) {
+    while (n == 0 && clock_monotonic_ns() < l->spin_until_ns) {
         n = epoll_wait(l->epoll_fd, events, EVENTS_AT_ONCE, 0);
         if (n == 0)
             sched_yield();
@@ -133,7 +125,7 @@ static int wait_for_events(struct loop *l, struct epoll_event *events, int64_t n
         n = epoll_wait(l->epoll_fd, events, EVENTS_AT_ONCE, wait_ms > 0 ? (int)wait_ms : 0);
     }
     if (n > 0)
-        l->spin_until_ns = now_ns() + SPIN_NS;
+        l->spin_until_ns = clock_monotonic_ns() + SPIN_NS;
     return n;
 }
 

@@ -4,8 +4,9 @@
 
 #include <stdint.h>
 
-/* Milliseconds since an arbitrary start; never goes back. */
+/* Time since an arbitrary start; never goes back. */
 int64_t clock_monotonic_ms(void);
+int64_t clock_monotonic_ns(void);
 
 /* Seconds since 1970, UTC. */
 int64_t clock_wall_s(void);

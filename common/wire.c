@@ -5,8 +5,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "common/clock.h"
 
 void wire_put(struct wire_buf *b, const void *data, size_t len)
 {
@@ -218,17 +219,10 @@ ssize_t wire_receive(int sock, void *data, size_t size, int *fds, int *n_fds)
     return receive(sock, data, size, fds, n_fds, 0);
 }
 
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 ssize_t wire_receive_soon(int sock, void *data, size_t size, int *fds, int *n_fds)
 {
     int room = n_fds ? *n_fds : 0;
-    int64_t until = now_ns() + WIRE_SPIN_NS;
+    int64_t until = clock_monotonic_ns() + WIRE_SPIN_NS;
     do {
         if (n_fds)
             *n_fds = room;
@@ -236,7 +230,7 @@ ssize_t wire_receive_soon(int sock, void *data, size_t size, int *fds, int *n_fd
         if (got != -EAGAIN)
             return got;
         sched_yield(); /* to the agent, should it wait for this processor */
-    } while (now_ns() < until);
+    } while (clock_monotonic_ns() < until);
     if (n_fds)
         *n_fds = room;
     return receive(sock, data, size, fds, n_fds, 0);
