@@ -363,7 +363,7 @@ static struct prefetch_plan plan_for(const struct errand *e, struct prefetch_str
 {
     read->size_bytes = e->version->size_bytes;
     read->block_bytes = e->version->block_bytes;
-    read->most_bytes = STREAM_WINDOW_BYTES;
+    read->most_bytes = transfer_window_bytes();
     if (read->to > read->size_bytes)
         read->to = read->size_bytes;
     return prefetch_next(s, read);

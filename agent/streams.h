@@ -6,8 +6,6 @@
 #include "agent/version.h"
 #include "policy/prefetch.h"
 
-#define STREAM_WINDOW_BYTES (128u << 20) /* the most that one run fetches ahead */
-
 /* Made if need be. Borrowed until the next call. */
 struct prefetch_stream *stream_get(const struct version_id *version, struct job *job);
 

@@ -8,17 +8,23 @@
 #include "agent/pinned.h"
 #include "agent/s3_count.h"
 #include "common/cleanup.h"
+#include "common/clock.h"
+#include "policy/pipe.h"
 
 #define FIRST_FLUSH_BYTES (64u << 10)
 
 struct transfer_state {
     struct loop_task progress_task, ended_task;
     atomic_bool progress_posted;
+    atomic_uint_fast64_t carried; /* bytes that the loop was not told of */
+    int64_t started_ms;
+    bool answered; /* loop: the time of the first byte was taken */
     struct version version;
     struct s3_context *s3;
     struct s3_request request;
 
-    /* engine's thread until ended */
+    /* engine's thread until ended; the first from the first progress on */
+    int64_t first_byte_ms;
     size_t part;
     uint32_t at;          /* in the part's block: bytes before are written */
     uint32_t fill;        /* bytes in the buffer */
@@ -28,6 +34,7 @@ struct transfer_state {
 };
 
 static size_t in_flight;
+static struct pipe origin_pipe; /* loop's thread */
 
 /* --- on the engine's thread ------------------------------------------------------ */
 
@@ -73,6 +80,7 @@ static int flush(struct transfer *t)
     if (r < 0)
         return r;
     s->at += s->fill;
+    atomic_fetch_add(&s->carried, s->fill);
     s->fill = 0;
     s->flush_bytes = next_flush_bytes(t);
     tell_progress(t);
@@ -100,8 +108,10 @@ static int on_body(struct s3_request *r, uint64_t offset, const void *data, size
     /* If-Match holds the content; a size that differs under the same ETag is a lie. */
     if (r->meta.size_bytes != s->version.size_bytes)
         return -ESTALE;
-    if (!s->buffer)
+    if (!s->buffer) {
         s->buffer = buffer_take();
+        s->first_byte_ms = clock_monotonic_ms();
+    }
     while (len > 0) {
         if (s->part == t->n_parts)
             return -EIO;
@@ -175,11 +185,21 @@ static struct transfer *transfer_of(struct loop_task *task, size_t offset)
     return ((struct transfer_state *)(void *)((char *)task - offset))->request.user;
 }
 
+static void measure(struct transfer_state *s)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    if (!s->answered)
+        pipe_answered(&origin_pipe, s->first_byte_ms - s->started_ms);
+    s->answered = true;
+    pipe_carried(&origin_pipe, atomic_exchange(&s->carried, 0), now_ms);
+}
+
 static void on_progress(struct loop_task *task)
 {
     struct transfer *t = transfer_of(task, offsetof(struct transfer_state, progress_task));
     /* First: what arrives from here on is told anew. */
     atomic_store(&t->state->progress_posted, false);
+    measure(t->state);
     t->progress(t);
 }
 
@@ -241,7 +261,9 @@ struct transfer *transfer_start(const struct transfer *how, int *error, char *wh
     begin_part(t);
     *error = s3_submit(t->agent->engine, &s->request);
     if (*error == 0) {
-        in_flight++;
+        s->started_ms = clock_monotonic_ms();
+        if (in_flight++ == 0)
+            pipe_begin(&origin_pipe, s->started_ms);
         return t;
     }
     snprintf(why, why_size, "the request to S3 could not be started: %s", strerror(-*error));
@@ -252,4 +274,9 @@ struct transfer *transfer_start(const struct transfer *how, int *error, char *wh
 size_t transfers_in_flight(void)
 {
     return in_flight;
+}
+
+uint64_t transfer_window_bytes(void)
+{
+    return pipe_window_bytes(&origin_pipe);
 }

@@ -49,5 +49,7 @@ struct transfer {
 struct transfer *transfer_start(const struct transfer *how, int *error, char *why, size_t why_size);
 
 size_t transfers_in_flight(void);
+/* The most that one run should fetch ahead (policy/pipe). Loop thread. */
+uint64_t transfer_window_bytes(void);
 
 #endif

@@ -9,7 +9,7 @@
 /* One request's share of a wide window. Few large requests cost the server and the bill less than
  * many small ones; a window needs enough of them to use several connections. */
 #define PARTS_IN_WINDOW 8
-#define PART_MOST_BYTES (16u << 20)
+#define PART_MOST_BYTES (32u << 20)
 
 static uint64_t round_up(uint64_t n, uint64_t unit)
 {
