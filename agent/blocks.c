@@ -458,3 +458,8 @@ size_t blocks_in_flight(void)
 {
     return HASH_COUNT(gathers) - n_idle;
 }
+
+size_t blocks_incomplete(void)
+{
+    return n_idle;
+}

@@ -58,6 +58,9 @@ bool blocks_was_ahead(const struct version *v, uint64_t index);
 /* Blocks for which a request to S3 is under way. */
 size_t blocks_in_flight(void);
 
+/* Blocks of which some pieces are here, and that nothing is under way for. */
+size_t blocks_incomplete(void);
+
 /* Throws away incomplete blocks that nothing is under way for. */
 void blocks_forget(void);
 

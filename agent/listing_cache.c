@@ -7,7 +7,6 @@
 #include "agent/meta.h"
 #include "common/clock.h"
 
-#define BYTES_MAX      (32u << 20)
 #define NAME_MAX_BYTES 8192 /* context, bucket, prefix and the longest token */
 
 struct page {
@@ -72,6 +71,11 @@ void listing_cache_put(uint64_t context, const char *bucket, const char *prefix,
     memcpy(p->bytes + name_len, reply, len);
     HASH_ADD_KEYPTR(hh, pages, p->bytes, p->name_len, p);
     bytes_kept += sizeof(*p) + name_len + len;
-    while (bytes_kept > BYTES_MAX)
+    while (bytes_kept > LISTING_CACHE_BYTES_MAX)
         drop(pages);
+}
+
+size_t listing_cache_bytes(void)
+{
+    return bytes_kept;
 }

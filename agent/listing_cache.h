@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define LISTING_CACHE_BYTES_MAX (32u << 20)
+
 /* The reply to this page's request, not older than `ttl_ms`, or NULL. Borrowed until the next call.
  */
 const void *listing_cache_get(uint64_t context, const char *bucket, const char *prefix,
@@ -14,5 +16,8 @@ const void *listing_cache_get(uint64_t context, const char *bucket, const char *
 /* Copies the reply. */
 void listing_cache_put(uint64_t context, const char *bucket, const char *prefix, const char *token,
                        const void *reply, size_t len);
+
+/* What is kept, in bytes. */
+size_t listing_cache_bytes(void);
 
 #endif

@@ -1,11 +1,16 @@
 #include "agent/status.h"
 
 #include <jansson.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "agent/blocks.h"
+#include "agent/buffer.h"
 #include "agent/cluster.h"
 #include "agent/job.h"
+#include "agent/listing_cache.h"
+#include "agent/meta.h"
 #include "agent/session.h"
 #include "common/clock.h"
 
@@ -23,6 +28,37 @@ static json_t *counters_object(struct agent *a, const struct store_numbers *stor
     return o;
 }
 
+/* A line of /proc/self/status, such as "VmRSS:", in bytes. */
+static json_int_t process_bytes(const char *name)
+{
+    char line[256];
+    long long kib = 0;
+    FILE *file = fopen("/proc/self/status", "re");
+    while (file && fgets(line, sizeof(line), file))
+        if (strncmp(line, name, strlen(name)) == 0 &&
+            sscanf(line + strlen(name), "%lld", &kib) == 1)
+            break;
+    if (file)
+        fclose(file);
+    return (json_int_t)kib << 10;
+}
+
+static json_t *memory_object(void)
+{
+    struct buffer_numbers buffers;
+    struct meta_numbers names;
+    buffer_numbers(&buffers);
+    meta_numbers(&names);
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "resident_bytes",
+        process_bytes("VmRSS:"), "resident_peak_bytes", process_bytes("VmHWM:"), "buffer_bytes",
+        (json_int_t)buffers.bytes, "buffer_peak_bytes", (json_int_t)buffers.peak_bytes,
+        "metadata_names", (json_int_t)names.names, "metadata_bytes", (json_int_t)names.bytes,
+        "metadata_limit_bytes", (json_int_t)META_BYTES_MAX, "listing_bytes",
+        (json_int_t)listing_cache_bytes(), "listing_limit_bytes",
+        (json_int_t)LISTING_CACHE_BYTES_MAX, "incomplete_blocks", (json_int_t)blocks_incomplete());
+}
+
 size_t status_json(struct agent *a, char *out, size_t size)
 {
     struct store_numbers store;
@@ -38,6 +74,7 @@ size_t status_json(struct agent *a, char *out, size_t size)
                   "emptying", store.emptying, "counters", counters_object(a, &store));
     if (!root)
         return 0;
+    json_object_set_new(root, "memory", memory_object());
     json_t *cluster = cluster_status(a);
     if (cluster)
         json_object_set_new(root, "cluster", cluster);

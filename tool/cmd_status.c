@@ -48,6 +48,21 @@ static void print_status(const json_t *s)
            (long long)number(c, "s3_retries"), (long long)number(c, "s3_errors"));
 }
 
+static double mib(const json_t *o, const char *name)
+{
+    return (double)number(o, name) / (1 << 20);
+}
+
+static void print_memory(const json_t *s)
+{
+    const json_t *m = json_object_get(s, "memory");
+    printf("memory   %.0f MiB, at most %.0f so far: buffers %.0f, %lld names %.1f, listings %.1f; "
+           "%lld incomplete blocks\n",
+           mib(m, "resident_bytes"), mib(m, "resident_peak_bytes"), mib(m, "buffer_bytes"),
+           (long long)number(m, "metadata_names"), mib(m, "metadata_bytes"),
+           mib(m, "listing_bytes"), (long long)number(m, "incomplete_blocks"));
+}
+
 static void print_cluster(const json_t *s)
 {
     const json_t *o = json_object_get(s, "cluster"), *c = json_object_get(s, "counters");
@@ -98,6 +113,7 @@ int cmd_status(int n_args, char **args)
         return 1;
     }
     print_status(status);
+    print_memory(status);
     print_cluster(status);
     json_decref(status);
     return 0;
