@@ -86,7 +86,7 @@ static void on_peer_done(struct peer_request *r)
     if (r->outcome == PEER_GOOD)
         e->fd = store_commit(e->writer, &hash, &published);
     else
-        store_abort(e->writer);
+        store_abort(e->writer, -1);
     e->writer = NULL;
     loop_post(e->agent->loop, &e->task);
 }
@@ -120,7 +120,7 @@ static bool ask_peer(struct elsewhere *e)
         e->writer = store_begin(e->agent->store, &e->version, e->index);
         if (peer_submit(e->agent->engine, &e->peer) == 0)
             return true;
-        store_abort(e->writer);
+        store_abort(e->writer, -1);
         e->writer = NULL;
         index_give_peer(ix, &e->peer.peer, PEER_FAILED, "its URL is too long");
     }

@@ -231,7 +231,7 @@ static int store_whole(struct lookup *l)
     int r = store_write(w, 0, l->beginning, l->beginning_len);
     if (r == 0)
         return store_commit(w, &hash, &published);
-    store_abort(w);
+    store_abort(w, -1);
     return r;
 }
 

@@ -23,6 +23,7 @@
 #include "agent/agent.h"
 #include "agent/cluster.h"
 #include "agent/copies.h"
+#include "agent/logfile.h"
 #include "agent/session.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -88,16 +89,7 @@ static void redirect_log(const char *dir)
 {
     char path[4096 + 16];
     snprintf(path, sizeof(path), "%s/agent.log", dir);
-    struct stat st;
-    int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW;
-    if (stat(path, &st) == 0 && st.st_size > 16 << 20)
-        flags |= O_TRUNC;
-    int fd = open(path, flags, 0600);
-    if (fd < 0)
-        return;
-    dup2(fd, STDERR_FILENO);
-    close(fd);
-    log_timestamps(true);
+    logfile_start(path);
 }
 
 static void raise_limits(void)
@@ -285,5 +277,6 @@ int main(int argc, char **argv)
     http_engine_free(agent.engine);
     cluster_stop(agent.cluster);
     store_close(agent.store);
+    logfile_end();
     return 0;
 }

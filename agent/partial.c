@@ -50,8 +50,8 @@ struct partial *partial_new(struct store *s, const struct version *v, uint64_t i
 void partial_free(struct partial *p)
 {
     if (p->writer)
-        store_abort(p->writer);
-    if (p->reader >= 0)
+        store_abort(p->writer, p->reader);
+    else if (p->reader >= 0)
         close(p->reader);
     while (p->n_retired > 0)
         close(p->retired[--p->n_retired]);
@@ -186,7 +186,7 @@ void partial_adopt(struct partial *p, int fd)
     pthread_mutex_lock(&p->lock);
     int own = p->writer ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
     if (own >= 0) {
-        store_abort(p->writer);
+        store_abort(p->writer, -1);
         p->writer = NULL;
         replace_reader(p, own);
         atomic_store(&p->have, p->all);

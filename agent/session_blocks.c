@@ -71,6 +71,8 @@ static void serve(struct conn *c)
     int fds[WIRE_MAX_FDS];
     int n = add_stored(c, fds, 0);
     if (n > 0) {
+        for (int i = 0; n > 1 && i < n; i++)
+            store_read_ahead(c->agent->store, fds[i]);
         struct first_block first = {{0, version_block_len(&c->version, c->first)}, true};
         reply_blocks(c, fds, n, &first);
         blocks_ahead(c->agent, &c->version, c->first, (uint64_t)n, c->block.need.from, c->context,

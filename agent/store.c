@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -9,13 +10,14 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent/alloc.h"
 #include "agent/block_file.h"
 #include "agent/store_evict.h"
 #include "agent/store_internal.h"
-#include "agent/xxh3.h"
+#include "agent/store_jobs.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -24,6 +26,7 @@
 #define LOCK_TRIES    250 /* five seconds */
 #define LOCK_WAIT_US  20000
 #define TOUCH_EVERY_S 60 /* precision of "last used" */
+#define DISK_THREADS  4  /* as many writes at once as there are threads that receive, and some */
 
 void store_block_name(const struct version *v, uint64_t index, char out[STORE_NAME_MAX])
 {
@@ -170,7 +173,10 @@ struct store *store_open(const char *dir, char *why, size_t why_size)
     pthread_mutex_init(&s->lock, NULL);
     pthread_rwlock_init(&s->watch_lock, NULL);
     pthread_cond_init(&s->wanted, NULL);
-    if (!prepare(s, why, why_size)) {
+    s->disk = disk_new(DISK_THREADS);
+    if (!s->disk)
+        snprintf(why, why_size, "the agent cannot start: no threads for the disk");
+    if (!s->disk || !prepare(s, why, why_size)) {
         store_close(s);
         return NULL;
     }
@@ -187,6 +193,10 @@ struct store *store_open(const char *dir, char *why, size_t why_size)
 
 void store_close(struct store *s)
 {
+    bool stalled = s->disk && disk_is_stalled(s->disk);
+    disk_free(s->disk);
+    if (stalled)
+        return; /* its threads may come back, and need it then */
     if (s->has_maintainer) {
         pthread_mutex_lock(&s->lock);
         s->closing = true;
@@ -233,36 +243,13 @@ void store_tell_leaving(struct store *s, const struct store_place *places, size_
 
 /* --- reading ------------------------------------------------------------------ */
 
-static bool is_suspect(const struct store *s, const struct stat *st)
+bool store_is_suspect(const struct store *s, const struct stat *st)
 {
     return st->st_mtim.tv_sec <= s->suspect_before_s || st->st_mtim.tv_sec > clock_wall_s();
 }
 
-/* Verifies a suspect block once: its time of modification then says that it was. */
-static bool trusted(const struct store *s, int fd, const struct stat *st, const struct version *v,
-                    uint64_t index)
-{
-    if ((uint64_t)st->st_size <= block_file_trailer_at(version_block_len(v, index)))
-        return false;
-    if (!is_suspect(s, st))
-        return true;
-    if (!block_file_verify(fd, v, index, true))
-        return false;
-    struct timespec now[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_NOW}};
-    futimens(fd, now);
-    return true;
-}
-
-static void touch(int fd, const struct stat *st)
-{
-    if (clock_wall_s() - st->st_atim.tv_sec < TOUCH_EVERY_S)
-        return;
-    struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_OMIT}};
-    futimens(fd, times);
-}
-
-static void drop_bad(struct store *s, const struct version *v, uint64_t index, const char *name,
-                     const struct stat *st)
+void store_drop_bad(struct store *s, const struct version *v, uint64_t index, const char *name,
+                    const struct stat *st)
 {
     struct store_place place = {v->id, index};
     store_tell_leaving(s, &place, 1, false);
@@ -272,27 +259,48 @@ static void drop_bad(struct store *s, const struct version *v, uint64_t index, c
         store_account(s, -(int64_t)st->st_blocks * 512);
 }
 
+/* Opens a name that the kernel knows without asking the disk: the descriptor, -ENOENT, or -EAGAIN
+ * when it doesn't (or is too old to say). */
+static int open_known(struct store *s, const char *name, uint64_t flags)
+{
+    struct open_how how = {.flags = flags | O_CLOEXEC | O_NOFOLLOW, .resolve = RESOLVE_CACHED};
+    int fd = (int)syscall(SYS_openat2, s->dir_fd, name, &how, sizeof(how));
+    if (fd >= 0)
+        return fd;
+    return errno == ENOENT ? -ENOENT : -EAGAIN;
+}
+
+/* Right as it is: of its length, and not to be verified. */
+static bool is_fine(const struct store *s, const struct stat *st, const struct version *v,
+                    uint64_t index)
+{
+    return (uint64_t)st->st_size > block_file_trailer_at(version_block_len(v, index)) &&
+           !store_is_suspect(s, st);
+}
+
 int store_get(struct store *s, const struct version *v, uint64_t index)
 {
     char name[STORE_NAME_MAX];
-    store_block_name(v, index, name);
-    CLEANUP_CLOSE int fd = openat(s->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     struct stat st;
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return -ENOENT;
-    if (!trusted(s, fd, &st, v, index)) {
-        drop_bad(s, v, index, name, &st);
-        return -ENOENT;
+    store_block_name(v, index, name);
+    int fd = open_known(s, name, O_RDONLY);
+    if (fd >= 0 && (fstat(fd, &st) < 0 || !is_fine(s, &st, v, index))) {
+        close(fd);
+        fd = -EAGAIN;
     }
-    touch(fd, &st);
-    return take_fd(fd);
+    if (fd == -EAGAIN && (store_job_look(s, v, index, true, &fd) < 0 || fstat(fd, &st) < 0))
+        return -ENOENT;
+    if (fd >= 0 && clock_wall_s() - st.st_atim.tv_sec >= TOUCH_EVERY_S)
+        store_job_touch(s, v, index);
+    return fd;
 }
 
 bool store_has(struct store *s, const struct version *v, uint64_t index)
 {
     char name[STORE_NAME_MAX];
     store_block_name(v, index, name);
-    return faccessat(s->dir_fd, name, F_OK, 0) == 0;
+    CLEANUP_CLOSE int fd = open_known(s, name, O_PATH);
+    return fd >= 0 || (fd == -EAGAIN && store_job_look(s, v, index, false, &fd) == 0);
 }
 
 void store_numbers(struct store *s, struct store_numbers *out)
@@ -303,6 +311,8 @@ void store_numbers(struct store *s, struct store_numbers *out)
     out->evicted_blocks = atomic_load(&s->evicted_blocks);
     out->bad_blocks = atomic_load(&s->bad_blocks);
     out->counted = atomic_load(&s->counted);
+    out->stalled = disk_is_stalled(s->disk);
+    out->memory_bytes = atomic_load(&s->memory_bytes);
     pthread_mutex_lock(&s->lock);
     out->emptying = s->want_empty;
     pthread_mutex_unlock(&s->lock);

@@ -12,6 +12,9 @@
  * After a reboot what was published may not be what is on disk (a rename can outlive the data),
  * so each block is then verified before its first use; within one boot the page cache is coherent.
  *
+ * The disk may be stalled at any time (agent/disk.h). Nothing here waits for it for longer than
+ * DISK_PATIENCE_MS: a block is then not found, or goes to memory, up to STORE_MEMORY_MAX.
+ *
  * Threads: get, begin, write, commit, abort may be called from any thread; one writer by one
  * thread at a time. */
 #ifndef WARMPATH_AGENT_STORE_H
@@ -22,6 +25,8 @@
 #include <stdint.h>
 
 #include "agent/version.h"
+
+#define STORE_MEMORY_MAX (512ull << 20)
 
 struct store;
 struct store_writer;
@@ -44,6 +49,8 @@ struct store_numbers {
     uint64_t used_bytes, limit_bytes;
     uint64_t evicted_blocks, bad_blocks;
     bool emptying; /* store_evict_all_soon() is not done yet */
+    bool stalled;          /* the disk doesn't answer: blocks go to memory */
+    uint64_t memory_bytes; /* of blocks that did, since it last answered */
     bool counted;  /* false while the store found at start is still being counted */
 };
 
@@ -59,14 +66,20 @@ void store_watch(struct store *s, const struct store_watcher *w);
 #define STORE_NAME_MAX 80 /* with room */
 void store_block_name(const struct version *v, uint64_t index, char out[STORE_NAME_MAX]);
 
-/* A read-only descriptor of the block, owned by the caller, or -ENOENT. */
+/* A read-only descriptor of the block, owned by the caller, or -ENOENT (also when the disk does not
+ * answer). */
 int store_get(struct store *s, const struct version *v, uint64_t index);
 bool store_has(struct store *s, const struct version *v, uint64_t index);
+
+/* The block will be read soon: has what isn't in the page cache brought there. */
+void store_read_ahead(struct store *s, int fd);
 
 /* Starts a block. Never fails for want of disk: see store_commit(). Touches no disk itself: the
  * first store_write() or store_reader() makes the file. */
 struct store_writer *store_begin(struct store *s, const struct version *v, uint64_t index);
-/* Writes a piece of it, in any order; a piece may come again with the same bytes. 0 or -errno. */
+/* Writes a piece of it, in any order; a piece may come again with the same bytes. 0 or -errno;
+ * -ENOBUFS when the disk is stalled and too much is in memory already. `data` may have to stay where it
+ * is for longer than the call (agent/buffer.h). */
 int store_write(struct store_writer *w, uint32_t offset, const void *data, size_t len);
 /* A read-only descriptor, the caller's, of what was written so far; it goes on to show what is
  * written later, unless the disk fails: then a new one is needed for that. -errno. */
@@ -76,9 +89,12 @@ bool store_in_memory(const struct store_writer *w);
 /* Publishes a block that was written completely and frees the writer. `hash` is the XXH3 of its
  * data, NULL to have it computed. Returns a read-only descriptor of it, owned by the caller. When
  * the disk is full or fails, the block is not published but the descriptor (of memory then) is
- * right all the same, and `*published` is false. -errno when neither can be had. */
+ * right all the same, and `*published` is false; likewise when the disk is stalled: it is published
+ * later then. -errno when no descriptor can be had. */
 int store_commit(struct store_writer *w, const uint64_t *hash, bool *published);
-void store_abort(struct store_writer *w);
+/* Closes `reader`, too, unless it is -1: the last one to close a file that was removed waits for the
+ * disk. */
+void store_abort(struct store_writer *w, int reader);
 
 /* Has the store's own thread remove all blocks; store_numbers() tells when it is done. */
 void store_evict_all_soon(struct store *s);

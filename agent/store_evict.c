@@ -245,9 +245,15 @@ void store_complain(struct store *s, int error)
         return;
     if (!atomic_compare_exchange_strong(&s->complained_ms, &last, now))
         return;
-    log_warn("store",
-             "%s: %s (%s): reads go on from memory and cost more; free space there, or set "
-             "WARMPATH_CACHE_DIR or a smaller WARMPATH_CACHE_SIZE",
-             s->dir, error == ENOSPC || error == EDQUOT ? "the disk is full" : "cannot write",
-             strerror(error));
+    if (error == ETIMEDOUT || error == EBUSY || error == ENOBUFS)
+        log_warn("store",
+                 "%s: the disk does not answer: reads go on from memory, up to %llu MiB, and cost "
+                 "more; look at that disk, or set WARMPATH_CACHE_DIR",
+                 s->dir, STORE_MEMORY_MAX >> 20);
+    else
+        log_warn("store",
+                 "%s: %s (%s): reads go on from memory and cost more; free space there, or set "
+                 "WARMPATH_CACHE_DIR or a smaller WARMPATH_CACHE_SIZE",
+                 s->dir, error == ENOSPC || error == EDQUOT ? "the disk is full" : "cannot write",
+                 strerror(error));
 }

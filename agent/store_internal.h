@@ -4,7 +4,9 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 
+#include "agent/disk.h"
 #include "agent/store.h"
 
 #define STORE_SHARDS 256
@@ -12,10 +14,12 @@
 struct store {
     char *dir;
     int dir_fd, lock_fd;
+    struct disk *disk;
     uint64_t limit_bytes;
     int64_t suspect_before_s;       /* blocks older than that are verified before use */
     atomic_int_fast64_t used_bytes; /* as the disk counts; complete once `counted` */
     atomic_uint_fast64_t evicted_blocks, bad_blocks;
+    atomic_uint_fast64_t memory_bytes; /* of blocks in memory since the disk last worked */
     atomic_bool counted;
     atomic_int_fast64_t complained_ms; /* last line about a full or failing disk */
 
@@ -32,6 +36,12 @@ struct store {
 /* Tells the watcher. */
 void store_tell_published(struct store *s, const struct version *v, uint64_t index);
 void store_tell_leaving(struct store *s, const struct store_place *places, size_t n, bool may_wait);
+
+/* Must it be verified before it is used? */
+bool store_is_suspect(const struct store *s, const struct stat *st);
+/* Removes a block that didn't verify. */
+void store_drop_bad(struct store *s, const struct version *v, uint64_t index, const char *name,
+                    const struct stat *st);
 
 static inline void store_account(struct store *s, int64_t bytes)
 {

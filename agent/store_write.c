@@ -1,17 +1,25 @@
-/* The store's writing side: a block comes in pieces, goes to a temporary file, and is published. */
+/* The store's writing side: a block comes in pieces, goes to a temporary file, and is published. Where
+ * the disk is full, fails or is stalled, it goes to memory. */
 #include "agent/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "agent/alloc.h"
 #include "agent/block_file.h"
 #include "agent/store_evict.h"
 #include "agent/store_internal.h"
+#include "agent/store_jobs.h"
+
+#define RANGES_MAX 64 /* pieces of a block, see partial.h */
+
+struct range {
+    uint64_t from, to;
+};
 
 struct store_writer {
     struct store *store;
@@ -19,15 +27,97 @@ struct store_writer {
     uint64_t index;
     uint32_t len;
     int64_t accounted; /* bytes of disk */
-    int fd;            /* -1: nobody asked for it yet */
-    bool in_memory;    /* the disk is full or failed */
-    char tmp_name[64];
+    int fd;            /* -1: nobody asked for it yet; -ENOBUFS: there is no more memory for blocks */
+    bool in_memory;
+    struct range written[RANGES_MAX]; /* what the file holds, as it came */
+    unsigned n_written;
+    char tmp_name[STORE_TMP_NAME_MAX];
 };
 
-static int open_memory(void)
+/* --- memory in place of the disk ------------------------------------------------------ */
+
+static bool is_stall(int error)
 {
-    return memfd_create("warmpath block", MFD_CLOEXEC);
+    return error == -EBUSY || error == -ETIMEDOUT;
 }
+
+/* A memory file for the block. While the disk is stalled their number is bounded: nobody can tell
+ * when readers let go of them. */
+static int open_memory(struct store_writer *w, int error)
+{
+    struct store *s = w->store;
+    store_complain(s, -error);
+    if (is_stall(error) &&
+        atomic_fetch_add(&s->memory_bytes, w->len) + w->len > STORE_MEMORY_MAX) {
+        atomic_fetch_sub(&s->memory_bytes, w->len);
+        return -ENOBUFS;
+    }
+    int fd = memfd_create("warmpath block", MFD_CLOEXEC);
+    return fd < 0 ? -ENOBUFS : fd;
+}
+
+static int write_memory(int fd, const void *data, size_t len, uint64_t at)
+{
+    const char *p = data;
+    while (len > 0) {
+        ssize_t n = pwrite(fd, p, len, (off_t)at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
+        p += n;
+        len -= (size_t)n;
+        at += (uint64_t)n;
+    }
+    return 0;
+}
+
+/* From the page cache alone where that can be asked for: the disk may not answer. */
+static ssize_t read_cached(int fd, void *data, size_t len, uint64_t at)
+{
+    struct iovec room = {data, len};
+    ssize_t n = preadv2(fd, &room, 1, (off_t)at, RWF_NOWAIT);
+    return n < 0 && errno == EOPNOTSUPP ? pread(fd, data, len, (off_t)at) : n;
+}
+
+static bool copy_range(int from, int to, struct range range)
+{
+    char piece[65536];
+    while (range.from < range.to) {
+        uint64_t left = range.to - range.from;
+        ssize_t n = read_cached(from, piece, left < sizeof(piece) ? left : sizeof(piece), range.from);
+        if (n <= 0 || write_memory(to, piece, (size_t)n, range.from) < 0)
+            return false;
+        range.from += (uint64_t)n;
+    }
+    return true;
+}
+
+static void account(struct store_writer *w, int64_t bytes)
+{
+    w->accounted += bytes;
+    store_account(w->store, bytes);
+}
+
+/* What is there so far moves to memory, and the block goes on there. `error` is why. */
+static int move_to_memory(struct store_writer *w, int error)
+{
+    int memory = open_memory(w, error);
+    if (memory < 0)
+        return memory;
+    for (unsigned i = 0; i < w->n_written; i++)
+        if (!copy_range(w->fd, memory, w->written[i])) {
+            close(memory);
+            return -EIO;
+        }
+    store_job_remove(w->store, w->fd, -1, w->tmp_name);
+    w->fd = memory;
+    w->in_memory = true;
+    account(w, -w->accounted);
+    return 0;
+}
+
+/* --- writing ------------------------------------------------------------------ */
 
 struct store_writer *store_begin(struct store *s, const struct version *v, uint64_t index)
 {
@@ -40,99 +130,60 @@ struct store_writer *store_begin(struct store *s, const struct version *v, uint6
     return w;
 }
 
-static void open_file(struct store_writer *w)
+/* Makes the file, if that was not done yet. 0 or -errno. */
+static int open_file(struct store_writer *w)
 {
     static atomic_uint_fast64_t serial;
     struct store *s = w->store;
-    if (w->fd >= 0)
-        return;
-    store_make_room(s);
+    if (w->fd != -1)
+        return w->fd >= 0 ? 0 : w->fd;
     snprintf(w->tmp_name, sizeof(w->tmp_name), "tmp/%llu",
              (unsigned long long)atomic_fetch_add(&serial, 1));
-    w->fd = openat(s->dir_fd, w->tmp_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+    w->fd = store_job_create(s, w->tmp_name);
     if (w->fd < 0) {
-        store_complain(s, errno);
         w->in_memory = true;
-        w->fd = open_memory();
+        w->fd = open_memory(w, w->fd);
+    } else {
+        atomic_store(&s->memory_bytes, 0); /* the disk works: a new stall, a new allowance */
     }
+    return w->fd >= 0 ? 0 : w->fd;
 }
 
-/* --- writing ------------------------------------------------------------------ */
-
-static int write_all(int fd, const void *data, size_t len, off_t at)
+static int note_written(struct store_writer *w, uint64_t from, uint64_t to)
 {
-    const char *p = data;
-    while (len > 0) {
-        ssize_t n = pwrite(fd, p, len, at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? -errno : -EIO;
-        p += n;
-        len -= (size_t)n;
-        at += n;
-    }
-    return 0;
-}
-
-static void account(struct store_writer *w, int64_t bytes)
-{
-    w->accounted += bytes;
-    store_account(w->store, bytes);
-}
-
-/* The disk takes no more: what is there so far moves to memory, and the block goes on there. */
-static int move_to_memory(struct store_writer *w)
-{
-    int memory = open_memory();
-    if (memory < 0)
-        return -errno;
-    char piece[65536];
-    for (off_t at = 0;;) {
-        ssize_t n = pread(w->fd, piece, sizeof(piece), at);
-        if (n == 0)
-            break;
-        if (n < 0 || write_all(memory, piece, (size_t)n, at) < 0) {
-            close(memory);
-            return -EIO;
+    for (unsigned i = 0; i < w->n_written; i++)
+        if (w->written[i].to == from) {
+            w->written[i].to = to;
+            return 0;
         }
-        at += n;
-    }
-    unlinkat(w->store->dir_fd, w->tmp_name, 0);
-    close(w->fd);
-    w->fd = memory;
-    w->in_memory = true;
-    account(w, -w->accounted);
+    if (w->n_written == RANGES_MAX)
+        return -EIO;
+    w->written[w->n_written++] = (struct range){from, to};
     return 0;
-}
-
-static int write_somewhere(struct store_writer *w, const void *data, size_t len, off_t at)
-{
-    int r = write_all(w->fd, data, len, at);
-    if (r < 0 && !w->in_memory) {
-        store_complain(w->store, -r);
-        r = move_to_memory(w);
-        if (r == 0)
-            r = write_all(w->fd, data, len, at);
-    }
-    return r;
 }
 
 int store_write(struct store_writer *w, uint32_t offset, const void *data, size_t len)
 {
     if (offset > w->len || len > w->len - offset)
         return -EIO;
-    open_file(w);
-    int r = write_somewhere(w, data, len, offset);
-    if (r == 0 && !w->in_memory)
-        account(w, (int64_t)len);
-    return r;
+    int r = open_file(w);
+    if (r == 0 && !w->in_memory) {
+        r = store_job_write(w->store, w->fd, w->tmp_name, data, len, offset);
+        if (r == 0) {
+            account(w, (int64_t)len);
+            return note_written(w, offset, offset + len);
+        }
+        r = move_to_memory(w, r);
+    }
+    return r == 0 ? write_memory(w->fd, data, len, offset) : r;
 }
 
 int store_reader(struct store_writer *w)
 {
     char path[64];
-    open_file(w);
+    int r = open_file(w);
+    if (r < 0)
+        return r;
     snprintf(path, sizeof(path), "/proc/self/fd/%d", w->fd);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
@@ -145,41 +196,6 @@ bool store_in_memory(const struct store_writer *w)
 
 /* --- publishing --------------------------------------------------------------- */
 
-/* The first block of a shard makes its directory: most stores never need all of them. */
-static int move_into_place(struct store *s, const char *tmp_name, char name[STORE_NAME_MAX])
-{
-    if (renameat(s->dir_fd, tmp_name, s->dir_fd, name) == 0)
-        return 0;
-    if (errno != ENOENT)
-        return -errno;
-    char *slash = strrchr(name, '/');
-    *slash = '\0';
-    bool made = mkdirat(s->dir_fd, name, 0700) == 0 || errno == EEXIST;
-    *slash = '/';
-    if (!made || renameat(s->dir_fd, tmp_name, s->dir_fd, name) < 0)
-        return -errno;
-    return 0;
-}
-
-/* Publish by rename: a reader must never see half a block. */
-static int publish(struct store_writer *w)
-{
-    struct store *s = w->store;
-    char name[STORE_NAME_MAX];
-    struct stat st, old;
-    store_block_name(&w->version, w->index, name);
-    bool replaces = fstatat(s->dir_fd, name, &old, 0) == 0;
-    int r = move_into_place(s, w->tmp_name, name);
-    if (r < 0)
-        return r;
-    store_tell_published(s, &w->version, w->index);
-    if (fstat(w->fd, &st) == 0)
-        account(w, (int64_t)st.st_blocks * 512 - w->accounted);
-    if (replaces)
-        store_account(s, -(int64_t)old.st_blocks * 512);
-    return 0;
-}
-
 static void free_writer(struct store_writer *w)
 {
     if (w->fd >= 0)
@@ -187,37 +203,50 @@ static void free_writer(struct store_writer *w)
     free(w);
 }
 
+/* 0 with *published, or with the block complete elsewhere. */
+static int publish(struct store_writer *w, uint64_t hash, bool *published)
+{
+    struct store_publish p = {.version = w->version, .index = w->index, .accounted = w->accounted};
+    p.trailer_len = block_file_trailer(&w->version, w->index, hash, p.trailer);
+    if (w->in_memory)
+        return write_memory(w->fd, p.trailer, p.trailer_len, block_file_trailer_at(w->len));
+    memcpy(p.tmp_name, w->tmp_name, sizeof(p.tmp_name));
+    int r = store_job_publish(w->store, w->fd, &p);
+    *published = r == 0;
+    /* Stalled: it will be published; the file, as far as a reader needs it, is there. */
+    if (r == 0 || is_stall(r))
+        return 0;
+    r = move_to_memory(w, r);
+    return r == 0 ? write_memory(w->fd, p.trailer, p.trailer_len, block_file_trailer_at(w->len)) : r;
+}
+
 int store_commit(struct store_writer *w, const uint64_t *hash, bool *published)
 {
-    uint8_t trailer[BLOCK_FILE_TRAILER_MAX];
     uint64_t computed;
     *published = false;
-    if (!hash && !block_file_hash(w->fd, w->len, &computed)) {
-        store_abort(w);
+    if (w->fd < 0 || (!hash && !block_file_hash(w->fd, w->len, &computed))) {
+        store_abort(w, -1);
         return -EIO;
     }
-    uint32_t len = block_file_trailer(&w->version, w->index, hash ? *hash : computed, trailer);
-    int r = write_somewhere(w, trailer, len, (off_t)block_file_trailer_at(w->len));
-    if (r == 0 && !w->in_memory) {
-        r = publish(w);
-        *published = r == 0;
-        if (r < 0) {
-            store_complain(w->store, -r);
-            r = move_to_memory(w);
-        }
+    int r = publish(w, hash ? *hash : computed, published);
+    if (r < 0) {
+        store_abort(w, -1);
+        return r;
     }
-    if (r == 0)
-        r = store_reader(w);
-    if (r < 0 && !*published)
-        unlinkat(w->store->dir_fd, w->tmp_name, 0);
+    r = store_reader(w);
     free_writer(w);
     return r;
 }
 
-void store_abort(struct store_writer *w)
+void store_abort(struct store_writer *w, int reader)
 {
-    if (w->fd >= 0 && !w->in_memory)
-        unlinkat(w->store->dir_fd, w->tmp_name, 0);
     account(w, -w->accounted);
-    free_writer(w);
+    if (w->in_memory || w->fd < 0) { /* no file of the disk's */
+        if (reader >= 0)
+            close(reader);
+        free_writer(w);
+        return;
+    }
+    store_job_remove(w->store, w->fd, reader, w->tmp_name);
+    free(w);
 }

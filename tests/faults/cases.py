@@ -14,9 +14,10 @@ import origin
 import replaced
 import secure
 import soak
+import stalled
 import transfer
 
-FAMILIES = (mappings, origin, secure, hidden, transfer, replaced, cache, soak)
+FAMILIES = (mappings, origin, secure, hidden, transfer, replaced, cache, stalled, soak)
 
 
 def cases(bed):

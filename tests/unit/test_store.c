@@ -158,7 +158,7 @@ static void test_incomplete_is_refused(void **state)
     w = store_begin(store, &v, 0);
     char too_much[BLOCK + 1] = {0};
     assert_int_equal(store_write(w, 0, too_much, sizeof(too_much)), -EIO);
-    store_abort(w);
+    store_abort(w, -1);
 }
 
 static void spoil(const struct version *v, off_t at)

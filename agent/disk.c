@@ -1,0 +1,196 @@
+#include "agent/disk.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+#include <utlist.h>
+
+#include "agent/alloc.h"
+#include "common/log.h"
+
+enum job_state { QUEUED, RUNNING, DONE, LEFT };
+
+struct disk {
+    pthread_mutex_t lock; /* guards all that follows */
+    pthread_cond_t wanted;
+    struct disk_job *queue;
+    int n_running, n_late; /* late: running, and left behind by who waited */
+    bool stalled, closing;
+    int n_threads;
+    pthread_t threads[];
+};
+
+/* --- the threads -------------------------------------------------------------------- */
+
+/* With the lock held. */
+static void end_stall(struct disk *d)
+{
+    if (!d->stalled || d->n_late > 0)
+        return;
+    d->stalled = false;
+    log_warn("disk", "the disk of the cache answers again");
+}
+
+/* With the lock held; gives it up meanwhile. */
+static void run(struct disk *d, struct disk_job *j)
+{
+    DL_DELETE(d->queue, j);
+    bool waited_for = j->state == QUEUED;
+    if (waited_for)
+        j->state = RUNNING;
+    d->n_running++;
+    pthread_mutex_unlock(&d->lock);
+    j->work(j);
+    pthread_mutex_lock(&d->lock);
+    d->n_running--;
+    if (waited_for && j->state == LEFT)
+        d->n_late--;
+    end_stall(d);
+    if (j->state == RUNNING) {
+        j->state = DONE;
+        pthread_cond_signal(&j->done);
+        return;
+    }
+    pthread_mutex_unlock(&d->lock);
+    if (waited_for)
+        pthread_cond_destroy(&j->done);
+    j->discard(j);
+    pthread_mutex_lock(&d->lock);
+}
+
+static void *work(void *user)
+{
+    struct disk *d = user;
+    pthread_mutex_lock(&d->lock);
+    for (;;) {
+        if (d->queue) {
+            run(d, d->queue);
+            continue;
+        }
+        if (d->n_running == 0)
+            end_stall(d); /* who gave up waiting did so for want of a processor */
+        if (d->closing)
+            break;
+        pthread_cond_wait(&d->wanted, &d->lock);
+    }
+    pthread_mutex_unlock(&d->lock);
+    return NULL;
+}
+
+struct disk *disk_new(int n_threads)
+{
+    struct disk *d = must_calloc(1, sizeof(*d) + (size_t)n_threads * sizeof(d->threads[0]));
+    pthread_mutex_init(&d->lock, NULL);
+    pthread_cond_init(&d->wanted, NULL);
+    sigset_t all, before; /* signals are for the loop's thread */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = 0;
+    while (!error && d->n_threads < n_threads) {
+        error = pthread_create(&d->threads[d->n_threads], NULL, work, d);
+        d->n_threads += !error;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (d->n_threads > 0)
+        return d;
+    disk_free(d);
+    errno = error;
+    return NULL;
+}
+
+void disk_free(struct disk *d)
+{
+    if (!d)
+        return;
+    pthread_mutex_lock(&d->lock);
+    d->closing = true;
+    bool stalled = d->stalled;
+    pthread_cond_broadcast(&d->wanted);
+    pthread_mutex_unlock(&d->lock);
+    if (stalled)
+        return; /* its threads may come back, and need it then */
+    for (int i = 0; i < d->n_threads; i++)
+        pthread_join(d->threads[i], NULL);
+    pthread_cond_destroy(&d->wanted);
+    pthread_mutex_destroy(&d->lock);
+    free(d);
+}
+
+/* --- who asks ------------------------------------------------------------------------ */
+
+static struct timespec patience_ends(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_nsec += DISK_PATIENCE_MS * 1000000L;
+    t.tv_sec += t.tv_nsec / 1000000000;
+    t.tv_nsec %= 1000000000;
+    return t;
+}
+
+static void init_done(struct disk_job *j)
+{
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&j->done, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+/* With the lock held. */
+static int give_up(struct disk *d, struct disk_job *j)
+{
+    if (!d->stalled)
+        log_warn("disk", "the disk of the cache has not answered for %d ms: blocks are kept in "
+                         "memory until it does",
+                 DISK_PATIENCE_MS);
+    d->stalled = true;
+    if (j->state == QUEUED) {
+        DL_DELETE(d->queue, j);
+        return -EBUSY;
+    }
+    j->state = LEFT;
+    d->n_late++;
+    return -ETIMEDOUT;
+}
+
+int disk_do(struct disk *d, struct disk_job *j)
+{
+    int r = 0;
+    struct timespec until = patience_ends();
+    init_done(j);
+    pthread_mutex_lock(&d->lock);
+    if (d->stalled) {
+        r = -EBUSY;
+    } else {
+        j->state = QUEUED;
+        DL_APPEND(d->queue, j);
+        pthread_cond_signal(&d->wanted);
+        while (r == 0 && j->state != DONE)
+            if (pthread_cond_timedwait(&j->done, &d->lock, &until) == ETIMEDOUT &&
+                j->state != DONE)
+                r = give_up(d, j);
+    }
+    pthread_mutex_unlock(&d->lock);
+    if (r != -ETIMEDOUT)
+        pthread_cond_destroy(&j->done);
+    return r;
+}
+
+void disk_leave(struct disk *d, struct disk_job *j)
+{
+    pthread_mutex_lock(&d->lock);
+    j->state = LEFT;
+    DL_APPEND(d->queue, j);
+    pthread_cond_signal(&d->wanted);
+    pthread_mutex_unlock(&d->lock);
+}
+
+bool disk_is_stalled(struct disk *d)
+{
+    pthread_mutex_lock(&d->lock);
+    bool stalled = d->stalled;
+    pthread_mutex_unlock(&d->lock);
+    return stalled;
+}

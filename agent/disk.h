@@ -1,0 +1,47 @@
+/* Threads for whatever a stalled disk would hold up (a frozen or throttled file system, a network
+ * disk that is gone for a while): nobody else ever waits for the disk for longer than
+ * DISK_PATIENCE_MS, and while it is stalled nobody waits at all.
+ *
+ *   disk_do ──> queued ──> running ──> done: the caller's again
+ *                 │           └─ patience is over: the disk's; `discard` once it comes back
+ *                 └─ patience is over, or the disk is stalled: the caller's, nothing was done
+ *
+ * The disk counts as stalled from the first job that somebody had to leave behind until all of those
+ * have come back. Plain threads and not io_uring: buffered writes, renames and unlinks of ext4 are
+ * handed to kernel threads there, too, and container runtimes forbid it.
+ *
+ * Thread-safe. */
+#ifndef WARMPATH_AGENT_DISK_H
+#define WARMPATH_AGENT_DISK_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#define DISK_PATIENCE_MS 500
+
+struct disk;
+
+/* The first member of a structure of the caller's, on the heap. */
+struct disk_job {
+    struct disk_job *prev, *next;
+    void (*work)(struct disk_job *j);    /* on a thread of the disk's */
+    void (*discard)(struct disk_job *j); /* after `work`, where nobody waited: undo it, free */
+    int state;                           /* disk.c's own, as is the next */
+    pthread_cond_t done;
+};
+
+/* NULL with errno. */
+struct disk *disk_new(int n_threads);
+/* Does what was left to it, unless the disk is stalled: that is left to its fate. */
+void disk_free(struct disk *d);
+
+/* Has it done. 0: `work` was done. -EBUSY: it was not begun, and will not be. -ETIMEDOUT: it is
+ * under way; the job is not the caller's any more. */
+int disk_do(struct disk *d, struct disk_job *j);
+
+/* Has it done some time, and discarded. */
+void disk_leave(struct disk *d, struct disk_job *j);
+
+bool disk_is_stalled(struct disk *d);
+
+#endif

@@ -1,0 +1,349 @@
+#include "agent/store_jobs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "agent/alloc.h"
+#include "agent/block_file.h"
+#include "agent/buffer.h"
+#include "agent/store_evict.h"
+#include "common/clock.h"
+
+_Static_assert(sizeof(((struct store_publish *)0)->trailer) >= BLOCK_FILE_TRAILER_MAX, "trailer");
+
+/* Does the job; the caller frees it, unless this is -ETIMEDOUT. */
+static int do_job(struct store *s, struct disk_job *j)
+{
+    return disk_do(s->disk, j);
+}
+
+/* --- looking ---------------------------------------------------------------------------- */
+
+struct look {
+    struct disk_job job;
+    struct store *store;
+    struct version version;
+    uint64_t index;
+    bool verify;
+    int fd, result;
+};
+
+/* Verifies a suspect block once: its time of modification then says that it was. */
+static bool trusted(const struct store *s, int fd, const struct stat *st, const struct version *v,
+                    uint64_t index)
+{
+    if ((uint64_t)st->st_size <= block_file_trailer_at(version_block_len(v, index)))
+        return false;
+    if (!store_is_suspect(s, st))
+        return true;
+    if (!block_file_verify(fd, v, index, true))
+        return false;
+    struct timespec now[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_NOW}};
+    futimens(fd, now);
+    return true;
+}
+
+static void work_look(struct disk_job *j)
+{
+    struct look *l = (struct look *)j;
+    struct store *s = l->store;
+    char name[STORE_NAME_MAX];
+    struct stat st;
+    store_block_name(&l->version, l->index, name);
+    l->fd = openat(s->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    l->result = l->fd >= 0 && fstat(l->fd, &st) == 0 ? 0 : -ENOENT;
+    if (l->result < 0 || !l->verify)
+        return;
+    if (!trusted(s, l->fd, &st, &l->version, l->index)) {
+        store_drop_bad(s, &l->version, l->index, name, &st);
+        l->result = -ENOENT;
+    }
+}
+
+static void discard_look(struct disk_job *j)
+{
+    struct look *l = (struct look *)j;
+    if (l->fd >= 0)
+        close(l->fd);
+    free(l);
+}
+
+int store_job_look(struct store *s, const struct version *v, uint64_t index, bool verify, int *fd)
+{
+    struct look *l = must_calloc(1, sizeof(*l));
+    *l = (struct look){.job = {.work = work_look, .discard = discard_look},
+                       .store = s,
+                       .version = *v,
+                       .index = index,
+                       .verify = verify,
+                       .fd = -1};
+    int r = do_job(s, &l->job);
+    if (r == -ETIMEDOUT)
+        return r;
+    if (r == 0)
+        r = l->result;
+    if (r == 0) {
+        *fd = l->fd;
+        l->fd = -1;
+    }
+    discard_look(&l->job);
+    return r;
+}
+
+struct touch {
+    struct disk_job job;
+    struct store *store;
+    char name[STORE_NAME_MAX];
+};
+
+static void work_touch(struct disk_job *j)
+{
+    struct touch *t = (struct touch *)j;
+    struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_OMIT}};
+    utimensat(t->store->dir_fd, t->name, times, AT_SYMLINK_NOFOLLOW);
+}
+
+static void discard_plain(struct disk_job *j)
+{
+    free(j);
+}
+
+void store_job_touch(struct store *s, const struct version *v, uint64_t index)
+{
+    if (disk_is_stalled(s->disk))
+        return;
+    struct touch *t = must_calloc(1, sizeof(*t));
+    *t = (struct touch){.job = {.work = work_touch, .discard = discard_plain}, .store = s};
+    store_block_name(v, index, t->name);
+    disk_leave(s->disk, &t->job);
+}
+
+/* --- files for blocks --------------------------------------------------------------------- */
+
+struct file_job {
+    struct disk_job job;
+    struct store *store;
+    char tmp_name[STORE_TMP_NAME_MAX];
+    int fd, reader;
+    int result;
+    const char *data;
+    size_t len;
+    uint64_t at;
+};
+
+static struct file_job *file_job(struct store *s, const char *tmp_name,
+                                 void (*work)(struct disk_job *), void (*discard)(struct disk_job *))
+{
+    struct file_job *f = must_calloc(1, sizeof(*f));
+    *f = (struct file_job){
+        .job = {.work = work, .discard = discard}, .store = s, .fd = -1, .reader = -1};
+    snprintf(f->tmp_name, sizeof(f->tmp_name), "%s", tmp_name);
+    return f;
+}
+
+static void close_files(const struct file_job *f)
+{
+    if (f->fd >= 0)
+        close(f->fd);
+    if (f->reader >= 0)
+        close(f->reader);
+}
+
+static void discard_file(struct disk_job *j)
+{
+    struct file_job *f = (struct file_job *)j;
+    unlinkat(f->store->dir_fd, f->tmp_name, 0);
+    close_files(f);
+    if (f->data)
+        buffer_release(f->data);
+    free(f);
+}
+
+static void work_create(struct disk_job *j)
+{
+    struct file_job *f = (struct file_job *)j;
+    store_make_room(f->store);
+    f->fd = openat(f->store->dir_fd, f->tmp_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+    f->result = f->fd >= 0 ? f->fd : -errno;
+}
+
+int store_job_create(struct store *s, const char *tmp_name)
+{
+    struct file_job *f = file_job(s, tmp_name, work_create, discard_file);
+    int r = do_job(s, &f->job);
+    if (r == -ETIMEDOUT)
+        return r;
+    if (r == 0)
+        r = f->result;
+    free(f);
+    return r;
+}
+
+static int write_all(int fd, const char *p, size_t len, uint64_t at)
+{
+    while (len > 0) {
+        ssize_t n = pwrite(fd, p, len, (off_t)at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
+        p += n;
+        len -= (size_t)n;
+        at += (uint64_t)n;
+    }
+    return 0;
+}
+
+static void work_write(struct disk_job *j)
+{
+    struct file_job *f = (struct file_job *)j;
+    f->result = write_all(f->fd, f->data, f->len, f->at);
+}
+
+int store_job_write(struct store *s, int fd, const char *tmp_name, const void *data, size_t len,
+                    uint64_t at)
+{
+    struct file_job *f = file_job(s, tmp_name, work_write, discard_file);
+    f->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0); /* the job may outlive the caller's */
+    f->data = data;
+    f->len = len;
+    f->at = at;
+    buffer_hold(data);
+    int r = do_job(s, &f->job);
+    if (r == -ETIMEDOUT)
+        return r;
+    if (r == 0)
+        r = f->result;
+    buffer_release(data);
+    close_files(f);
+    free(f);
+    return r;
+}
+
+static void work_nothing(struct disk_job *j)
+{
+    (void)j;
+}
+
+void store_job_remove(struct store *s, int fd, int reader, const char *tmp_name)
+{
+    struct file_job *f = file_job(s, tmp_name, work_nothing, discard_file);
+    f->fd = fd;
+    f->reader = reader;
+    disk_leave(s->disk, &f->job);
+}
+
+/* --- publishing ----------------------------------------------------------------------------- */
+
+struct publish_job {
+    struct disk_job job;
+    struct store *store;
+    struct store_publish block;
+    int fd, result;
+};
+
+/* The first block of a shard makes its directory: most stores never need all of them. */
+static int move_into_place(struct store *s, const char *tmp_name, char name[STORE_NAME_MAX])
+{
+    if (renameat(s->dir_fd, tmp_name, s->dir_fd, name) == 0)
+        return 0;
+    if (errno != ENOENT)
+        return -errno;
+    char *slash = strrchr(name, '/');
+    *slash = '\0';
+    bool made = mkdirat(s->dir_fd, name, 0700) == 0 || errno == EEXIST;
+    *slash = '/';
+    if (!made || renameat(s->dir_fd, tmp_name, s->dir_fd, name) < 0)
+        return -errno;
+    return 0;
+}
+
+/* Publish by rename: a reader must never see half a block. */
+static void work_publish(struct disk_job *j)
+{
+    struct publish_job *p = (struct publish_job *)j;
+    struct store_publish *b = &p->block;
+    struct store *s = p->store;
+    char name[STORE_NAME_MAX];
+    struct stat st, old;
+    uint64_t at = block_file_trailer_at(version_block_len(&b->version, b->index));
+    store_block_name(&b->version, b->index, name);
+    p->result = write_all(p->fd, (const char *)b->trailer, b->trailer_len, at);
+    bool replaces = fstatat(s->dir_fd, name, &old, 0) == 0;
+    if (p->result == 0)
+        p->result = move_into_place(s, b->tmp_name, name);
+    if (p->result < 0)
+        return;
+    store_tell_published(s, &b->version, b->index);
+    if (fstat(p->fd, &st) == 0)
+        store_account(s, (int64_t)st.st_blocks * 512 - b->accounted);
+    if (replaces)
+        store_account(s, -(int64_t)old.st_blocks * 512);
+}
+
+static void discard_publish(struct disk_job *j)
+{
+    struct publish_job *p = (struct publish_job *)j;
+    if (p->result < 0) {
+        unlinkat(p->store->dir_fd, p->block.tmp_name, 0);
+        store_account(p->store, -p->block.accounted);
+    }
+    close(p->fd);
+    free(p);
+}
+
+int store_job_publish(struct store *s, int fd, const struct store_publish *block)
+{
+    struct publish_job *p = must_calloc(1, sizeof(*p));
+    *p = (struct publish_job){.job = {.work = work_publish, .discard = discard_publish},
+                              .store = s,
+                              .block = *block,
+                              .fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)};
+    int r = do_job(s, &p->job);
+    if (r == -EBUSY)
+        disk_leave(s->disk, &p->job);
+    if (r < 0)
+        return r;
+    r = p->result;
+    close(p->fd);
+    free(p);
+    return r;
+}
+
+/* --- reading ahead ---------------------------------------------------------------------------- */
+
+static void work_read_ahead(struct disk_job *j)
+{
+    posix_fadvise(((struct file_job *)j)->fd, 0, 0, POSIX_FADV_WILLNEED);
+}
+
+static void discard_read_ahead(struct disk_job *j)
+{
+    struct file_job *f = (struct file_job *)j;
+    close_files(f);
+    free(f);
+}
+
+/* Is its middle in the page cache? Yes, too, where the file system can't say. */
+static bool is_cached(int fd)
+{
+    char byte;
+    struct stat st;
+    struct iovec room = {&byte, 1};
+    if (fstat(fd, &st) < 0)
+        return true;
+    return preadv2(fd, &room, 1, st.st_size / 2, RWF_NOWAIT) >= 0 || errno != EAGAIN;
+}
+
+void store_read_ahead(struct store *s, int fd)
+{
+    if (is_cached(fd) || disk_is_stalled(s->disk))
+        return;
+    struct file_job *f = file_job(s, "", work_read_ahead, discard_read_ahead);
+    f->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    disk_leave(s->disk, &f->job);
+}

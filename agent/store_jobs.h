@@ -1,0 +1,43 @@
+/* What the store has the disk's threads do (agent/disk.h). For store.c and store_write.c.
+ *
+ * All of them give -EBUSY when the disk is stalled and nothing was done, -ETIMEDOUT when it became so
+ * meanwhile: what is under way then ends by itself, once the disk comes back. Any thread. */
+#ifndef WARMPATH_AGENT_STORE_JOBS_H
+#define WARMPATH_AGENT_STORE_JOBS_H
+
+#include "agent/store_internal.h"
+
+#define STORE_TMP_NAME_MAX 64
+
+/* Opens a block's file and verifies it where that is needed (`verify`; else is it there?). 0 and the
+ * descriptor, or -ENOENT. */
+int store_job_look(struct store *s, const struct version *v, uint64_t index, bool verify, int *fd);
+
+/* Notes that a block was used now. Not while the disk is stalled. */
+void store_job_touch(struct store *s, const struct version *v, uint64_t index);
+
+/* Makes a file for a block. The descriptor, or -errno. */
+int store_job_create(struct store *s, const char *tmp_name);
+
+/* Writes to it. After -ETIMEDOUT the file must not be used any more but to read what was written
+ * before: it goes once the disk is back. `data` may change then, but must stay (buffer_hold). */
+int store_job_write(struct store *s, int fd, const char *tmp_name, const void *data, size_t len,
+                    uint64_t at);
+
+struct store_publish {
+    struct version version;
+    uint64_t index;
+    int64_t accounted; /* bytes of disk booked so far */
+    char tmp_name[STORE_TMP_NAME_MAX];
+    uint32_t trailer_len;
+    uint8_t trailer[2048];
+};
+
+/* Writes the trailer and moves the file into place. After -EBUSY and -ETIMEDOUT the block is
+ * published later, and the booking is in the job's hands. */
+int store_job_publish(struct store *s, int fd, const struct store_publish *p);
+
+/* Removes a file that didn't become a block; closes `fd` and, where it isn't -1, `reader`. */
+void store_job_remove(struct store *s, int fd, int reader, const char *tmp_name);
+
+#endif

@@ -1,0 +1,134 @@
+"""A disk that does not answer: a file system of the cache's own is frozen, so that whoever creates, writes, renames or
+removes a file there hangs until it is thawed. Jobs go on (needs root and a loop device)."""
+
+import contextlib
+import os
+import subprocess
+import time
+
+import check
+import job
+import proxy
+from many_objects import BUCKET, DIRECTORY, ManyObjects
+from node import wait_until
+from scene import READER, Scene
+
+SOON_S = 20         # a hang ends at the reader's deadline of 60 s
+MIB = 1 << 20
+MEMORY_MAX = 512 * MIB
+
+
+class Disk:
+    """A file system at the node's cache directory."""
+
+    def __init__(self, node, size):
+        self.image, self.place = os.path.join(node.dir, "image"), node.cache
+        with open(self.image, "wb") as file:
+            file.truncate(size)
+        os.makedirs(self.place)
+        self.call("mkfs.ext4", "-q", self.image)
+        self.call("mount", "-o", "loop", self.image, self.place)
+        self.call("chmod", "700", self.place)
+
+    @staticmethod
+    def call(*words):
+        subprocess.run(words, check=True, stdin=subprocess.DEVNULL, capture_output=True)
+
+    def freeze(self):
+        self.call("fsfreeze", "-f", self.place)
+
+    def thaw(self):
+        self.call("fsfreeze", "-u", self.place)
+
+
+@contextlib.contextmanager
+def own_disk(s, size=1 << 30):
+    disk = Disk(s.node, size)
+    try:
+        yield disk
+    finally:
+        with contextlib.suppress(subprocess.CalledProcessError):
+            disk.thaw()
+        with contextlib.suppress(check.Failure):
+            s.node.stop()
+        subprocess.run(["umount", "-l", disk.place], check=False, capture_output=True)
+
+
+def soon(s, *words, **settings):
+    begin = time.monotonic()
+    done = s.read(*words, **settings)
+    check.that(time.monotonic() - begin < SOON_S, f"it took {time.monotonic() - begin:.1f} s", done.errors)
+    return done
+
+
+def store_of(s):
+    return s.node.status()["store"]
+
+
+def back_to_normal(s):
+    check.that(wait_until(lambda: not store_of(s)["stalled"], 10), "the disk was thawed, and counts as stalled")
+    check.that(wait_until(lambda: not os.listdir(os.path.join(s.node.cache, "tmp")), 10),
+               f"left in tmp: {os.listdir(os.path.join(s.node.cache, 'tmp'))}")
+    s.right(s.read("cat", s.path("big"), "cat", s.path("huge")), "big", "huge")
+    asked = s.proxy.count(lambda r: r.fetched)
+    s.right(s.read("cat", s.path("big"), "cat", s.path("huge")), "big", "huge")
+    check.equal("blocks fetched once more", s.proxy.count(lambda r: r.fetched), asked)
+
+
+def case_stalled_disk(bed):
+    """What is cached and what isn't: both are read while the disk hangs, and `status` answers. Later blocks are stored again."""
+    with Scene(bed, "frozen") as s, own_disk(s) as disk:
+        s.through_proxy(lambda r: None)
+        s.right(s.read("cat", s.path("small")), "small")
+        agents, before = s.node.pids(), s.node.descriptors()
+        disk.freeze()
+        s.right(soon(s, "cat", s.path("small")), "small")
+        s.right(soon(s, "cat", s.path("big"), "cat", s.path("huge"), "cat", s.path("dir/file")), "big", "huge", "dir/file")
+        store = store_of(s)
+        check.that(store["stalled"] and 0 < store["memory_bytes"] <= MEMORY_MAX, f"status: {store}")
+        disk.thaw()
+        back_to_normal(s)
+        check.equal("the agent", s.node.pids(), agents)
+        s.nothing_leaked(before)
+        with open(os.path.join(s.node.cache, "agent.log")) as file:
+            check.match("agent.log", file.read(), "does not answer.*WARMPATH_CACHE_DIR")
+
+
+def case_stalled_in_the_middle(bed):
+    """The disk freezes while blocks are on their way: what was written is read from it, the rest from memory."""
+    with Scene(bed, "middle") as s, own_disk(s) as disk:
+        s.through_proxy(lambda r: proxy.drip(200_000, 0.1, 20) if r.is_block else None)
+        s.right(s.read("cat", s.path("small")), "small")
+        begin = time.monotonic()
+        with contextlib.closing(subprocess.Popen([bed.python, READER, "cat", s.path("huge")], env=s.env(), text=True,
+                                                 stdout=subprocess.PIPE).stdout) as out:
+            time.sleep(0.7)
+            disk.freeze()
+            text = out.read()
+        s.right(job.Job([], 0, text.encode(), b"", 0), "huge")
+        check.that(time.monotonic() - begin < SOON_S, f"it took {time.monotonic() - begin:.1f} s")
+        check.that(store_of(s)["stalled"], "the test froze the disk too late")
+        disk.thaw()
+        s.proxy.rule = lambda r: None
+        back_to_normal(s)
+
+
+def case_stalled_beyond_the_bound(bed):
+    """Memory takes over for so long; then a read fails, and says why in the agent's log. It works again when the disk does."""
+    with Scene(bed, "bound") as s, own_disk(s, 2 << 30) as disk:
+        content = os.path.join(s.node.dir, "content")
+        with open(content, "wb") as file:
+            file.truncate(MEMORY_MAX + 256 * MIB)
+        with ManyObjects(content, 1) as server:
+            env = s.env(mapping=f"/mapped/many=s3://{BUCKET}/{DIRECTORY}", AWS_ENDPOINT_URL_S3=server.url)
+            path = f"/mapped/many/{server.name(0)}"
+            s.right(s.read("cat", s.path("small")), "small")
+            disk.freeze()
+            done = job.run(["cmp", path, content], env)
+            check.equal("cmp", done.status, 2, done.errors)
+            check.match("standard error", done.errors, "Input/output error")
+            check.that(store_of(s)["memory_bytes"] <= MEMORY_MAX, f"status: {store_of(s)}")
+            disk.thaw()
+            check.that(wait_until(lambda: not store_of(s)["stalled"], 10), "the disk was thawed, and counts as stalled")
+            done = job.run(["cmp", path, content], env)
+            check.equal("cmp", done.status, 0, done.errors)

@@ -1,0 +1,167 @@
+/* agent/disk: a disk that works, one that is stalled, one that comes back; and buffers that it holds. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/buffer.h"
+#include "agent/disk.h"
+
+struct job {
+    struct disk_job job;
+    int gate; /* the work reads a byte from it first; -1: no need */
+    bool worked;
+};
+
+static atomic_int discarded;
+
+static void work(struct disk_job *j)
+{
+    struct job *job = (struct job *)j;
+    char byte;
+    if (job->gate >= 0)
+        assert_int_equal(read(job->gate, &byte, 1), 1);
+    job->worked = true;
+}
+
+static void discard(struct disk_job *j)
+{
+    assert_true(((struct job *)j)->worked);
+    free(j);
+    atomic_fetch_add(&discarded, 1);
+}
+
+static struct job *make(int gate)
+{
+    struct job *j = calloc(1, sizeof(*j));
+    *j = (struct job){.job = {.work = work, .discard = discard}, .gate = gate};
+    return j;
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void wait_for(struct disk *d, bool stalled, int n_discarded)
+{
+    for (int i = 0; i < 5000; i++) {
+        if (disk_is_stalled(d) == stalled && atomic_load(&discarded) == n_discarded)
+            return;
+        usleep(1000);
+    }
+    fail();
+}
+
+static void test_working(void **state)
+{
+    (void)state;
+    struct disk *d = disk_new(2);
+    discarded = 0;
+    for (int i = 0; i < 1000; i++) {
+        struct job *j = make(-1);
+        assert_int_equal(disk_do(d, &j->job), 0);
+        assert_true(j->worked);
+        free(j);
+        disk_leave(d, &make(-1)->job);
+    }
+    disk_free(d);
+    assert_int_equal(discarded, 1000); /* nothing that was left is forgotten */
+}
+
+static void test_stalled_and_back(void **state)
+{
+    (void)state;
+    struct disk *d = disk_new(2);
+    int gate[2];
+    discarded = 0;
+    assert_int_equal(pipe(gate), 0);
+
+    int64_t begun_ms = now_ms();
+    assert_int_equal(disk_do(d, &make(gate[0])->job), -ETIMEDOUT);
+    int64_t took_ms = now_ms() - begun_ms;
+    assert_in_range(took_ms, DISK_PATIENCE_MS - 1, DISK_PATIENCE_MS + 2000);
+    assert_true(disk_is_stalled(d));
+
+    struct job *refused = make(-1); /* though a thread is free: nobody waits now */
+    begun_ms = now_ms();
+    assert_int_equal(disk_do(d, &refused->job), -EBUSY);
+    assert_in_range(now_ms() - begun_ms, 0, DISK_PATIENCE_MS / 2);
+    assert_false(refused->worked);
+    free(refused);
+    assert_int_equal(discarded, 0);
+
+    assert_int_equal(write(gate[1], "x", 1), 1);
+    wait_for(d, false, 1);
+    struct job *j = make(-1);
+    assert_int_equal(disk_do(d, &j->job), 0);
+    free(j);
+    disk_free(d);
+}
+
+/* All threads hang in what nobody waits for: who comes then gives up, and its job is never begun. */
+static void test_stalled_in_the_queue(void **state)
+{
+    (void)state;
+    struct disk *d = disk_new(2);
+    int gate[2];
+    discarded = 0;
+    assert_int_equal(pipe(gate), 0);
+    disk_leave(d, &make(gate[0])->job);
+    disk_leave(d, &make(gate[0])->job);
+    struct job *j = make(-1);
+    assert_int_equal(disk_do(d, &j->job), -EBUSY);
+    assert_true(disk_is_stalled(d));
+    assert_int_equal(write(gate[1], "xy", 2), 2);
+    wait_for(d, false, 2);
+    assert_false(j->worked);
+    free(j);
+    disk_free(d);
+}
+
+static void test_held_buffer(void **state)
+{
+    (void)state;
+    char *held = buffer_take();
+    buffer_hold(held);
+    buffer_hold(held);
+    buffer_give(held);
+    char *other = buffer_take();
+    assert_ptr_not_equal(other, held);
+    buffer_give(other);
+    buffer_release(held);
+    other = buffer_take();
+    assert_ptr_not_equal(other, held);
+    buffer_release(held);
+    char *again = buffer_take();
+    assert_ptr_equal(again, held);
+    buffer_give(other);
+    buffer_give(again);
+    struct buffer_numbers n;
+    buffer_numbers(&n);
+    assert_int_equal(n.bytes, n.peak_bytes);
+    char mine[8];
+    buffer_hold(mine); /* not one of ours: nothing happens to it */
+    buffer_release(mine);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_working),
+        cmocka_unit_test(test_stalled_and_back),
+        cmocka_unit_test(test_stalled_in_the_queue),
+        cmocka_unit_test(test_held_buffer),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
