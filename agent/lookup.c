@@ -323,6 +323,7 @@ static void step_start(struct lookup *l, enum step step)
                                      .bucket = l->name.bucket,
                                      .key = step == STEP_PARENT ? l->parent : l->name.key,
                                      .deadline_ms = time_left(l),
+                                     .urgent = true,
                                      .done = on_done,
                                      .user = l};
     switch (step) {

@@ -10,7 +10,9 @@ void s3_count(struct job *j, const struct s3_request *r)
         [S3_LIST] = COUNTER_s3_list_requests,
     };
     const struct s3_result *result = &r->result;
-    job_count(j, requests[r->op], result->attempts);
+    job_count(j, requests[r->op], result->attempts + result->hedges);
+    job_count(j, COUNTER_s3_hedges, result->hedges);
+    job_count(j, COUNTER_s3_hedges_won, result->hedges_won);
     job_count(j, COUNTER_s3_retries, result->attempts > 1 ? result->attempts - 1 : 0);
     if (r->op == S3_GET)
         job_count(j, COUNTER_s3_bytes, result->body_bytes);

@@ -254,6 +254,7 @@ struct transfer *transfer_start(const struct transfer *how, int *error, char *wh
                             .if_match = s->version.etag,
                             .version_id = pinned_get(&s->version.id),
                             .deadline_ms = t->agent->deadline_ms,
+                            .urgent = t->eager,
                             .sent = on_sent,
                             .write = on_body,
                             .done = on_done,

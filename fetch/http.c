@@ -20,6 +20,7 @@
 #include <utlist.h>
 
 #include "common/clock.h"
+#include "fetch/http_hedge.h"
 #include "fetch/http_transfer.h"
 #include "fetch/http_why.h"
 
@@ -36,6 +37,7 @@ struct worker {
 
     struct http_transfer *delayed, *waiting, *active;
     size_t n_active;
+    size_t n_hedges; /* of the active ones, those whose request has another */
     CURL *idle[HTTP_ACTIVE_PER_THREAD];
     size_t n_idle;
     int64_t next_check_ms; /* no timeout can strike before */
@@ -48,14 +50,9 @@ struct http_engine {
 
 /* ---- beginning and ending a transfer ---- */
 
-/* Hands the request back. The transfer is in no list and not in the multi handle any more. */
-static void finish(struct http_transfer *t)
+static void recycle(struct http_transfer *t)
 {
     struct worker *w = t->worker;
-    struct http_request *r = t->request;
-
-    atomic_fetch_sub(&w->load, 1);
-    r->done(r); /* may free r, may submit it anew: r->transfer is t no longer then */
     if (t->easy) {
         curl_easy_reset(t->easy); /* keeps connections, TLS sessions and DNS */
         if (w->n_idle < HTTP_ACTIVE_PER_THREAD)
@@ -65,6 +62,22 @@ static void finish(struct http_transfer *t)
     }
     curl_slist_free_all(t->headers);
     free(t);
+}
+
+/* Hands the request back, unless another transfer is on its way for it. The transfer is in no list
+ * and not in the multi handle any more. */
+static void finish(struct http_transfer *t)
+{
+    struct worker *w = t->worker;
+    struct http_request *r = t->request;
+
+    if (http_hedge_leave(t)) {
+        w->n_hedges--;
+    } else {
+        atomic_fetch_sub(&w->load, 1);
+        r->done(r); /* may free r, may submit it anew: r->transfer is t no longer then */
+    }
+    recycle(t);
 }
 
 static void end_active(struct worker *w, struct http_transfer *t)
@@ -85,6 +98,8 @@ static void start(struct worker *w, struct http_transfer *t, int64_t now_ms)
         return;
     }
     t->started_ms = now_ms;
+    if (!t->first_started_ms)
+        t->first_started_ms = now_ms;
     DL_APPEND(w->active, t);
     w->n_active++;
     w->next_check_ms = 0;
@@ -104,6 +119,17 @@ static void tell_sent(struct worker *w)
         if (t->request->sent && !t->headers_complete)
             t->request->sent(t->request);
     }
+}
+
+/* curl forbids it in a callback. */
+static void drop_lost(struct worker *w)
+{
+    struct http_transfer *t, *next;
+    if (w->n_hedges == 0)
+        return;
+    DL_FOREACH_SAFE(w->active, t, next)
+    if (t->lost)
+        end_active(w, t);
 }
 
 static void reap(struct worker *w)
@@ -129,6 +155,22 @@ static void reap(struct worker *w)
 
 /* ---- timeouts ---- */
 
+/* Sends a request a second time where its answer is late. */
+static void hedge(struct worker *w, struct http_transfer *t, int64_t now_ms)
+{
+    int64_t due_ms = http_hedge_due_ms(t);
+    if (due_ms > now_ms) {
+        if (due_ms < w->next_check_ms)
+            w->next_check_ms = due_ms;
+        return;
+    }
+    struct http_transfer *twin = w->n_active < HTTP_ACTIVE_PER_THREAD ? http_hedge_make(t) : NULL;
+    if (!twin)
+        return;
+    w->n_hedges++;
+    start(w, twin, now_ms);
+}
+
 /* Ends the transfers of a list whose time is over. */
 static void expire(struct worker *w, struct http_transfer **list, int64_t now_ms)
 {
@@ -141,6 +183,8 @@ static void expire(struct worker *w, struct http_transfer **list, int64_t now_ms
         if (limit > now_ms) {
             if (limit < w->next_check_ms)
                 w->next_check_ms = limit;
+            if (list == &w->active)
+                hedge(w, t, now_ms);
             continue;
         }
         http_why_timeout(t->request, what, timeout_ms);
@@ -242,6 +286,7 @@ static void *work(void *arg)
     while (collect(w, clock_monotonic_ms())) {
         start_due(w, clock_monotonic_ms());
         curl_multi_perform(w->multi, &running);
+        drop_lost(w);
         tell_sent(w);
         reap(w);
         check_timeouts(w, clock_monotonic_ms());
@@ -280,6 +325,8 @@ int http_submit(struct http_engine *e, struct http_request *r)
     t->due_ms = clock_monotonic_ms() + (r->delay_ms > 0 ? r->delay_ms : 0);
     r->error = 0;
     r->status = 0;
+    r->first_byte_ms = 0;
+    r->hedged = r->hedge_won = false;
     r->why[0] = '\0';
 
     pthread_mutex_lock(&w->lock);

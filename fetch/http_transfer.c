@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "fetch/http_hedge.h"
 
 #define DEFAULT_CONNECT_MS    10000
 #define DEFAULT_FIRST_BYTE_MS 30000
@@ -30,6 +31,8 @@ static size_t on_header(char *data, size_t size, size_t n, void *user)
     size_t len = size * n;
     long status = 0;
 
+    if (t->lost)
+        return 0;
     hear(t);
     bool blank = len <= 2 && (data[0] == '\r' || data[0] == '\n');
     if (!blank || t->headers_complete)
@@ -39,6 +42,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *user)
     if (status < 200)
         return len; /* 100 Continue and the like: the real answer follows */
     t->headers_complete = true;
+    http_hedge_won(t);
     t->request->status = (int)status;
     if (t->request->head && !t->request->head(t->request)) {
         t->refused = true;
@@ -52,6 +56,8 @@ static size_t on_body(char *data, size_t size, size_t n, void *user)
     struct http_transfer *t = user;
     size_t len = size * n;
 
+    if (t->lost)
+        return 0;
     hear(t);
     if (t->request->body && !t->request->body(t->request, data, len)) {
         t->refused = true;

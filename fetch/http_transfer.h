@@ -22,7 +22,12 @@ struct http_transfer {
     int64_t started_ms;     /* became active */
     int64_t last_heard_ms;  /* last byte of the answer; 0: none yet */
     int64_t *next_check_ms; /* the worker's; set to 0 when the limit has come nearer */
+    int64_t first_started_ms; /* the same, of the first of two transfers of a request */
     bool told_sent;
+    bool asked_hedge; /* see http_hedge.h, as for the following */
+    bool is_hedge;
+    bool lost;
+    struct http_transfer *twin;
     bool headers_complete;
     bool refused; /* a callback returned false */
     char detail[CURL_ERROR_SIZE];

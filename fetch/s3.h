@@ -59,6 +59,7 @@ struct s3_result {
                         (the last attempt met silence), -ECANCELED, -ENOMEM, or what write gave */
     int http_status; /* of the last attempt; 304 and 416 come with error 0 and their status */
     uint32_t attempts;
+    uint32_t hedges, hedges_won; /* attempts that were sent twice; of these, where that was faster */
     uint64_t body_bytes; /* received, over all attempts */
     char why[384]; /* a sentence for the job's log: bucket, S3's code and message, what to do */
 };
@@ -86,6 +87,7 @@ struct s3_request {
     const char *prefix;        /* LIST: keys begin with it */
     const char *token;         /* LIST: continuation, NULL for the first page */
     uint32_t max_keys;         /* LIST: 1 to 1000 */
+    bool urgent;               /* GET, HEAD: somebody waits: where the answer is late, ask twice */
     int64_t deadline_ms;       /* budget for all attempts, relative to submit; 0: 60 s */
 
     /* GET: the first attempt was handed to the network: time to make room for what comes. Called at

@@ -51,6 +51,15 @@ static void note_rate(const struct s3_attempt *a)
                      clock_monotonic_ms());
 }
 
+static void note_hedge(const struct s3_attempt *a)
+{
+    struct s3_request *r = a->request;
+    if (a->http.status && r->op != S3_LIST)
+        s3_lore_hedge_heard(r->context->lore, a->http.first_byte_ms);
+    r->result.hedges += a->http.hedged;
+    r->result.hedges_won += a->http.hedge_won;
+}
+
 /* Fills a->verdict; its error is 0 when the request is answered. */
 static void judge(struct s3_attempt *a)
 {
@@ -74,6 +83,7 @@ static void judge(struct s3_attempt *a)
     }
     adjust_cause(a);
     note_rate(a);
+    note_hedge(a);
     if (!a->verdict.error && a->http.status)
         atomic_store(&a->keys->accepted, true);
     /* The version is gone, or may not be asked for: what the newest one told is what counts. */

@@ -8,6 +8,7 @@
 
 #include "common/hash.h"
 #include "common/log.h"
+#include "policy/hedge.h"
 #include "policy/rate.h"
 
 #define DIAGNOSE_EVERY_MS 10000
@@ -50,6 +51,7 @@ struct s3_lore {
     struct place *places;
     size_t n_places;
     struct rate_slot rates[RATES];
+    struct hedge hedge;
 };
 
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -338,5 +340,32 @@ void s3_lore_rate(struct s3_lore *l, const char *bucket, const char *key, bool t
 {
     pthread_mutex_lock(&l->lock);
     rate_answer(rate_of(l, bucket, key, now_ms), throttled, now_ms);
+    if (throttled)
+        hedge_throttled(&l->hedge, now_ms);
+    pthread_mutex_unlock(&l->lock);
+}
+
+/* ---- how soon ---- */
+
+int64_t s3_lore_hedge_after_ms(struct s3_lore *l, int64_t now_ms)
+{
+    pthread_mutex_lock(&l->lock);
+    int64_t after_ms = hedge_after_ms(&l->hedge, now_ms);
+    pthread_mutex_unlock(&l->lock);
+    return after_ms;
+}
+
+bool s3_lore_hedge_take(struct s3_lore *l, int64_t now_ms)
+{
+    pthread_mutex_lock(&l->lock);
+    bool taken = hedge_take(&l->hedge, now_ms);
+    pthread_mutex_unlock(&l->lock);
+    return taken;
+}
+
+void s3_lore_hedge_heard(struct s3_lore *l, int64_t first_byte_ms)
+{
+    pthread_mutex_lock(&l->lock);
+    hedge_heard(&l->hedge, first_byte_ms * 1000);
     pthread_mutex_unlock(&l->lock);
 }

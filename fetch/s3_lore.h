@@ -57,4 +57,11 @@ int64_t s3_lore_delay_ms(struct s3_lore *l, const char *bucket, const char *key,
 void s3_lore_rate(struct s3_lore *l, const char *bucket, const char *key, bool throttled,
                   int64_t now_ms);
 
+/* ---- how soon ---- */
+
+/* See policy/hedge. */
+int64_t s3_lore_hedge_after_ms(struct s3_lore *l, int64_t now_ms);
+bool s3_lore_hedge_take(struct s3_lore *l, int64_t now_ms);
+void s3_lore_hedge_heard(struct s3_lore *l, int64_t first_byte_ms);
+
 #endif

@@ -9,6 +9,7 @@ from suite import Case
 
 import cache
 import hidden
+import late
 import mappings
 import origin
 import replaced
@@ -17,7 +18,7 @@ import soak
 import stalled
 import transfer
 
-FAMILIES = (mappings, origin, secure, hidden, transfer, replaced, cache, stalled, soak)
+FAMILIES = (mappings, origin, secure, hidden, transfer, late, replaced, cache, stalled, soak)
 
 
 def cases(bed):

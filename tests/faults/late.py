@@ -1,0 +1,77 @@
+"""A few answers that come late: the request is sent again over another connection, and the first answer counts. Not
+where all are late, nor where S3 asks for less."""
+
+import check
+import proxy
+from scene import Scene, content, digest
+
+BLOCK = 65536
+COUNT = 300
+SIZE = COUNT * BLOCK
+LATE_S = 3
+SHARE, BURST = 0.05, 5      # of policy/hedge
+
+
+def read_all(bed, name, rule_of, blocks=COUNT):
+    """A job reads a block after the other, at random enough for nothing to come ahead. (seconds, counters, requests seen)"""
+    data = content("late", SIZE)
+    with Scene(bed, name, WARMPATH_BLOCK_SIZE="64K") as s:
+        key = s.put("object", data)
+        s.through_proxy(rule_of())
+        order = sorted(range(blocks), key=lambda n: n * 7919 % COUNT)
+        words = [word for n in order for word in ("read", n * BLOCK, 1000)]
+        done = s.read("open", s.path(key), *words, deadline_s=120)
+        want = [f"{n * BLOCK} {digest(data[n * BLOCK:n * BLOCK + 1000])}" for n in order]
+        check.equal("bytes", done.text.splitlines()[1:], want, done.errors)
+        return done.seconds, s.node.counters(), s.proxy.seen
+
+
+def blocks_only(fault):
+    """After the first hundred requests, which tell what is usual."""
+    return lambda: lambda r: fault(r) if r.is_block and r.range and r.total > 100 else None
+
+
+def case_late_answers(bed):
+    """One in thirty is late, the first time it is asked for."""
+    late = proxy.delay(LATE_S)
+    seconds, counters, _ = read_all(bed, "late", blocks_only(
+        lambda r: late if r.number == 1 and int(r.range[6:].split("-")[0]) // BLOCK % 30 == 7 else None))
+    check.that(4 <= counters["s3_hedges"] <= COUNT * SHARE + BURST, f"{counters['s3_hedges']} second requests")
+    check.that(counters["s3_hedges_won"] >= 4, f"{counters['s3_hedges_won']} of {counters['s3_hedges']} helped")
+    check.equal("retries", counters["s3_retries"], 0)
+    check.that(seconds < 4 * LATE_S, f"{seconds:.1f} s: the late ones were waited for")
+
+
+def case_late_and_broken(bed):
+    """Of the two, the first breaks off and the second answers, and the other way round: no error, no retry needed."""
+    def rule():
+        slow, reset = proxy.delay(LATE_S / 2), proxy.hang(0.4)
+
+        def choose(r):
+            block = int(r.range[6:].split("-")[0]) // BLOCK
+            if block % 40 == 7:
+                return reset if r.number == 1 else proxy.delay(1)
+            if block % 40 == 27:
+                return slow if r.number == 1 else proxy.reset()
+            return None
+        return blocks_only(choose)()
+    _, counters, _ = read_all(bed, "broken", rule)
+    check.that(counters["s3_hedges"] >= 4, f"{counters['s3_hedges']} second requests")
+    check.that(counters["s3_errors"] == 0, f"errors: {counters['s3_errors']}")
+
+
+def case_late_all(bed):
+    """Everything has become slow: no more than the budget is asked for twice."""
+    late = proxy.delay(0.05)
+    _, counters, _ = read_all(bed, "all", blocks_only(lambda r: late))
+    check.that(0 < counters["s3_hedges"] <= COUNT * SHARE + BURST, f"{counters['s3_hedges']} second requests")
+
+
+def case_late_and_throttled(bed):
+    """S3 has just said "slow down": nothing is asked for twice."""
+    late, slow_down = proxy.delay(0.3), proxy.status(503, b"<Error><Code>SlowDown</Code></Error>")
+    _, _, seen = read_all(bed, "throttled", blocks_only(
+        lambda r: slow_down if r.total == 101 else late if r.number == 1 and r.total % 20 == 0 else None))
+    twice = [r.range for r in seen if r.total > 102 and r.number > 1 and r.range != seen[100].range]
+    check.equal("asked for twice", twice, [])
+    check.that(sum(r.total % 20 == 0 for r in seen[102:]) >= 5, "nothing was late")
