@@ -12,9 +12,9 @@
 char *buffer_take(void);
 void buffer_give(char *buffer);
 
-/* Somebody reads from these bytes after their owner may have given the buffer back: it is not used for
- * anything else until it is released. Bytes that aren't in a buffer of these are nobody's concern.
- * `data` is where the buffer begins. */
+/* Somebody reads from these bytes after their owner may have given the buffer back: it is not used
+ * for anything else until it is released. Bytes that aren't in a buffer of these are nobody's
+ * concern. `data` is where the buffer begins. */
 void buffer_hold(const void *data);
 void buffer_release(const void *data);
 

@@ -142,8 +142,9 @@ static void init_done(struct disk_job *j)
 static int give_up(struct disk *d, struct disk_job *j)
 {
     if (!d->stalled)
-        log_warn("disk", "the disk of the cache has not answered for %d ms: blocks are kept in "
-                         "memory until it does",
+        log_warn("disk",
+                 "the disk of the cache has not answered for %d ms: blocks are kept in "
+                 "memory until it does",
                  DISK_PATIENCE_MS);
     d->stalled = true;
     if (j->state == QUEUED) {
@@ -168,8 +169,7 @@ int disk_do(struct disk *d, struct disk_job *j)
         DL_APPEND(d->queue, j);
         pthread_cond_signal(&d->wanted);
         while (r == 0 && j->state != DONE)
-            if (pthread_cond_timedwait(&j->done, &d->lock, &until) == ETIMEDOUT &&
-                j->state != DONE)
+            if (pthread_cond_timedwait(&j->done, &d->lock, &until) == ETIMEDOUT && j->state != DONE)
                 r = give_up(d, j);
     }
     pthread_mutex_unlock(&d->lock);

@@ -1,5 +1,5 @@
-/* The agent's log on the disk of its cache, which may be stalled: what is logged goes through a pipe to
- * a thread that writes it. Lines that find the pipe full are lost. */
+/* The agent's log on the disk of its cache, which may be stalled: what is logged goes through a
+ * pipe to a thread that writes it. Lines that find the pipe full are lost. */
 #ifndef WARMPATH_AGENT_LOGFILE_H
 #define WARMPATH_AGENT_LOGFILE_H
 

@@ -3,8 +3,8 @@
  *
  * Bounded in bytes (META_BYTES_MAX, about 200,000 names of usual length): the oldest knowledge goes
  * first, but what was asked for since it was learned, or since it was last spared, is spared once
- * more (second chance). So a walk of millions of names pushes out its own, not those in use. What was
- * pushed out is asked for again; nothing depends on it. */
+ * more (second chance). So a walk of millions of names pushes out its own, not those in use. What
+ * was pushed out is asked for again; nothing depends on it. */
 #ifndef WARMPATH_AGENT_META_H
 #define WARMPATH_AGENT_META_H
 

@@ -49,14 +49,14 @@ static json_t *memory_object(void)
     struct meta_numbers names;
     buffer_numbers(&buffers);
     meta_numbers(&names);
-    return json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "resident_bytes",
-        process_bytes("VmRSS:"), "resident_peak_bytes", process_bytes("VmHWM:"), "buffer_bytes",
-        (json_int_t)buffers.bytes, "buffer_peak_bytes", (json_int_t)buffers.peak_bytes,
-        "metadata_names", (json_int_t)names.names, "metadata_bytes", (json_int_t)names.bytes,
-        "metadata_limit_bytes", (json_int_t)META_BYTES_MAX, "listing_bytes",
-        (json_int_t)listing_cache_bytes(), "listing_limit_bytes",
-        (json_int_t)LISTING_CACHE_BYTES_MAX, "incomplete_blocks", (json_int_t)blocks_incomplete());
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "resident_bytes",
+                     process_bytes("VmRSS:"), "resident_peak_bytes", process_bytes("VmHWM:"),
+                     "buffer_bytes", (json_int_t)buffers.bytes, "buffer_peak_bytes",
+                     (json_int_t)buffers.peak_bytes, "metadata_names", (json_int_t)names.names,
+                     "metadata_bytes", (json_int_t)names.bytes, "metadata_limit_bytes",
+                     (json_int_t)META_BYTES_MAX, "listing_bytes", (json_int_t)listing_cache_bytes(),
+                     "listing_limit_bytes", (json_int_t)LISTING_CACHE_BYTES_MAX,
+                     "incomplete_blocks", (json_int_t)blocks_incomplete());
 }
 
 size_t status_json(struct agent *a, char *out, size_t size)
@@ -64,8 +64,8 @@ size_t status_json(struct agent *a, char *out, size_t size)
     struct store_numbers store;
     store_numbers(a->store, &store);
     json_t *root =
-        json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:{s:s, s:I, s:I, s:b, s:b, s:b, s:I}, s:o}", "pid",
-                  (int)getpid(), "version", WARMPATH_VERSION, "uptime_s",
+        json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:{s:s, s:I, s:I, s:b, s:b, s:b, s:I}, s:o}",
+                  "pid", (int)getpid(), "version", WARMPATH_VERSION, "uptime_s",
                   (json_int_t)(clock_wall_s() - a->started_s), "jobs", (json_int_t)jobs_running(),
                   "connections", (json_int_t)sessions_count(), "blocks_in_flight",
                   (json_int_t)blocks_in_flight(), "block_bytes", (json_int_t)a->block_bytes,

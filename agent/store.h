@@ -48,10 +48,10 @@ struct store_watcher {
 struct store_numbers {
     uint64_t used_bytes, limit_bytes;
     uint64_t evicted_blocks, bad_blocks;
-    bool emptying; /* store_evict_all_soon() is not done yet */
+    bool emptying;         /* store_evict_all_soon() is not done yet */
     bool stalled;          /* the disk doesn't answer: blocks go to memory */
     uint64_t memory_bytes; /* of blocks that did, since it last answered */
-    bool counted;  /* false while the store found at start is still being counted */
+    bool counted;          /* false while the store found at start is still being counted */
 };
 
 /* NULL with a sentence in `why` that names the directory and what to do. */
@@ -78,8 +78,8 @@ void store_read_ahead(struct store *s, int fd);
  * first store_write() or store_reader() makes the file. */
 struct store_writer *store_begin(struct store *s, const struct version *v, uint64_t index);
 /* Writes a piece of it, in any order; a piece may come again with the same bytes. 0 or -errno;
- * -ENOBUFS when the disk is stalled and too much is in memory already. `data` may have to stay where it
- * is for longer than the call (agent/buffer.h). */
+ * -ENOBUFS when the disk is stalled and too much is in memory already. `data` may have to stay
+ * where it is for longer than the call (agent/buffer.h). */
 int store_write(struct store_writer *w, uint32_t offset, const void *data, size_t len);
 /* A read-only descriptor, the caller's, of what was written so far; it goes on to show what is
  * written later, unless the disk fails: then a new one is needed for that. -errno. */
@@ -92,8 +92,8 @@ bool store_in_memory(const struct store_writer *w);
  * right all the same, and `*published` is false; likewise when the disk is stalled: it is published
  * later then. -errno when no descriptor can be had. */
 int store_commit(struct store_writer *w, const uint64_t *hash, bool *published);
-/* Closes `reader`, too, unless it is -1: the last one to close a file that was removed waits for the
- * disk. */
+/* Closes `reader`, too, unless it is -1: the last one to close a file that was removed waits for
+ * the disk. */
 void store_abort(struct store_writer *w, int reader);
 
 /* Has the store's own thread remove all blocks; store_numbers() tells when it is done. */

@@ -11,6 +11,7 @@
 #include "agent/block_file.h"
 #include "agent/buffer.h"
 #include "agent/store_evict.h"
+#include "agent/store_internal.h"
 #include "common/clock.h"
 
 _Static_assert(sizeof(((struct store_publish *)0)->trailer) >= BLOCK_FILE_TRAILER_MAX, "trailer");
@@ -136,7 +137,8 @@ struct file_job {
 };
 
 static struct file_job *file_job(struct store *s, const char *tmp_name,
-                                 void (*work)(struct disk_job *), void (*discard)(struct disk_job *))
+                                 void (*work)(struct disk_job *),
+                                 void (*discard)(struct disk_job *))
 {
     struct file_job *f = must_calloc(1, sizeof(*f));
     *f = (struct file_job){

@@ -1,16 +1,16 @@
 /* What the store has the disk's threads do (agent/disk.h). For store.c and store_write.c.
  *
- * All of them give -EBUSY when the disk is stalled and nothing was done, -ETIMEDOUT when it became so
- * meanwhile: what is under way then ends by itself, once the disk comes back. Any thread. */
+ * All of them give -EBUSY when the disk is stalled and nothing was done, -ETIMEDOUT when it became
+ * so meanwhile: what is under way then ends by itself, once the disk comes back. Any thread. */
 #ifndef WARMPATH_AGENT_STORE_JOBS_H
 #define WARMPATH_AGENT_STORE_JOBS_H
 
-#include "agent/store_internal.h"
+#include "agent/store.h"
 
 #define STORE_TMP_NAME_MAX 64
 
-/* Opens a block's file and verifies it where that is needed (`verify`; else is it there?). 0 and the
- * descriptor, or -ENOENT. */
+/* Opens a block's file and verifies it where that is needed (`verify`; else is it there?). 0 and
+ * the descriptor, or -ENOENT. */
 int store_job_look(struct store *s, const struct version *v, uint64_t index, bool verify, int *fd);
 
 /* Notes that a block was used now. Not while the disk is stalled. */

@@ -1,5 +1,5 @@
-/* The store's writing side: a block comes in pieces, goes to a temporary file, and is published. Where
- * the disk is full, fails or is stalled, it goes to memory. */
+/* The store's writing side: a block comes in pieces, goes to a temporary file, and is published.
+ * Where the disk is full, fails or is stalled, it goes to memory. */
 #include "agent/store.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ struct store_writer {
     uint64_t index;
     uint32_t len;
     int64_t accounted; /* bytes of disk */
-    int fd;            /* -1: nobody asked for it yet; -ENOBUFS: there is no more memory for blocks */
+    int fd; /* -1: nobody asked for it yet; -ENOBUFS: there is no more memory for blocks */
     bool in_memory;
     struct range written[RANGES_MAX]; /* what the file holds, as it came */
     unsigned n_written;
@@ -47,8 +47,7 @@ static int open_memory(struct store_writer *w, int error)
 {
     struct store *s = w->store;
     store_complain(s, -error);
-    if (is_stall(error) &&
-        atomic_fetch_add(&s->memory_bytes, w->len) + w->len > STORE_MEMORY_MAX) {
+    if (is_stall(error) && atomic_fetch_add(&s->memory_bytes, w->len) + w->len > STORE_MEMORY_MAX) {
         atomic_fetch_sub(&s->memory_bytes, w->len);
         return -ENOBUFS;
     }
@@ -85,7 +84,8 @@ static bool copy_range(int from, int to, struct range range)
     char piece[65536];
     while (range.from < range.to) {
         uint64_t left = range.to - range.from;
-        ssize_t n = read_cached(from, piece, left < sizeof(piece) ? left : sizeof(piece), range.from);
+        ssize_t n =
+            read_cached(from, piece, left < sizeof(piece) ? left : sizeof(piece), range.from);
         if (n <= 0 || write_memory(to, piece, (size_t)n, range.from) < 0)
             return false;
         range.from += (uint64_t)n;
@@ -217,7 +217,8 @@ static int publish(struct store_writer *w, uint64_t hash, bool *published)
     if (r == 0 || is_stall(r))
         return 0;
     r = move_to_memory(w, r);
-    return r == 0 ? write_memory(w->fd, p.trailer, p.trailer_len, block_file_trailer_at(w->len)) : r;
+    return r == 0 ? write_memory(w->fd, p.trailer, p.trailer_len, block_file_trailer_at(w->len))
+                  : r;
 }
 
 int store_commit(struct store_writer *w, const uint64_t *hash, bool *published)

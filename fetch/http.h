@@ -32,8 +32,8 @@ struct http_request {
     int64_t delay_ms;              /* start that much later (backoff); 0 at once */
 
     /* When no headers have come so many ms after the start (0: never mind), `hedge` is asked, once,
-     * whether to send the request a second time, over another connection. The one that answers first
-     * is heard, and `head`, `body`, `done` are called as if it had been alone. */
+     * whether to send the request a second time, over another connection. The one that answers
+     * first is heard, and `head`, `body`, `done` are called as if it had been alone. */
     int64_t hedge_after_ms;
     bool (*hedge)(struct http_request *r);
     /* Handed to the network: time to prepare for the answer, which takes a while. Called once,
@@ -60,7 +60,7 @@ struct http_request {
     bool hedged;           /* it was sent twice, */
     bool hedge_won;        /* and the second was heard */
     int status;            /* HTTP status, 0 when none came */
-    char why[256]; /* what went wrong, for people: host, port, cause */
+    char why[256];         /* what went wrong, for people: host, port, cause */
 
     struct http_transfer *transfer; /* engine's own */
 };

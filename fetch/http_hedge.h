@@ -2,8 +2,8 @@
  * headers first is the request's, the other one is given up. For http.c and http_transfer.c; both
  * transfers live on one worker's thread.
  *
- *   t ──late, `hedge` agrees──> t and its twin ──headers of one──> that one goes on, the other is lost
- *                                     └─────────one fails────────> the other one goes on alone */
+ *   t ──late, `hedge` agrees──> t and its twin ──headers of one──> that one goes on, the other is
+ * lost └─────────one fails────────> the other one goes on alone */
 #ifndef WARMPATH_FETCH_HTTP_HEDGE_H
 #define WARMPATH_FETCH_HTTP_HEDGE_H
 

@@ -18,10 +18,10 @@ struct http_transfer {
     struct http_transfer *prev, *next;
     struct curl_slist *headers;
     CURL *easy;
-    int64_t due_ms;         /* may start from here on */
-    int64_t started_ms;     /* became active */
-    int64_t last_heard_ms;  /* last byte of the answer; 0: none yet */
-    int64_t *next_check_ms; /* the worker's; set to 0 when the limit has come nearer */
+    int64_t due_ms;           /* may start from here on */
+    int64_t started_ms;       /* became active */
+    int64_t last_heard_ms;    /* last byte of the answer; 0: none yet */
+    int64_t *next_check_ms;   /* the worker's; set to 0 when the limit has come nearer */
     int64_t first_started_ms; /* the same, of the first of two transfers of a request */
     bool told_sent;
     bool asked_hedge; /* see http_hedge.h, as for the following */

@@ -59,7 +59,8 @@ struct s3_result {
                         (the last attempt met silence), -ECANCELED, -ENOMEM, or what write gave */
     int http_status; /* of the last attempt; 304 and 416 come with error 0 and their status */
     uint32_t attempts;
-    uint32_t hedges, hedges_won; /* attempts that were sent twice; of these, where that was faster */
+    uint32_t hedges,
+        hedges_won;      /* attempts that were sent twice; of these, where that was faster */
     uint64_t body_bytes; /* received, over all attempts */
     char why[384]; /* a sentence for the job's log: bucket, S3's code and message, what to do */
 };

@@ -1,10 +1,10 @@
 #include "policy/hedge.h"
 
-#define FIRST_STEP_US  250
-#define SAMPLES_MIN    64
-#define SAMPLES_MAX    1024 /* then half is forgotten */
-#define AFTER_MIN_MS   5
-#define QUIET_MS       30000
+#define FIRST_STEP_US 250
+#define SAMPLES_MIN   64
+#define SAMPLES_MAX   1024 /* then half is forgotten */
+#define AFTER_MIN_MS  5
+#define QUIET_MS      30000
 
 /* Quarter octaves, by the bits behind the leading one. */
 static unsigned step_of(int64_t us)

@@ -43,7 +43,8 @@ static void print_status(const json_t *s)
     printf("jobs     %lld opens, %lld look-ups, %.2f GiB read, %.2f GiB mapped, %lld errors\n",
            (long long)number(c, "opens"), (long long)number(c, "stats"), gib(c, "read_bytes"),
            gib(c, "mapped_bytes"), (long long)number(c, "errors"));
-    printf("S3       %lld GET, %lld HEAD, %lld list, %.2f GiB, %lld retries, %lld asked twice (%lld to "
+    printf("S3       %lld GET, %lld HEAD, %lld list, %.2f GiB, %lld retries, %lld asked twice "
+           "(%lld to "
            "advantage), %lld errors\n",
            (long long)number(c, "s3_get_requests"), (long long)number(c, "s3_head_requests"),
            (long long)number(c, "s3_list_requests"), gib(c, "s3_bytes"),

@@ -1,4 +1,5 @@
-/* agent/disk: a disk that works, one that is stalled, one that comes back; and buffers that it holds. */
+/* agent/disk: a disk that works, one that is stalled, one that comes back; and buffers that it
+ * holds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -109,7 +110,8 @@ static void test_stalled_and_back(void **state)
     disk_free(d);
 }
 
-/* All threads hang in what nobody waits for: who comes then gives up, and its job is never begun. */
+/* All threads hang in what nobody waits for: who comes then gives up, and its job is never begun.
+ */
 static void test_stalled_in_the_queue(void **state)
 {
     (void)state;

@@ -92,8 +92,10 @@ static void test_not_when_throttled(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_knows_nothing), cmocka_unit_test(test_waits_for_the_slow_ones),
-        cmocka_unit_test(test_forgets),       cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_knows_nothing),
+        cmocka_unit_test(test_waits_for_the_slow_ones),
+        cmocka_unit_test(test_forgets),
+        cmocka_unit_test(test_budget),
         cmocka_unit_test(test_not_when_throttled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
