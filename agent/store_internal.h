@@ -1,4 +1,5 @@
-/* What store.c (reading), store_write.c and store_evict.c (room) share; nobody else includes it. */
+/* What store.c (reading), store_write.c, store_jobs.c (the disk) and store_evict.c (room) share;
+ * nobody else includes it. */
 #ifndef WARMPATH_AGENT_STORE_INTERNAL_H
 #define WARMPATH_AGENT_STORE_INTERNAL_H
 
