@@ -11,6 +11,7 @@
 #include "preload/hook.h"
 #include "preload/inherit.h"
 #include "preload/keep.h"
+#include "preload/offset.h"
 #include "preload/ownfd.h"
 #include "preload/proc.h"
 #include "preload/report.h"
@@ -22,12 +23,12 @@ extern char **environ;
 static void share_if_still_ours(int fd, struct file *f)
 {
     if (inherit_is_placeholder(fd))
-        file_share(f, fd);
+        offset_share(f, fd);
 }
 
 static void share(int fd, struct file *f)
 {
-    file_share(f, fd);
+    offset_share(f, fd);
 }
 
 static bool was_alone; /* at the fork, the forking thread was the only one */
