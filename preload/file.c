@@ -40,7 +40,7 @@ struct file *file_new(void)
     f->object = NULL;
     atomic_store(&f->run, NULL);
     atomic_store(&f->offset, 0);
-    atomic_store(&f->shared, false);
+    atomic_store(&f->leaving, false);
     f->changed = false;
     f->kept_fd = -1;
     f->fresh_until_ms = 0;
@@ -311,11 +311,11 @@ ssize_t file_read(struct file *f, int fd, void *buf, size_t n)
     off_t at = 0;
     if (f->kind != FILE_REGULAR || f->path_only)
         return file_pread(f, buf, n, 0);
-    size_t claimed = offset_claim(f, fd, n > READ_MAX ? READ_MAX : n, &at);
-    if (claimed == 0)
-        return 0;
-    ssize_t r = file_pread(f, buf, claimed, at);
-    offset_unclaim(f, fd, at, claimed, r);
+    ssize_t claimed = offset_claim(f, fd, n > READ_MAX ? READ_MAX : n, &at);
+    if (claimed <= 0)
+        return claimed;
+    ssize_t r = file_pread(f, buf, (size_t)claimed, at);
+    offset_unclaim(f, fd, at, (size_t)claimed, r);
     return r;
 }
 

@@ -26,8 +26,8 @@ struct file {
     bool path_only;            /* O_PATH */
     struct object *object;     /* FILE_REGULAR */
     _Atomic(struct run *) run; /* FILE_REGULAR; taken by exchange while in use */
-    _Atomic int64_t offset;
-    atomic_bool shared;              /* the kernel has the offset */
+    _Atomic int64_t offset;          /* offset.c's */
+    atomic_bool leaving;             /* somebody moves the offset to the kernel */
     _Atomic(struct dirstream *) dir; /* FILE_DIRECTORY, for getdents64 */
     bool changed;                    /* the job changed flags that stay with the placeholder */
     int kept_fd;                     /* keep.c's own descriptor of the placeholder, or -1 */

@@ -10,6 +10,7 @@
 #include "common/placeholder_name.h"
 #include "preload/client.h"
 #include "preload/fdtab.h"
+#include "preload/offset.h"
 #include "preload/real.h"
 
 /* The target of /proc/self/fd/N, by number. Length, or 0. */
@@ -115,7 +116,7 @@ static void adopt(int fd, char *link, void *unused)
     struct file *f = inherit_file(link);
     if (!f)
         return; /* reads then fail with EBADF: better than the wrong bytes */
-    atomic_store(&f->shared, true);
+    offset_set_shared(f);
     if (!fdtab_set(fd, f))
         file_unref(f);
 }
