@@ -3,6 +3,7 @@
 #include <sys/syscall.h>
 
 #include "preload/hook.h"
+#include "preload/inherit.h"
 #include "preload/keep.h"
 #include "preload/offset.h"
 #include "preload/ownfd.h"
@@ -17,7 +18,7 @@ static bool is_table_ours(int from)
         return true;
     PINNED struct file *f = fdtab_get(from);
     if (f)
-        offset_share(f, from);
+        inherit_prepare(f, from);
     return false;
 }
 

@@ -11,7 +11,6 @@
 #include "preload/hook.h"
 #include "preload/inherit.h"
 #include "preload/keep.h"
-#include "preload/offset.h"
 #include "preload/ownfd.h"
 #include "preload/proc.h"
 #include "preload/report.h"
@@ -23,12 +22,12 @@ extern char **environ;
 static void share_if_still_ours(int fd, struct file *f)
 {
     if (inherit_is_placeholder(fd))
-        offset_share(f, fd);
+        inherit_prepare(f, fd);
 }
 
 static void share(int fd, struct file *f)
 {
-    offset_share(f, fd);
+    inherit_prepare(f, fd);
 }
 
 static bool was_alone; /* at the fork, the forking thread was the only one */

@@ -26,6 +26,7 @@ PROGRAMS = [
     c("c-splice", "splice.c"),
     c("c-shared-offset", "shared_offset.c"),
     c("c-shared-offset-of-processes", "shared_offset_forked.c"),
+    c("c-descriptors-in-messages", "passing.c"),
     c("c-reused-number", "reused_number.c"),
     Program("cxx-ifstream", "c++", "ifstream.cc"),
     Program("cxx-filesystem", "c++", "filesystem.cc"),
