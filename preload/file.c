@@ -13,6 +13,7 @@
 #include "preload/dirstream.h"
 #include "preload/fdtab.h"
 #include "preload/keep.h"
+#include "preload/lookup.h"
 #include "preload/offset.h"
 #include "preload/ownfd.h"
 #include "preload/real.h"
@@ -196,7 +197,7 @@ static int ask_open(const struct target *t, int flags, struct client_call *c)
     int r = client_call(c, t->path, NULL, 0);
     if (r == 0)
         state_count(COUNTER_opens, 1);
-    return r;
+    return r == -ENOENT ? lookup_missing(t) : r;
 }
 
 static void close_reply(struct client_call *c)

@@ -59,6 +59,7 @@ class Program:
     s3_only: str = None     # expected output where there is no local counterpart
     unseen: bool = False    # makes calls past the library on purpose
     env: dict = dataclasses.field(default_factory=dict)
+    read_only: bool = False # locally the tree is on a file system that is mounted read-only
     places: dict = None     # mappings below a local directory: place in $D -> part of the tree
 
 
@@ -86,6 +87,11 @@ def script(kind):
 
 def c(name, source, **more):
     return Program(name, "c", source, **more)
+
+
+# A mount namespace of the program's own, as root or as root of a user namespace.
+READ_ONLY = ["unshare", *([] if os.geteuid() == 0 else ["-r"]), "-m", "sh", "-c",
+             'mount --bind "$D" "$D" && mount -o remount,bind,ro "$D" && exec "$@"', "sh"]
 
 
 class Worlds:
@@ -120,11 +126,12 @@ class Worlds:
             self.doors(program, program_path, tree)
             return
         if program.s3_only is None:
-            want = self.run(program, program_path, tree.local, self.bed.base_env())
+            mounted = READ_ONLY if program.read_only else ()
+            want = self.run(program, program_path, tree.local, self.bed.base_env(), mounted)
             self.sound(program, want)
             with Node(self.bed, "pass") as node:
                 env = node.env(f"/mapped/other=s3://{tree.bucket}/other")
-                got = self.run(program, program_path, tree.local, env)
+                got = self.run(program, program_path, tree.local, env, mounted)
                 self.equal(program, "preload-local", got, want)
                 check.equal("preload-local: standard error", got.errors, want.errors)
                 check.that(not node.pids(), "preload-local: an agent was started for no mapped path")
