@@ -6,6 +6,7 @@ PROGRAMS = [
     c("c-stdio", "stdio.c"),
     c("c-stdio-more", "stdio_more.c"),
     c("c-stdio-edge", "stdio_edge.c"),
+    c("c-wide-standard-input", "wide_stdin.c"),
     c("c-stat", "stat.c"),
     c("c-directory", "directory.c"),
     c("c-scandir-glob-realpath", "scandir.c"),
