@@ -5,16 +5,18 @@ from suite import Case
 import access
 import company
 import environments
+import hit
 import identity
 import kept
 import keys
+import library
 import life
 import missed
 import sharing
 import tool
 
 
-FAMILIES = (life, sharing, kept, keys, tool, environments, company, missed, identity, access)
+FAMILIES = (life, sharing, kept, keys, tool, environments, company, missed, identity, access, hit, library)
 
 
 def cases(bed):
