@@ -1,6 +1,6 @@
 """C and C++ programs, compiled by the test: what libc offers beyond what the others touch."""
 
-from worlds import Program, c
+from worlds import NO_RING, Program, c
 
 PROGRAMS = [
     c("c-stdio", "stdio.c"),
@@ -16,6 +16,7 @@ PROGRAMS = [
     c("c-calls-by-number", "by_number.c"),
     c("c-names-of-descriptors", "descriptor_names.c"),
     c("c-rare-calls", "odds.c"),
+    c("c-liburing", "liburing.c", libraries=["uring"], told=NO_RING),
     c("c-ring-is-refused", "ring.c", s3_only="ring: ENOSYS\nring: ENOSYS\nread: ok\n"),
     c("c-mmap", "mapping.c"),
     c("c-read-variants", "read_variants.c"),
