@@ -1,6 +1,6 @@
 /* How a placeholder's name tells what it stands for: `warmpath:STYLE:SIZE:MTIME:ETAG:BUCKET/KEY`.
- * The kernel shows it as the target of /proc/self/fd/N. Where that does not fit the kernel's limit, a
- * hash of BUCKET/KEY takes its place (preload/longname.h). */
+ * The kernel shows it as the target of /proc/self/fd/N. Where that does not fit the kernel's limit,
+ * a hash of BUCKET/KEY takes its place (preload/longname.h). */
 #ifndef WARMPATH_PLACEHOLDER_NAME_H
 #define WARMPATH_PLACEHOLDER_NAME_H
 

@@ -135,8 +135,8 @@ union control {
     char bytes[CMSG_SPACE(sizeof(int) * WIRE_MAX_FDS)];
 };
 
-/* By number, here and below: sendmsg() and recvmsg() are hooks of the library, which would take what
- * passes for the job's. */
+/* By number, here and below: sendmsg() and recvmsg() are hooks of the library, which would take
+ * what passes for the job's. */
 int wire_send(int sock, const void *data, size_t len, const int *fds, int n_fds)
 {
     struct iovec piece = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};

@@ -23,9 +23,9 @@ struct dirstream;
 struct file {
     _Atomic uint32_t refs; /* 0: free */
     enum file_kind kind;
-    bool path_only;            /* O_PATH */
-    struct object *object;     /* FILE_REGULAR */
-    _Atomic(struct run *) run; /* FILE_REGULAR; taken by exchange while in use */
+    bool path_only;                  /* O_PATH */
+    struct object *object;           /* FILE_REGULAR */
+    _Atomic(struct run *) run;       /* FILE_REGULAR; taken by exchange while in use */
     _Atomic int64_t offset;          /* offset.c's */
     atomic_bool leaving;             /* somebody moves the offset to the kernel */
     _Atomic(struct dirstream *) dir; /* FILE_DIRECTORY, for getdents64 */

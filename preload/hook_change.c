@@ -8,16 +8,15 @@
 struct name {
     int at;
     const char *path; /* find() may replace it by what it means to the kernel */
-    int mapped; /* as hook_find() */
+    int mapped;       /* as hook_find() */
     struct target target;
 };
 
 static void find(struct name *name, bool failed)
 {
-    name->mapped = failed ? hook_follow(true, name->at, name->path, AT_SYMLINK_NOFOLLOW,
-                                        &name->target)
-                          : hook_find_writing(name->at, name->path, AT_SYMLINK_NOFOLLOW,
-                                              &name->target);
+    name->mapped =
+        failed ? hook_follow(true, name->at, name->path, AT_SYMLINK_NOFOLLOW, &name->target)
+               : hook_find_writing(name->at, name->path, AT_SYMLINK_NOFOLLOW, &name->target);
 }
 
 /* False: both are libc's. Negative results are ours, too. */

@@ -48,8 +48,8 @@ struct parsed {
     char noted[LONGNAME_MAX + 1];
 };
 
-/* "…:STYLE:SIZE:MTIME:ETAG:BUCKET/KEY (deleted)", or a hash in place of the name; false when that is
- * not known here. */
+/* "…:STYLE:SIZE:MTIME:ETAG:BUCKET/KEY (deleted)", or a hash in place of the name; false when that
+ * is not known here. */
 static bool parse_link(char *link, struct parsed *p)
 {
     char *text = link + strlen(PLACEHOLDER_LINK);

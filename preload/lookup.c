@@ -10,7 +10,7 @@
 int lookup_missing(const struct target *t)
 {
     struct target above;
-    struct stat st;
+    struct stat st = {0};
     for (size_t from = t->mapping->prefix_len + 1; from < t->path_len;) {
         size_t len = strcspn(t->path + from, "/");
         if (len > NAME_MAX) {
@@ -62,7 +62,7 @@ int lookup_access(const struct target *t, int mode)
 
 int lookup_directory(const struct target *t)
 {
-    struct stat st;
+    struct stat st = {0};
     int r = lookup_stat(t, &st);
     if (r < 0)
         return r;

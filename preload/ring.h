@@ -1,5 +1,5 @@
-/* io_uring. A ring's requests reach the kernel without passing through libc, so none is set up while
- * something is mapped: ENOSYS, as from a kernel without it, and programs take plain calls. */
+/* io_uring. A ring's requests reach the kernel without passing through libc, so none is set up
+ * while something is mapped: ENOSYS, as from a kernel without it, and programs take plain calls. */
 #ifndef WARMPATH_PRELOAD_RING_H
 #define WARMPATH_PRELOAD_RING_H
 
