@@ -293,13 +293,28 @@ static bool parent_of(const char *key, char *out)
     return true;
 }
 
+/* Is an object known of which this would be a name below? Only what memory knows: S3 is asked about
+ * the parent and no further. */
+static bool is_below_known_file(const struct lookup *l)
+{
+    char above[sizeof(l->parent)];
+    strcpy(above, l->parent);
+    for (char *end = above + strlen(above); end && end > above; end = strrchr(above, '/')) {
+        *end = '\0';
+        const struct meta *m = meta_find(context_serial(l->context), l->name.bucket, above);
+        if (m && m->kind == META_FILE)
+            return true;
+    }
+    return false;
+}
+
 static bool parent_known(struct lookup *l, bool *is_file)
 {
     if (!parent_of(l->name.key, l->parent))
         return *is_file = false, true;
     const struct meta *m = meta_find(context_serial(l->context), l->name.bucket, l->parent);
-    *is_file = m && m->kind == META_FILE;
-    return m && (m->kind != META_NONE || m->not_below_file);
+    *is_file = is_below_known_file(l);
+    return *is_file || (m && (m->kind != META_NONE || m->not_below_file));
 }
 
 /* All steps share one deadline; the last still gets a second. */

@@ -135,6 +135,8 @@ union control {
     char bytes[CMSG_SPACE(sizeof(int) * WIRE_MAX_FDS)];
 };
 
+/* By number, here and below: sendmsg() and recvmsg() are hooks of the library, which would take
+ * what passes for the job's. */
 int wire_send(int sock, const void *data, size_t len, const int *fds, int n_fds)
 {
     struct iovec piece = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
@@ -154,7 +156,7 @@ int wire_send(int sock, const void *data, size_t len, const int *fds, int n_fds)
     }
     ssize_t sent;
     do
-        sent = sendmsg(sock, &message, MSG_NOSIGNAL);
+        sent = syscall(SYS_sendmsg, sock, &message, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
     if (sent < 0)
         return -errno;
@@ -196,7 +198,7 @@ static ssize_t receive(int sock, void *data, size_t size, int *fds, int *n_fds, 
     int count = 0;
     ssize_t got;
     do
-        got = recvmsg(sock, &message, MSG_CMSG_CLOEXEC | flags);
+        got = syscall(SYS_recvmsg, sock, &message, MSG_CMSG_CLOEXEC | flags);
     while (got < 0 && errno == EINTR);
     if (got < 0)
         return -errno;

@@ -13,6 +13,8 @@
 #include "preload/dirstream.h"
 #include "preload/fdtab.h"
 #include "preload/keep.h"
+#include "preload/lookup.h"
+#include "preload/offset.h"
 #include "preload/ownfd.h"
 #include "preload/real.h"
 #include "preload/slab.h"
@@ -39,7 +41,7 @@ struct file *file_new(void)
     f->object = NULL;
     atomic_store(&f->run, NULL);
     atomic_store(&f->offset, 0);
-    atomic_store(&f->shared, false);
+    atomic_store(&f->leaving, false);
     f->changed = false;
     f->kept_fd = -1;
     f->fresh_until_ms = 0;
@@ -195,7 +197,7 @@ static int ask_open(const struct target *t, int flags, struct client_call *c)
     int r = client_call(c, t->path, NULL, 0);
     if (r == 0)
         state_count(COUNTER_opens, 1);
-    return r;
+    return r == -ENOENT ? lookup_missing(t) : r;
 }
 
 static void close_reply(struct client_call *c)
@@ -305,109 +307,17 @@ ssize_t file_pread(struct file *f, void *buf, size_t n, off_t offset)
     return r;
 }
 
-off_t file_tell(struct file *f, int fd)
-{
-    return atomic_load(&f->shared) ? REAL(lseek)(fd, 0, SEEK_CUR) : atomic_load(&f->offset);
-}
-
-static void set_offset(struct file *f, int fd, off_t offset)
-{
-    if (atomic_load(&f->shared))
-        REAL(lseek)(fd, offset, SEEK_SET);
-    else
-        atomic_store(&f->offset, offset);
-}
-
-size_t file_claim(struct file *f, int fd, size_t n, off_t *at)
-{
-    off_t offset = file_tell(f, fd);
-    for (;;) {
-        off_t size = f->object ? (off_t)f->object->size_bytes : 0;
-        off_t rest = offset < size ? size - offset : 0;
-        size_t claimed = (uint64_t)rest < n ? (size_t)rest : n;
-        *at = offset;
-        if (claimed == 0)
-            return 0;
-        if (atomic_load(&f->shared) || file_one_thread()) {
-            set_offset(f, fd, offset + (off_t)claimed);
-            return claimed;
-        }
-        if (atomic_compare_exchange_strong(&f->offset, &offset, offset + (off_t)claimed))
-            return claimed;
-    }
-}
-
-void file_unclaim(struct file *f, int fd, off_t at, size_t claimed, ssize_t got)
-{
-    int64_t end = at + (off_t)claimed;
-    off_t to = at + (got > 0 ? got : 0);
-    if (to == end)
-        return;
-    if (atomic_load(&f->shared))
-        REAL(lseek)(fd, to, SEEK_SET);
-    else /* unless somebody moved it meanwhile */
-        atomic_compare_exchange_strong(&f->offset, &end, to);
-}
-
 ssize_t file_read(struct file *f, int fd, void *buf, size_t n)
 {
     off_t at = 0;
     if (f->kind != FILE_REGULAR || f->path_only)
         return file_pread(f, buf, n, 0);
-    size_t claimed = file_claim(f, fd, n > READ_MAX ? READ_MAX : n, &at);
-    if (claimed == 0)
-        return 0;
-    ssize_t r = file_pread(f, buf, claimed, at);
-    file_unclaim(f, fd, at, claimed, r);
+    ssize_t claimed = offset_claim(f, fd, n > READ_MAX ? READ_MAX : n, &at);
+    if (claimed <= 0)
+        return claimed;
+    ssize_t r = file_pread(f, buf, (size_t)claimed, at);
+    offset_unclaim(f, fd, at, (size_t)claimed, r);
     return r;
-}
-
-off_t file_seek(struct file *f, int fd, off_t offset, int whence)
-{
-    if (f->path_only)
-        return -EBADF;
-    if (f->kind == FILE_DIRECTORY)
-        return dirstream_seek_fd(f, offset, whence);
-    off_t size = (off_t)f->object->size_bytes;
-    off_t base;
-    switch (whence) {
-    case SEEK_SET:
-        base = 0;
-        break;
-    case SEEK_CUR:
-        base = file_tell(f, fd);
-        break;
-    case SEEK_END:
-        base = size;
-        break;
-    case SEEK_DATA:
-        if (offset < 0 || offset >= size)
-            return -ENXIO;
-        base = 0;
-        break;
-    case SEEK_HOLE:
-        if (offset < 0 || offset >= size)
-            return -ENXIO;
-        base = size - offset;
-        break;
-    default:
-        return -EINVAL;
-    }
-    off_t to;
-    if (__builtin_add_overflow(base, offset, &to))
-        return -EOVERFLOW;
-    if (to < 0)
-        return -EINVAL;
-    set_offset(f, fd, to);
-    return to;
-}
-
-void file_share(struct file *f, int fd)
-{
-    if (f->kind != FILE_REGULAR || atomic_load(&f->shared))
-        return;
-    REAL(lseek)(fd, atomic_load(&f->offset), SEEK_SET);
-    atomic_store(&f->shared, true);
 }
 
 void file_stat(const struct file *f, struct stat *st)

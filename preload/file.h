@@ -2,7 +2,8 @@
  *
  * Several descriptors may share one (dup), and a forked child has copies of all. The offset
  * lives here while the description belongs to one process. Once it may be shared (fork, exec,
- * spawn), it lives in the kernel, as the offset of the placeholder, which all sharers have. */
+ * spawn), it lives in the kernel, as the offset of the placeholder, which all sharers have
+ * (offset.h). */
 #ifndef WARMPATH_PRELOAD_FILE_H
 #define WARMPATH_PRELOAD_FILE_H
 
@@ -22,11 +23,11 @@ struct dirstream;
 struct file {
     _Atomic uint32_t refs; /* 0: free */
     enum file_kind kind;
-    bool path_only;            /* O_PATH */
-    struct object *object;     /* FILE_REGULAR */
-    _Atomic(struct run *) run; /* FILE_REGULAR; taken by exchange while in use */
-    _Atomic int64_t offset;
-    atomic_bool shared;              /* the kernel has the offset */
+    bool path_only;                  /* O_PATH */
+    struct object *object;           /* FILE_REGULAR */
+    _Atomic(struct run *) run;       /* FILE_REGULAR; taken by exchange while in use */
+    _Atomic int64_t offset;          /* offset.c's */
+    atomic_bool leaving;             /* somebody moves the offset to the kernel */
     _Atomic(struct dirstream *) dir; /* FILE_DIRECTORY, for getdents64 */
     bool changed;                    /* the job changed flags that stay with the placeholder */
     int kept_fd;                     /* keep.c's own descriptor of the placeholder, or -1 */
@@ -67,19 +68,6 @@ struct file *file_unlisted(const struct target *t, const struct object_name *nam
 /* Bytes read (short only at the end of the file) or -errno. `fd` is any descriptor of `f`. */
 ssize_t file_read(struct file *f, int fd, void *buf, size_t n);
 ssize_t file_pread(struct file *f, void *buf, size_t n, off_t offset);
-off_t file_seek(struct file *f, int fd, off_t offset, int whence);
-
-/* The current offset. */
-off_t file_tell(struct file *f, int fd);
-
-/* Takes up to `n` bytes from the current offset for the caller to read: two threads that read at
- * once get different bytes. Returns how many; `*at` is where. file_unclaim() gives back what was
- * not read. */
-size_t file_claim(struct file *f, int fd, size_t n, off_t *at);
-void file_unclaim(struct file *f, int fd, off_t at, size_t claimed, ssize_t got);
-
-/* Hands the offset over to the kernel. */
-void file_share(struct file *f, int fd);
 
 void file_stat(const struct file *f, struct stat *st);
 

@@ -12,6 +12,7 @@
 #include "preload/fdtab.h"
 #include "preload/inherit.h"
 #include "preload/materialise.h"
+#include "preload/offset.h"
 #include "preload/program.h"
 #include "preload/real.h"
 
@@ -124,7 +125,7 @@ static void replace(int fd, char *link)
     if (real_file < 0)
         return; /* its reads fail with EBADF */
     if (own_table)
-        file_share(f, fd);
+        offset_share(f, fd);
     off_t at = REAL(lseek)(fd, 0, SEEK_CUR);
     int flags = REAL(fcntl)(fd, F_GETFD);
     real_file = reopen(real_file);

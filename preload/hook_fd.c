@@ -3,7 +3,9 @@
 #include <sys/syscall.h>
 
 #include "preload/hook.h"
+#include "preload/inherit.h"
 #include "preload/keep.h"
+#include "preload/offset.h"
 #include "preload/ownfd.h"
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
@@ -16,7 +18,7 @@ static bool is_table_ours(int from)
         return true;
     PINNED struct file *f = fdtab_get(from);
     if (f)
-        file_share(f, from);
+        inherit_prepare(f, from);
     return false;
 }
 
@@ -185,7 +187,7 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
     if (request == FIOCLEX || request == FIONCLEX || request == FIONBIO)
         return REAL(ioctl)(fd, request, arg);
     if (request == FIONREAD && f->kind == FILE_REGULAR) {
-        off_t rest = (off_t)f->object->size_bytes - file_tell(f, fd);
+        off_t rest = (off_t)f->object->size_bytes - offset_tell(f, fd);
         *(int *)arg = rest > 0x7fffffff ? 0x7fffffff : rest > 0 ? (int)rest : 0;
         return 0;
     }

@@ -1,5 +1,6 @@
 /* The wrappers whose bodies follow from their rows in symbols.def. */
 #include "preload/hook.h"
+#include "preload/refuse.h"
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
@@ -7,30 +8,17 @@
 #define OLD(type, name, parameters)
 #define TWIN(name, of)
 
-#define ROFS(type, name, parameters, arguments, at, path)                                          \
+#define ROFS(type, name, parameters, arguments, at, path, change)                                  \
     EXPORT type name parameters                                                                    \
     {                                                                                              \
         struct target t;                                                                           \
-        if (hook_find_writing(at, path, AT_SYMLINK_NOFOLLOW, &t) == 0) {                           \
-            type r = REAL(name) arguments;                                                         \
-            if (hook_follow(r < 0, at, path, 0, &t) == 0)                                          \
-                return r;                                                                          \
+        int r = hook_find_writing(at, path, AT_SYMLINK_NOFOLLOW, &t);                              \
+        if (r == 0) {                                                                              \
+            type done = REAL(name) arguments;                                                      \
+            if ((r = hook_follow(done < 0, at, path, 0, &t)) == 0)                                 \
+                return done;                                                                       \
         }                                                                                          \
-        return (type)hook_result(-EROFS);                                                          \
-    }
-
-#define ROFS2(type, name, parameters, arguments, at1, path1, at2, path2)                           \
-    EXPORT type name parameters                                                                    \
-    {                                                                                              \
-        struct target t;                                                                           \
-        if (hook_find_writing(at1, path1, AT_SYMLINK_NOFOLLOW, &t) == 0 &&                         \
-            hook_find_writing(at2, path2, AT_SYMLINK_NOFOLLOW, &t) == 0) {                         \
-            type r = REAL(name) arguments;                                                         \
-            if (hook_follow(r < 0, at1, path1, AT_SYMLINK_NOFOLLOW, &t) == 0 &&                    \
-                hook_follow(r < 0, at2, path2, AT_SYMLINK_NOFOLLOW, &t) == 0)                      \
-                return r;                                                                          \
-        }                                                                                          \
-        return (type)hook_result(-EROFS);                                                          \
+        return (type)hook_result(r < 0 ? r : refuse_change(change, path, &t));                     \
     }
 
 #define FDNO(type, name, parameters, arguments, fd, error)                                         \

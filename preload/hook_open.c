@@ -2,35 +2,19 @@
 #include <stdarg.h>
 
 #include "preload/hook.h"
-#include "preload/lookup.h"
+#include "preload/refuse.h"
 
 static bool has_mode(int flags)
 {
     return (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;
 }
 
-/* Opening for writing: what a read-only file system says. */
-static int refuse_write(const struct target *t, int flags)
+static int open_target(const char *path, const struct target *t, int flags)
 {
-    struct stat st;
-    int r = (flags & O_TMPFILE) == O_TMPFILE ? -EROFS : lookup_stat(t, &st);
-    if (r == -ENOENT && (flags & O_CREAT))
-        return -EROFS;
-    if (r < 0)
-        return r;
-    if ((flags & O_CREAT) && (flags & O_EXCL))
-        return -EEXIST;
-    return S_ISDIR(st.st_mode) ? -EISDIR : -EROFS;
-}
-
-static int open_target(const struct target *t, int flags)
-{
-    bool writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) ||
-                  (flags & O_TMPFILE) == O_TMPFILE || ((flags & O_CREAT) && (flags & O_EXCL));
-    if (writes && !(flags & O_PATH))
-        return refuse_write(t, flags);
-    int fd = file_open(t, flags);
-    return fd == -ENOENT && (flags & O_CREAT) ? -EROFS : fd;
+    bool changes = (flags & O_ACCMODE) != O_RDONLY || (flags & (O_TRUNC | O_CREAT)) ||
+                   (flags & O_TMPFILE) == O_TMPFILE;
+    int r = changes && !(flags & O_PATH) ? refuse_open(path, flags, t) : 0;
+    return r < 0 ? r : file_open(t, flags);
 }
 
 static int no_follow(int flags)
@@ -65,7 +49,7 @@ EXPORT int open(const char *path, int flags, ...)
         if (r == 0)
             return fd;
     }
-    return (int)hook_result(r < 0 ? r : open_target(&t, flags));
+    return (int)hook_result(r < 0 ? r : open_target(path, &t, flags));
 }
 
 EXPORT int openat(int at, const char *path, int flags, ...)
@@ -80,7 +64,7 @@ EXPORT int openat(int at, const char *path, int flags, ...)
         if (r == 0)
             return fd;
     }
-    return (int)hook_result(r < 0 ? r : open_target(&t, flags));
+    return (int)hook_result(r < 0 ? r : open_target(path, &t, flags));
 }
 
 EXPORT int creat(const char *path, mode_t mode)
@@ -93,7 +77,7 @@ EXPORT int creat(const char *path, mode_t mode)
         if (r == 0)
             return fd;
     }
-    return (int)hook_result(r < 0 ? r : open_target(&t, O_CREAT | O_WRONLY | O_TRUNC));
+    return (int)hook_result(r < 0 ? r : open_target(path, &t, O_CREAT | O_WRONLY | O_TRUNC));
 }
 
 int __open_2(const char *path, int flags);
@@ -107,7 +91,7 @@ EXPORT int __open_2(const char *path, int flags)
         if (r == 0)
             return fd;
     }
-    return (int)hook_result(r < 0 ? r : open_target(&t, flags));
+    return (int)hook_result(r < 0 ? r : open_target(path, &t, flags));
 }
 
 int __openat_2(int at, const char *path, int flags);
@@ -121,5 +105,5 @@ EXPORT int __openat_2(int at, const char *path, int flags)
         if (r == 0)
             return fd;
     }
-    return (int)hook_result(r < 0 ? r : open_target(&t, flags));
+    return (int)hook_result(r < 0 ? r : open_target(path, &t, flags));
 }

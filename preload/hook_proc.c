@@ -22,12 +22,12 @@ extern char **environ;
 static void share_if_still_ours(int fd, struct file *f)
 {
     if (inherit_is_placeholder(fd))
-        file_share(f, fd);
+        inherit_prepare(f, fd);
 }
 
 static void share(int fd, struct file *f)
 {
-    file_share(f, fd);
+    inherit_prepare(f, fd);
 }
 
 static bool was_alone; /* at the fork, the forking thread was the only one */

@@ -1,5 +1,6 @@
 /* read and its kin, lseek, sendfile. */
 #include "preload/hook.h"
+#include "preload/offset.h"
 
 EXPORT ssize_t read(int fd, void *buf, size_t n)
 {
@@ -40,9 +41,13 @@ static ssize_t read_pieces(struct file *f, int fd, const struct iovec *pieces, i
     off_t at = 0;
     for (int i = 0; i < n_pieces; i++)
         wanted += pieces[i].iov_len;
-    size_t claimed = f->kind == FILE_REGULAR && !f->path_only ? file_claim(f, fd, wanted, &at) : 0;
+    if (f->kind != FILE_REGULAR || f->path_only)
+        return pread_pieces(f, pieces, n_pieces, 0);
+    ssize_t claimed = offset_claim(f, fd, wanted, &at);
+    if (claimed < 0)
+        return claimed;
     ssize_t r = pread_pieces(f, pieces, n_pieces, at);
-    file_unclaim(f, fd, at, claimed, r);
+    offset_unclaim(f, fd, at, (size_t)claimed, r);
     return r;
 }
 
@@ -96,7 +101,7 @@ EXPORT off_t lseek(int fd, off_t offset, int whence)
     PINNED struct file *f = fdtab_get(fd);
     if (!f)
         return REAL(lseek)(fd, offset, whence);
-    return hook_result(file_seek(f, fd, offset, whence));
+    return hook_result(offset_seek(f, fd, offset, whence));
 }
 
 /* Out of a buffer: the kernel can't send from a placeholder. Stops where the output does. */
@@ -125,10 +130,12 @@ EXPORT ssize_t sendfile(int out, int in, off_t *offset, size_t n)
     if (!f)
         return REAL(sendfile)(out, in, offset, n);
     off_t at = offset ? *offset : 0;
-    size_t claimed = offset ? n : file_claim(f, in, n, &at);
-    ssize_t r = send_pieces(f, out, at, claimed);
+    ssize_t claimed = offset ? (ssize_t)n : offset_claim(f, in, n, &at);
+    if (claimed < 0)
+        return hook_result(claimed);
+    ssize_t r = send_pieces(f, out, at, (size_t)claimed);
     if (!offset)
-        file_unclaim(f, in, at, claimed, r);
+        offset_unclaim(f, in, at, (size_t)claimed, r);
     else if (r > 0)
         *offset = at + r;
     return hook_result(r);

@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 
 #include "preload/hook.h"
+#include "preload/offset.h"
 
 #define PIECE_BYTES 65536
 
@@ -57,11 +58,12 @@ static ssize_t splice_mapped(struct file *f, int in, off_t *in_offset, int out, 
     if (pipe_fd < 0)
         return pipe_fd;
     off_t at = in_offset ? *in_offset : 0;
-    size_t claimed = in_offset ? n : file_claim(f, in, n < PIECE_BYTES ? n : PIECE_BYTES, &at);
+    ssize_t claimed =
+        in_offset ? (ssize_t)n : offset_claim(f, in, n < PIECE_BYTES ? n : PIECE_BYTES, &at);
     bool wait = !(flags & SPLICE_F_NONBLOCK) && !has_status(out, O_NONBLOCK);
-    ssize_t r = claimed ? fill_pipe(f, pipe_fd, at, claimed, wait) : 0;
-    if (!in_offset)
-        file_unclaim(f, in, at, claimed, r);
+    ssize_t r = claimed > 0 ? fill_pipe(f, pipe_fd, at, (size_t)claimed, wait) : claimed;
+    if (!in_offset && claimed > 0)
+        offset_unclaim(f, in, at, (size_t)claimed, r);
     else if (r > 0)
         *in_offset = at + r;
     syscall(SYS_close, pipe_fd);

@@ -5,6 +5,7 @@
 
 #include "preload/hook.h"
 #include "preload/lookup.h"
+#include "preload/refuse.h"
 #include "preload/statfill.h"
 
 #define FS_MAGIC  0x7761726d /* "warm" */
@@ -140,12 +141,13 @@ EXPORT int __fxstatat(int version, int at, const char *path, struct stat *st, in
 static int make_node(int at, const char *path, mode_t mode, dev_t device)
 {
     struct target t;
-    if (hook_find(at, path, &t) == 0) {
-        int r = (int)syscall(SYS_mknodat, at, path, mode, device);
-        if (hook_follow(r < 0, at, path, 0, &t) == 0)
-            return r;
+    int r = hook_find(at, path, &t);
+    if (r == 0) {
+        int done = (int)syscall(SYS_mknodat, at, path, mode, device);
+        if ((r = hook_follow(done < 0, at, path, 0, &t)) == 0)
+            return done;
     }
-    return (int)hook_result(-EROFS);
+    return (int)hook_result(r < 0 ? r : refuse_change(REFUSE_MAKE, path, &t));
 }
 
 int __xmknod(int version, const char *path, mode_t mode, dev_t *device);

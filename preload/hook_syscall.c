@@ -4,10 +4,10 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "common/log.h"
 #include "preload/cwd.h"
 #include "preload/hook.h"
 #include "preload/raw.h"
+#include "preload/ring.h"
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
@@ -60,17 +60,6 @@ static long working_directory(char *buf, size_t n)
 static long set_times(int at, const char *path, const struct timespec *times, int flags)
 {
     return path ? utimensat(at, path, times, flags) : futimens(at, times);
-}
-
-/* A ring's requests reach the kernel without passing through libc: the program shall use calls. */
-static long refuse_ring(long entries, long parameters)
-{
-    static atomic_flag told = ATOMIC_FLAG_INIT;
-    if (!state.active)
-        return raw_syscall(SYS_io_uring_setup, entries, parameters, 0, 0, 0, 0);
-    if (!atomic_flag_test_and_set(&told))
-        log_warn("fault", "io_uring is refused (ENOSYS): its reads would not see mapped files");
-    return hook_result(-ENOSYS);
 }
 
 /* --- openat2 ------------------------------------------------------------------------------ */

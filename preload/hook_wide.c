@@ -54,23 +54,43 @@ EXPORT wint_t ungetwc(wint_t c, FILE *stream)
     return REAL(ungetwc)(c, stream);
 }
 
-/* The scanf family, each in the standard's versions that binaries may have been built for. */
-#define SCANF(name, list_name)                                                                     \
-    int list_name(FILE *stream, const wchar_t *format, va_list args);                              \
-    EXPORT int list_name(FILE *stream, const wchar_t *format, va_list args)                        \
+EXPORT wint_t getwchar(void)
+{
+    stream_before_wide(stdin);
+    return REAL(getwchar)();
+}
+
+EXPORT wint_t getwchar_unlocked(void)
+{
+    stream_before_wide(stdin);
+    return REAL(getwchar_unlocked)();
+}
+
+/* The scanf family, each in the standards' versions that binaries may have been built for. libc's
+ * headers call the newest by the plain name, so the functions have other names here. */
+#define SCANF(c_name, first, first_parameter, stream, name, list_name)                             \
+    int list_##c_name(first_parameter const wchar_t *format, va_list args) __asm__(#list_name);    \
+    EXPORT int list_##c_name(first_parameter const wchar_t *format, va_list args)                  \
     {                                                                                              \
         stream_before_wide(stream);                                                                \
-        return REAL(list_name)(stream, format, args);                                              \
+        return REAL(list_name)(first format, args);                                                \
     }                                                                                              \
-    int name(FILE *stream, const wchar_t *format, ...);                                            \
-    EXPORT int name(FILE *stream, const wchar_t *format, ...)                                      \
+    int c_name(first_parameter const wchar_t *format, ...) __asm__(#name);                         \
+    EXPORT int c_name(first_parameter const wchar_t *format, ...)                                  \
     {                                                                                              \
         va_list args;                                                                              \
         va_start(args, format);                                                                    \
-        int r = list_name(stream, format, args);                                                   \
+        int r = list_##c_name(first format, args);                                                 \
         va_end(args);                                                                              \
         return r;                                                                                  \
     }
 
-SCANF(__isoc99_fwscanf, __isoc99_vfwscanf)
-SCANF(__isoc23_fwscanf, __isoc23_vfwscanf)
+#define OF  f,
+#define ANY FILE *f,
+
+SCANF(stream89, OF, ANY, f, fwscanf, vfwscanf)
+SCANF(stream99, OF, ANY, f, __isoc99_fwscanf, __isoc99_vfwscanf)
+SCANF(stream23, OF, ANY, f, __isoc23_fwscanf, __isoc23_vfwscanf)
+SCANF(stdin89, , , stdin, wscanf, vwscanf)
+SCANF(stdin99, , , stdin, __isoc99_wscanf, __isoc99_vwscanf)
+SCANF(stdin23, , , stdin, __isoc23_wscanf, __isoc23_vwscanf)

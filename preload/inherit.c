@@ -10,25 +10,33 @@
 #include "common/placeholder_name.h"
 #include "preload/client.h"
 #include "preload/fdtab.h"
+#include "preload/longname.h"
+#include "preload/offset.h"
 #include "preload/real.h"
 
-/* The target of /proc/self/fd/N, by number. Length, or 0. */
-static size_t read_fd_link(int fd, char *out, size_t size)
+#define LINK_BYTES 512
+
+/* What the kernel says of a descriptor's name in /proc. False: it is no placeholder. */
+static bool read_placeholder(const char *name, char out[LINK_BYTES])
 {
-    char link[32];
-    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-    long n = syscall(SYS_readlinkat, AT_FDCWD, link, out, size - 1);
+    long n = syscall(SYS_readlinkat, AT_FDCWD, name, out, LINK_BYTES - 1);
     if (n <= 0)
-        return 0;
+        return false;
     out[n] = '\0';
-    return (size_t)n;
+    return strncmp(out, PLACEHOLDER_LINK, strlen(PLACEHOLDER_LINK)) == 0;
+}
+
+static bool read_fd_link(int fd, char out[LINK_BYTES])
+{
+    char name[32];
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    return read_placeholder(name, out);
 }
 
 bool inherit_is_placeholder(int fd)
 {
-    char link[512];
-    return read_fd_link(fd, link, sizeof(link)) &&
-           strncmp(link, PLACEHOLDER_LINK, strlen(PLACEHOLDER_LINK)) == 0;
+    char link[LINK_BYTES];
+    return read_fd_link(fd, link);
 }
 
 struct parsed {
@@ -36,12 +44,15 @@ struct parsed {
     struct object_name name;
     char etag[WIRE_ETAG_MAX];
     char bucket[256];
-    const char *key;
+    const char *key; /* in the link, or in `noted` */
+    char noted[LONGNAME_MAX + 1];
 };
 
-/* "STYLE:SIZE:MTIME:ETAG:BUCKET/KEY (deleted)"; false when it was too long for the kernel. */
-static bool parse_link(char *text, struct parsed *p)
+/* "…:STYLE:SIZE:MTIME:ETAG:BUCKET/KEY (deleted)", or a hash in place of the name; false when that
+ * is not known here. */
+static bool parse_link(char *link, struct parsed *p)
 {
+    char *text = link + strlen(PLACEHOLDER_LINK);
     unsigned long long size;
     long long mtime;
     int used = 0;
@@ -52,11 +63,15 @@ static bool parse_link(char *text, struct parsed *p)
     if (sscanf(text, "%u:%llu:%lld:%129[^:]:%n", &p->style, &size, &mtime, p->etag, &used) != 4 ||
         used == 0)
         return false;
-    const char *slash = strchr(text + used, '/');
-    if (!slash || (size_t)(slash - text - used) >= sizeof(p->bucket))
+    const char *name = text + used, *slash = strchr(name, '/');
+    if (!slash && longname_find(name, p->noted)) {
+        name = p->noted;
+        slash = strchr(name, '/');
+    }
+    if (!slash || (size_t)(slash - name) >= sizeof(p->bucket))
         return false;
-    memcpy(p->bucket, text + used, (size_t)(slash - text - used));
-    p->bucket[slash - text - used] = '\0';
+    memcpy(p->bucket, name, (size_t)(slash - name));
+    p->bucket[slash - name] = '\0';
     p->key = slash + 1;
     p->name.size_bytes = size;
     p->name.mtime_s = mtime;
@@ -82,8 +97,7 @@ struct file *inherit_file(char *link)
 {
     struct parsed p;
     struct target t;
-    if (!parse_link(link + strlen(PLACEHOLDER_LINK), &p) || !find_target(&p, &t) ||
-        client_greet(true) < 0)
+    if (!parse_link(link, &p) || !find_target(&p, &t) || client_greet(true) < 0)
         return NULL;
     p.name.mapping = t.mapping;
     p.name.key = t.key;
@@ -96,16 +110,14 @@ bool inherit_is_of(int fd, const struct file *f)
 {
     struct stat st;
     struct parsed p;
-    char link[512];
+    char link[LINK_BYTES];
     if (REAL(fstat)(fd, &st) < 0)
         return false;
     if (f->kind == FILE_DIRECTORY)
         return S_ISDIR(st.st_mode);
-    if (!read_fd_link(fd, link, sizeof(link)) ||
-        strncmp(link, PLACEHOLDER_LINK, strlen(PLACEHOLDER_LINK)) != 0 ||
-        (uint64_t)st.st_size != f->object->size_bytes)
+    if (!read_fd_link(fd, link) || (uint64_t)st.st_size != f->object->size_bytes)
         return false;
-    return !parse_link(link + strlen(PLACEHOLDER_LINK), &p) ||
+    return !parse_link(link, &p) ||
            (strcmp(p.etag, f->object->etag) == 0 && strcmp(p.key, f->object->key) == 0);
 }
 
@@ -115,7 +127,7 @@ static void adopt(int fd, char *link, void *unused)
     struct file *f = inherit_file(link);
     if (!f)
         return; /* reads then fail with EBADF: better than the wrong bytes */
-    atomic_store(&f->shared, true);
+    offset_set_shared(f);
     if (!fdtab_set(fd, f))
         file_unref(f);
 }
@@ -130,7 +142,7 @@ struct linux_dirent {
 
 void inherit_each(void (*visit)(int fd, char *link, void *user), void *user)
 {
-    char records[2048], link[512];
+    char records[2048], link[LINK_BYTES];
     int dir = REAL(open)("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return;
@@ -140,9 +152,7 @@ void inherit_each(void (*visit)(int fd, char *link, void *user), void *user)
             struct linux_dirent *e = (struct linux_dirent *)(void *)(records + at);
             at += e->reclen;
             int fd = atoi(e->name);
-            if (e->name[0] == '.' || fd == dir || !read_fd_link(fd, link, sizeof(link)))
-                continue;
-            if (strncmp(link, PLACEHOLDER_LINK, strlen(PLACEHOLDER_LINK)) == 0)
+            if (e->name[0] != '.' && fd != dir && read_fd_link(fd, link))
                 visit(fd, link, user);
         }
     }
@@ -152,4 +162,26 @@ void inherit_each(void (*visit)(int fd, char *link, void *user), void *user)
 void inherit_files(void)
 {
     inherit_each(adopt, NULL);
+}
+
+void inherit_descriptor(int fd)
+{
+    char link[LINK_BYTES];
+    if (read_fd_link(fd, link))
+        adopt(fd, link, NULL);
+}
+
+bool inherit_target(const char *name, struct target *t)
+{
+    char link[LINK_BYTES];
+    struct parsed p;
+    return read_placeholder(name, link) && parse_link(link, &p) && find_target(&p, t);
+}
+
+void inherit_prepare(struct file *f, int fd)
+{
+    if (f->kind != FILE_REGULAR || offset_is_shared(f))
+        return;
+    longname_note(f->object);
+    offset_share(f, fd);
 }

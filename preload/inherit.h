@@ -1,7 +1,8 @@
-/* Mapped files that a process was born with: `cat < /data/file`, subprocess with stdin=….
+/* Mapped files that came from another process: `cat < /data/file`, subprocess with stdin=…,
+ * descriptors passed through a socket.
  *
  * The kernel hands placeholders on, whoever made the child and whatever environment it has; their
- * names tell what they stand for, their offset is where the parent was. */
+ * names tell what they stand for, their offset is where the other process was. */
 #ifndef WARMPATH_PRELOAD_INHERIT_H
 #define WARMPATH_PRELOAD_INHERIT_H
 
@@ -12,6 +13,16 @@
 /* At start: takes over every placeholder among the process' descriptors. (The stream for standard
  * input follows in the constructor.) */
 void inherit_files(void);
+
+/* Takes over a descriptor that was just received, if it is a placeholder. */
+void inherit_descriptor(int fd);
+
+/* The other side: before somebody else may get a descriptor of this file. */
+void inherit_prepare(struct file *f, int fd);
+
+/* What a descriptor's name in /proc, of any process, stands for. False: it is no placeholder, or
+ * can't be seen here. */
+bool inherit_target(const char *name, struct target *t);
 
 /* Is this descriptor, in the kernel's eyes, a placeholder? A system call. */
 bool inherit_is_placeholder(int fd);
@@ -24,7 +35,7 @@ bool inherit_is_of(int fd, const struct file *f);
 void inherit_each(void (*visit)(int fd, char *link, void *user), void *user);
 
 /* What a placeholder of that name stands for: one reference, not in the table. NULL: no mapping
- * shows it here, or its name was too long for the kernel. */
+ * shows it here, or its name is too long and nobody noted it here. */
 struct file *inherit_file(char *link);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "common/hash.h"
 #include "preload/fdtab.h"
+#include "preload/offset.h"
 #include "preload/ownfd.h"
 
 #define SLOTS 256 /* a power of two; a descriptor each */
@@ -27,7 +28,7 @@ static _Atomic(struct file *) *slot_of(const struct target *t)
 static bool is_worth_keeping(const struct file *f)
 {
     return f->kind == FILE_REGULAR && !f->path_only && !f->changed && !f->target.must_be_dir &&
-           !atomic_load(&f->shared) && f->object && f->object->n_blocks <= 1 &&
+           !offset_is_shared(f) && f->object && f->object->n_blocks <= 1 &&
            f->fresh_until_ms > keep_now_ms();
 }
 

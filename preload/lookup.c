@@ -7,6 +7,22 @@
 #include "preload/client.h"
 #include "preload/statfill.h"
 
+int lookup_missing(const struct target *t)
+{
+    struct target above;
+    struct stat st = {0};
+    for (size_t from = t->mapping->prefix_len + 1; from < t->path_len;) {
+        size_t len = strcspn(t->path + from, "/");
+        if (len > NAME_MAX) {
+            int r = target_set(&above, t->mapping, t->path, from - 1);
+            r = r < 0 ? r : lookup_stat(&above, &st);
+            return r < 0 ? r : S_ISDIR(st.st_mode) ? -ENAMETOOLONG : -ENOTDIR;
+        }
+        from += len + 1;
+    }
+    return -ENOENT;
+}
+
 int lookup_stat(const struct target *t, struct stat *st)
 {
     struct client_call c;
@@ -19,7 +35,7 @@ int lookup_stat(const struct target *t, struct stat *st)
     client_put_name(&c, t->mapping, t->key, t->key_len);
     int r = client_call(&c, t->path, NULL, 0);
     if (r < 0)
-        return r;
+        return r == -ENOENT ? lookup_missing(t) : r;
     uint8_t kind = wire_get_u8(&c.in);
     uint64_t size = wire_get_u64(&c.in);
     int64_t mtime = (int64_t)wire_get_u64(&c.in);
@@ -46,7 +62,7 @@ int lookup_access(const struct target *t, int mode)
 
 int lookup_directory(const struct target *t)
 {
-    struct stat st;
+    struct stat st = {0};
     int r = lookup_stat(t, &st);
     if (r < 0)
         return r;

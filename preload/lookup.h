@@ -9,6 +9,10 @@
 /* 0 or -errno. */
 int lookup_stat(const struct target *t, struct stat *st);
 
+/* What to say of a name that S3 doesn't have: -ENAMETOOLONG where no file system could have it,
+ * else -ENOENT, or whatever is wrong with the way to it. */
+int lookup_missing(const struct target *t);
+
 /* access(2): 0 or -errno. */
 int lookup_access(const struct target *t, int mode);
 

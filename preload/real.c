@@ -15,8 +15,7 @@ struct real_functions real;
 #define HOOK(type, name, parameters)                                                               \
     _Static_assert(__builtin_types_compatible_p(__typeof__(name), type parameters), #name);
 #define OLD(type, name, parameters)
-#define ROFS(type, name, parameters, arguments, at, path)            HOOK(type, name, parameters)
-#define ROFS2(type, name, parameters, arguments, at, path, at2, to)  HOOK(type, name, parameters)
+#define ROFS(type, name, parameters, arguments, at, path, change)    HOOK(type, name, parameters)
 #define FDNO(type, name, parameters, arguments, fd, error)           HOOK(type, name, parameters)
 #define NOSUP(type, name, parameters, arguments, at, path, error, r) HOOK(type, name, parameters)
 #define NEWFD(type, name, parameters, arguments)                     HOOK(type, name, parameters)

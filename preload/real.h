@@ -7,8 +7,7 @@
 struct real_functions {
 #define HOOK(type, name, parameters)                                 type(*name) parameters;
 #define OLD(type, name, parameters)                                  type(*name) parameters;
-#define ROFS(type, name, parameters, arguments, at, path)            type(*name) parameters;
-#define ROFS2(type, name, parameters, arguments, at, path, at2, to)  type(*name) parameters;
+#define ROFS(type, name, parameters, arguments, at, path, change)    type(*name) parameters;
 #define FDNO(type, name, parameters, arguments, fd, error)           type(*name) parameters;
 #define NOSUP(type, name, parameters, arguments, at, path, error, r) type(*name) parameters;
 #define NEWFD(type, name, parameters, arguments)                     type(*name) parameters;
@@ -17,7 +16,6 @@ struct real_functions {
 #undef HOOK
 #undef OLD
 #undef ROFS
-#undef ROFS2
 #undef FDNO
 #undef NOSUP
 #undef NEWFD

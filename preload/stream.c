@@ -10,6 +10,7 @@
 #include "preload/fdtab.h"
 #include "preload/keep.h"
 #include "preload/materialise.h"
+#include "preload/offset.h"
 #include "preload/real.h"
 #include "preload/slab.h"
 
@@ -117,7 +118,7 @@ void stream_before_wide(FILE *stream)
     int real_file = f ? materialise_file(f) : -EBADF;
     if (real_file < 0)
         return;
-    off_t at = file_tell(f, fd);
+    off_t at = offset_tell(f, fd);
     int flags = REAL(fcntl)(fd, F_GETFD);
     fdtab_drop(fd);
     REAL(dup3)(real_file, fd, flags & FD_CLOEXEC ? O_CLOEXEC : 0);

@@ -12,6 +12,7 @@
 #include "preload/elsewhere.h"
 #include "preload/fdtab.h"
 #include "preload/file.h"
+#include "preload/inherit.h"
 
 /* From a real directory, a relative path gets into a mapping only through a component of
  * the mapping's prefix, or upwards. */
@@ -108,6 +109,17 @@ static int descriptor_named(const char *path, const char **rest)
         return -1;
     *rest = path + used;
     return **rest == '/' || **rest == '\0' ? fd : -1;
+}
+
+/* Another process' descriptor; opening its name makes a new description, as with any file. */
+static bool names_others_descriptor(const char *path, struct target *t)
+{
+    int pid, fd, used = 0;
+    if (sscanf(path, "/proc/%d/fd/%d%n", &pid, &fd, &used) != 2 || path[used] != '\0' ||
+        pid == getpid() || !inherit_target(path, t))
+        return false;
+    t->descriptor = true;
+    return true;
 }
 
 /* The working directory's name in /proc. As names_descriptor(). */
@@ -211,6 +223,8 @@ int target_find(int at, const char **place, struct target *t)
     int r = names_descriptor(path, t, joined);
     if (r == 0 && !joined[0])
         r = names_cwd(path, t, joined);
+    if (r == 0 && !joined[0] && strncmp(path, "/proc/", 6) == 0)
+        r = names_others_descriptor(path, t);
     if (r != 0)
         return r;
     bool below_descriptor = joined[0];

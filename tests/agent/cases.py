@@ -6,16 +6,18 @@ import access
 import bounds
 import company
 import environments
+import hit
 import identity
 import kept
 import keys
+import library
 import life
 import missed
 import sharing
 import tool
 
 
-FAMILIES = (life, sharing, kept, keys, tool, environments, company, missed, identity, access, bounds)
+FAMILIES = (life, sharing, kept, keys, tool, environments, company, missed, identity, access, bounds, hit, library)
 
 
 def cases(bed):

@@ -14,8 +14,9 @@ import suite
 import unit
 from testbed import ROOT, Testbed
 
+SUITES_ASKED_FOR = ("libc",)     # only where --only names them
 SUITES = ("unit", "docs", "programs", "cpython", "random", "faults", "agent", "cluster")
-AT_ONCE = {"docs": 1, "programs": 2, "cpython": 2, "random": 2, "faults": 4, "agent": 1, "cluster": 1}
+AT_ONCE = {"docs": 1, "programs": 2, "cpython": 2, "random": 2, "faults": 4, "agent": 1, "cluster": 1, "libc": 1}
 
 
 def options():
@@ -27,10 +28,11 @@ def options():
     parser.add_argument("--doors", action="store_true", help="programs: tell calls that went past the library")
     parser.add_argument("--seed", type=int, help="random: this seed only")
     parser.add_argument("--ops", type=int, help="random: so many operations")
+    parser.add_argument("--root", metavar="DIR", help="libc: the other system")
     chosen = parser.parse_args()
     chosen.only = [name for names in chosen.only or [",".join(SUITES)] for name in names.split(",")]
     for name in chosen.only:
-        if name not in SUITES:
+        if name not in SUITES + SUITES_ASKED_FOR:
             parser.error(f"there is no suite '{name}'; there are: {', '.join(SUITES)}")
     return chosen
 
@@ -77,6 +79,7 @@ def main():
     chosen = options()
     bed = Testbed(os.environ, os.path.join(ROOT, chosen.build))
     bed.chosen_seed, bed.chosen_ops, bed.doors = chosen.seed, chosen.ops, chosen.doors
+    bed.root = chosen.root
     report = suite.Report(chosen.verbose)
     wanted = chooser(chosen.filter)
     missing = missing_products(bed)
@@ -85,7 +88,7 @@ def main():
                                 f"{path} isn't there; run `make` first"))
     if missing:
         sys.exit(report.close())
-    for name in SUITES:
+    for name in SUITES + SUITES_ASKED_FOR:
         if name in chosen.only:
             run_suite(name, bed, report, wanted)
     leaked = bed.leaked()

@@ -75,7 +75,7 @@ PROGRAMS = [
         8
         20
         13
-        20
+        19
         20
         """),
     Program("border-c", "c", "border.c", places=PLACES),

@@ -17,6 +17,7 @@ import python_data
 import python_io
 import python_library
 import python_process
+import readonly
 import refusals
 import repositories
 import searchers
@@ -24,7 +25,7 @@ import shells
 import tools
 
 FAMILIES = (coreutils, tools, searchers, shells, repositories, compilers, documents, languages, node_js, java,
-            python_io, python_library, python_process, python_data, refusals, native, executing, border)
+            python_io, python_library, python_process, python_data, refusals, readonly, native, executing, border)
 _worlds = []
 
 

@@ -1,11 +1,12 @@
 """C and C++ programs, compiled by the test: what libc offers beyond what the others touch."""
 
-from worlds import Program, c
+from worlds import NO_RING, Program, c
 
 PROGRAMS = [
     c("c-stdio", "stdio.c"),
     c("c-stdio-more", "stdio_more.c"),
     c("c-stdio-edge", "stdio_edge.c"),
+    c("c-wide-standard-input", "wide_stdin.c"),
     c("c-stat", "stat.c"),
     c("c-directory", "directory.c"),
     c("c-scandir-glob-realpath", "scandir.c"),
@@ -15,6 +16,7 @@ PROGRAMS = [
     c("c-calls-by-number", "by_number.c"),
     c("c-names-of-descriptors", "descriptor_names.c"),
     c("c-rare-calls", "odds.c"),
+    c("c-liburing", "liburing.c", libraries=["uring"], told=NO_RING),
     c("c-ring-is-refused", "ring.c", s3_only="ring: ENOSYS\nring: ENOSYS\nread: ok\n"),
     c("c-mmap", "mapping.c"),
     c("c-read-variants", "read_variants.c"),
@@ -25,6 +27,8 @@ PROGRAMS = [
     c("c-getdents", "getdents.c"),
     c("c-splice", "splice.c"),
     c("c-shared-offset", "shared_offset.c"),
+    c("c-shared-offset-of-processes", "shared_offset_forked.c"),
+    c("c-descriptors-in-messages", "passing.c"),
     c("c-reused-number", "reused_number.c"),
     Program("cxx-ifstream", "c++", "ifstream.cc"),
     Program("cxx-filesystem", "c++", "filesystem.cc"),

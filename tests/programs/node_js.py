@@ -1,10 +1,17 @@
 """Node: synchronous, callback, promise and stream calls (libuv's threads), modules, children."""
 
-from worlds import script, sh
+from worlds import NO_RING, script, sh
 
 node, esm = script("node"), script("esm")
 
 PROGRAMS = [
+    node("node-that-may-use-io-uring", """
+        const fs = require('fs'), D = process.env.D, digest = data => data.length + ' ' + require('crypto').createHash('sha256').update(data).digest('hex').slice(0, 16)
+        Promise.all(['sizes/9MiB', 'text/utf8.txt', 'empty', 'many/file-007.txt'].map(name => fs.promises.readFile(`${D}/${name}`))).then(all => {
+            console.log(all.map(digest))
+            fs.stat(`${D}/one-byte`, (error, st) => fs.open(`${D}/one-byte`, (error, fd) => fs.read(fd, Buffer.alloc(3), 0, 3, 0, (error, n, data) => fs.close(fd, error => console.log(st.size, n, data, error)))))
+        })
+    """, env={"UV_USE_IO_URING": "1"}, told=NO_RING),
     node("node-sync", """
         const fs = require('fs'), path = require('path'), crypto = require('crypto'), D = process.env.D
         const digest = data => data.length + ' ' + crypto.createHash('sha256').update(data).digest('hex').slice(0, 16)

@@ -53,19 +53,50 @@ PROGRAMS = [
         print(seen)
     """),
     py("py-send-descriptor", """
-        import array, socket
+        import socket
         left, right = socket.socketpair()
         fd = os.open(f"{D}/text/crlf.txt", os.O_RDONLY)
         os.read(fd, 3)
         pid = os.fork()
         if pid == 0:
             os.close(fd)
-            _, fds, _, _ = socket.recv_fds(right, 10, 1)
-            os.write(1, b"%d %d\\n" % (os.fstat(fds[0]).st_size, err(os.pread, fds[0], 4, 0) in (b"one\\r", "EBADF")))
+            _, fds, _, _ = socket.recv_fds(right, 10, 2)
+            os.write(1, b"%d %r %r\\n" % (os.fstat(fds[0]).st_size, os.pread(fds[0], 4, 0), os.read(fds[0], 5)))
             os._exit(0)
-        socket.send_fds(left, [b"x"], [fd])
-        print(os.waitpid(pid, 0)[1])
-    """, s3_only="17 1\n0\n", unseen=True),
+        socket.send_fds(left, [b"x"], [fd, 0])
+        print(os.waitpid(pid, 0)[1], os.lseek(fd, 0, os.SEEK_CUR))
+    """),
+    py("py-reduction-of-descriptors", """
+        import multiprocessing
+        from multiprocessing import reduction
+        def work(pipe, number):
+            fd = reduction.recv_handle(pipe)
+            with open(fd, "rb") as file:
+                pipe.send((number, file.tell(), len(file.read()), pipe.recv().detach() > 0))
+        if __name__ == "__main__":
+            for number, method in enumerate(("fork", "spawn", "forkserver")):
+                context = multiprocessing.get_context(method)
+                ours, theirs = context.Pipe()
+                child = context.Process(target=work, args=(theirs, number))
+                child.start()
+                with open(f"{D}/sizes/9MiB", "rb") as file:
+                    file.seek(9_000_000 - number)
+                    os.lseek(file.fileno(), file.tell(), os.SEEK_SET)
+                    reduction.send_handle(ours, file.fileno(), child.pid)
+                    ours.send(reduction.DupFd(file.fileno()))
+                    print(ours.recv(), os.lseek(file.fileno(), 0, os.SEEK_CUR))
+                child.join()
+    """),
+    py("py-long-name-goes-to-children", """
+        import shutil, subprocess
+        name = max(os.listdir(f"{D}/names"), key=len)
+        with open(f"{D}/names/{name}", "rb") as file:
+            os.lseek(file.fileno(), 3, os.SEEK_SET)
+            print(subprocess.run(["cat"], stdin=file, capture_output=True).stdout, os.lseek(file.fileno(), 0, os.SEEK_CUR))
+            os.lseek(file.fileno(), 0, os.SEEK_SET)
+            print(subprocess.run([sys.executable, "-c", "import sys; print(len(sys.stdin.read()))"], stdin=file, capture_output=True).stdout)
+        print(subprocess.run(["sh", "-c", 'cat <"$1"; (cat; cat) <"$1"', "sh", f"{D}/names/{name}"], capture_output=True).stdout)
+    """),
     py("py-sendfile-splice", """
         import socket, threading
         left, right = socket.socketpair()

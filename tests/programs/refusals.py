@@ -95,7 +95,7 @@ PROGRAMS = [
         print(open(f"{T}/m/one-byte").read(), sorted(os.listdir(T))[:2])
     """, s3_only="""\
         EROFS EROFS EROFS EROFS
-        EROFS EROFS EROFS EROFS
+        EROFS EROFS EXDEV EROFS
         EROFS EROFS EROFS EROFS
         None None ENOENT
         1 ['m', 'new']

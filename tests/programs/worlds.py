@@ -49,6 +49,8 @@ SCRIPTS = {"node": (".js", "node"), "esm": (".mjs", "node"), "ruby": (".rb", "ru
            "php": (".php", "php"), "lua": (".lua", "lua5.4"), "tcl": (".tcl", "tclsh")}
 SHELLS = {"sh": "/bin/sh", "bash": "/bin/bash", "zsh": "/bin/zsh", "busybox": "/bin/busybox"}
 
+NO_RING = "warmpath: io_uring is refused (ENOSYS): its reads would not see mapped files\n"
+
 
 @dataclasses.dataclass
 class Program:
@@ -57,8 +59,11 @@ class Program:
     text: str               # the script, or the source's file name below src/
     exit: int = 0
     s3_only: str = None     # expected output where there is no local counterpart
+    libraries: list = ()    # for the linker
+    told: str = ""          # what the library says on standard error, whatever is mapped
     unseen: bool = False    # makes calls past the library on purpose
     env: dict = dataclasses.field(default_factory=dict)
+    read_only: bool = False # locally the tree is on a file system that is mounted read-only
     places: dict = None     # mappings below a local directory: place in $D -> part of the tree
 
 
@@ -86,6 +91,11 @@ def script(kind):
 
 def c(name, source, **more):
     return Program(name, "c", source, **more)
+
+
+# A mount namespace of the program's own, as root or as root of a user namespace.
+READ_ONLY = ["unshare", *([] if os.geteuid() == 0 else ["-r"]), "-m", "sh", "-c",
+             'mount --bind "$D" "$D" && mount -o remount,bind,ro "$D" && exec "$@"', "sh"]
 
 
 class Worlds:
@@ -120,19 +130,21 @@ class Worlds:
             self.doors(program, program_path, tree)
             return
         if program.s3_only is None:
-            want = self.run(program, program_path, tree.local, self.bed.base_env())
+            mounted = READ_ONLY if program.read_only else ()
+            want = self.run(program, program_path, tree.local, self.bed.base_env(), mounted)
             self.sound(program, want)
             with Node(self.bed, "pass") as node:
                 env = node.env(f"/mapped/other=s3://{tree.bucket}/other")
-                got = self.run(program, program_path, tree.local, env)
+                got = self.run(program, program_path, tree.local, env, mounted)
                 self.equal(program, "preload-local", got, want)
-                check.equal("preload-local: standard error", got.errors, want.errors)
+                check.equal("preload-local: standard error", got.errors, want.errors + program.told)
                 check.that(not node.pids(), "preload-local: an agent was started for no mapped path")
         else:
             want = job.Job([], program.exit, textwrap.dedent(program.s3_only).encode(), b"", 0)
         with Node(self.bed, "cold") as node:
             self.equal(program, "s3-cold",
                        self.run(program, program_path, tree.mapped, node.env(tree.mapping)), want)
+            check.that(node.pids() or program.unseen, "s3-cold: no agent was started, so nothing mapped was touched")
         self.equal(program, "s3-warm", self.run(program, program_path, tree.mapped,
                                                 self.shared().env(tree.mapping)), want)
 
@@ -209,7 +221,7 @@ class Worlds:
         if program.kind == "static":
             compiler.append("-static")
         done = job.run([*compiler, "-O2", "-Wall", "-Wno-unused-result", "-Werror", "-D_GNU_SOURCE", "-D_FORTIFY_SOURCE=2",
-                        "-pthread", "-o", path, os.path.join(HERE, "src", program.text)],
+                        "-pthread", "-o", path, os.path.join(HERE, "src", program.text), *(f"-l{name}" for name in program.libraries)],
                        self.bed.base_env())
         if done.status != 0:
             raise Failure(f"{program.text} does not compile", done.errors)
