@@ -18,6 +18,7 @@ struct real_functions real;
 #define ROFS(type, name, parameters, arguments, at, path)            HOOK(type, name, parameters)
 #define ROFS2(type, name, parameters, arguments, at, path, at2, to)  HOOK(type, name, parameters)
 #define FDNO(type, name, parameters, arguments, fd, error)           HOOK(type, name, parameters)
+#define GIVES(type, name, parameters, arguments, fd, error, need)    HOOK(type, name, parameters)
 #define NOSUP(type, name, parameters, arguments, at, path, error, r) HOOK(type, name, parameters)
 #define NEWFD(type, name, parameters, arguments)                     HOOK(type, name, parameters)
 #define TWIN(name, of)

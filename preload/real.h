@@ -10,6 +10,7 @@ struct real_functions {
 #define ROFS(type, name, parameters, arguments, at, path)            type(*name) parameters;
 #define ROFS2(type, name, parameters, arguments, at, path, at2, to)  type(*name) parameters;
 #define FDNO(type, name, parameters, arguments, fd, error)           type(*name) parameters;
+#define GIVES(type, name, parameters, arguments, fd, error, need)    type(*name) parameters;
 #define NOSUP(type, name, parameters, arguments, at, path, error, r) type(*name) parameters;
 #define NEWFD(type, name, parameters, arguments)                     type(*name) parameters;
 #define TWIN(name, of)
@@ -19,6 +20,7 @@ struct real_functions {
 #undef ROFS
 #undef ROFS2
 #undef FDNO
+#undef GIVES
 #undef NOSUP
 #undef NEWFD
 #undef TWIN
