@@ -9,6 +9,7 @@ from suite import Case
 
 import cache
 import hidden
+import lazy_maps
 import mappings
 import origin
 import replaced
@@ -16,7 +17,7 @@ import secure
 import soak
 import transfer
 
-FAMILIES = (mappings, origin, secure, hidden, transfer, replaced, cache, soak)
+FAMILIES = (mappings, origin, secure, hidden, transfer, replaced, cache, lazy_maps, soak)
 
 
 def cases(bed):
