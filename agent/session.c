@@ -324,6 +324,9 @@ static void dispatch(struct conn *c, enum wire_op op, struct wire_buf *b)
     case WIRE_BLOCKS:
         session_blocks(c, b);
         break;
+    case WIRE_HELD:
+        session_held(c, b);
+        break;
     case WIRE_LIST:
         on_list(c, b);
         break;

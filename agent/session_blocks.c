@@ -1,10 +1,13 @@
-/* The BLOCKS request: is the job allowed, is the first block here, which others go along? */
+/* The BLOCKS request: is the job allowed, is the first block here, which others go along? And HELD,
+ * which asks for no more than what is here. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/session_internal.h"
 #include "common/options.h"
+
+#define HELD_LOOKS_MOST 512 /* blocks that one request looks for: a millisecond */
 
 void conn_count_block(struct conn *c, const struct version *v, uint64_t index, bool was_stored)
 {
@@ -87,6 +90,42 @@ static void serve(struct conn *c)
     blocks_fetch(c->agent, &c->version, c->first, &c->block);
 }
 
+/* Absent blocks cost a look, too: a long range is gone through in several requests. */
+static void serve_held(struct conn *c)
+{
+    int fds[WIRE_MAX_FDS];
+    uint64_t held[WIRE_MAX_FDS];
+    uint64_t stop = version_blocks(&c->version), index = c->first;
+    uint32_t n = 0;
+    if (stop - index > c->at_most)
+        stop = index + c->at_most;
+    for (; index < stop && n < WIRE_MAX_FDS; index++) {
+        fds[n] = store_get(c->agent->store, &c->version, index);
+        if (fds[n] < 0)
+            continue;
+        conn_count_block(c, &c->version, index, true);
+        held[n++] = index;
+    }
+    uint8_t body[64 + sizeof(held)];
+    struct wire_buf b = wire_buf(body, sizeof(body));
+    conn_put_status(&b, 0, "");
+    wire_put_u64(&b, index);
+    wire_put_u32(&b, n);
+    for (uint32_t i = 0; i < n; i++)
+        wire_put_u64(&b, held[i]);
+    conn_reply(c, body, (size_t)(b.at - body), fds, (int)n);
+    while (n > 0)
+        close(fds[--n]);
+}
+
+static void serve_allowed(struct conn *c)
+{
+    if (c->only_held)
+        serve_held(c);
+    else
+        serve(c);
+}
+
 static void on_allowed(struct lookup_waiter *w, const struct lookup_result *r)
 {
     struct conn *c = conn_of(w, lookup);
@@ -95,7 +134,7 @@ static void on_allowed(struct lookup_waiter *w, const struct lookup_result *r)
     else if (r->error)
         conn_reply_error(c, r->error, r->why);
     else
-        serve(c);
+        serve_allowed(c);
 }
 
 /* Blocks go only to a context that S3 let read the object. Who opened it here was let through;
@@ -104,7 +143,7 @@ static void check_allowed(struct conn *c)
 {
     const struct meta *m = meta_find(context_serial(c->context), c->name.bucket, c->name.key);
     if (m && m->kind == META_FILE && m->readable_ms > 0) {
-        serve(c);
+        serve_allowed(c);
         return;
     }
     struct lookup_request q = {
@@ -120,11 +159,6 @@ static bool get_version(struct conn *c, struct wire_buf *b)
     wire_get_text(b, m.etag, sizeof(m.etag));
     m.size_bytes = wire_get_u64(b);
     uint32_t block_bytes = wire_get_u32(b);
-    c->first = wire_get_u64(b);
-    c->at_most = wire_get_u32(b);
-    c->block.need.from = wire_get_u32(b);
-    c->block.need.to = wire_get_u32(b);
-    c->goes_on = wire_get_u8(b);
     if (b->bad || !option_block_size_fits(block_bytes) || n.bucket.len >= sizeof(c->name.bucket) ||
         n.key.len >= sizeof(c->name.key) || !conn_use_access(c, n.access))
         return false;
@@ -132,8 +166,6 @@ static bool get_version(struct conn *c, struct wire_buf *b)
     memcpy(c->name.bucket, n.bucket.at, n.bucket.len);
     memcpy(c->name.key, n.key.at, n.key.len);
     c->name.style = n.style;
-    if (c->at_most == 0 || c->at_most > WIRE_MAX_FDS)
-        c->at_most = WIRE_MAX_FDS;
 
     int error = 0;
     char why[384];
@@ -142,14 +174,43 @@ static bool get_version(struct conn *c, struct wire_buf *b)
         return false;
     /* A job that opened the file under an earlier agent goes on with that one's block size. */
     lookup_version(s3, &c->name, &m, block_bytes, &c->version);
-    return c->first < version_blocks(&c->version) && c->block.need.from < c->block.need.to &&
-           c->block.need.to <= version_block_len(&c->version, c->first);
+    return true;
+}
+
+static uint32_t get_count(struct wire_buf *b, uint32_t most)
+{
+    uint32_t count = wire_get_u32(b);
+    return count == 0 || count > most ? most : count;
+}
+
+/* From the first block on. */
+static void start(struct conn *c, bool fine)
+{
+    if (!fine || c->first >= version_blocks(&c->version))
+        conn_reply_error(c, -EIO, "malformed request for blocks, or credentials are gone");
+    else
+        check_allowed(c);
 }
 
 void session_blocks(struct conn *c, struct wire_buf *b)
 {
-    if (!get_version(c, b))
-        conn_reply_error(c, -EIO, "malformed request for blocks, or credentials are gone");
-    else
-        check_allowed(c);
+    bool fine = get_version(c, b);
+    c->only_held = false;
+    c->first = wire_get_u64(b);
+    c->at_most = get_count(b, WIRE_MAX_FDS);
+    c->block.need.from = wire_get_u32(b);
+    c->block.need.to = wire_get_u32(b);
+    c->goes_on = wire_get_u8(b);
+    start(c, fine && !b->bad && c->first < version_blocks(&c->version) &&
+                 c->block.need.from < c->block.need.to &&
+                 c->block.need.to <= version_block_len(&c->version, c->first));
+}
+
+void session_held(struct conn *c, struct wire_buf *b)
+{
+    bool fine = get_version(c, b);
+    c->only_held = true;
+    c->first = wire_get_u64(b);
+    c->at_most = get_count(b, HELD_LOOKS_MOST);
+    start(c, fine && !b->bad);
 }

@@ -36,6 +36,7 @@ struct conn {
     uint64_t first;
     uint32_t at_most;
     bool goes_on; /* the job has a part of the first block already */
+    bool only_held;
     struct listing *listing;
 };
 
@@ -53,7 +54,8 @@ bool conn_use_access(struct conn *c, struct wire_str access);
 /* Books a block that the job is given. */
 void conn_count_block(struct conn *c, const struct version *v, uint64_t index, bool was_stored);
 
-/* BLOCKS (session_blocks.c). */
+/* BLOCKS and HELD (session_blocks.c). */
 void session_blocks(struct conn *c, struct wire_buf *b);
+void session_held(struct conn *c, struct wire_buf *b);
 
 #endif

@@ -81,6 +81,9 @@ static bool parse_number(enum option_id id, const char *text, uint64_t *number)
         return id != OPT_BLOCK_SIZE || option_block_size_fits(*number);
     case OPTION_SECONDS:
         return parse_seconds(text, number);
+    case OPTION_LIMIT:
+        *number = UINT64_MAX;
+        return strcmp(text, "whole") == 0 || parse_size(text, number);
     case OPTION_SHARE:
         return parse_share(text, number, &is_percent);
     default:
@@ -121,6 +124,8 @@ static const char *wanted(enum option_id id)
         return "a size such as 200G or a share such as 80%";
     case OPTION_SECONDS:
         return "a number of seconds";
+    case OPTION_LIMIT:
+        return "a size such as 32M, or 'whole'";
     default:
         return "a text";
     }

@@ -17,6 +17,8 @@
  *                                                                 fds: placeholder, [block 0]
  *   BLOCKS → version, u64 first, u32 at_most, u32 from, u32 to, u8 goes_on
  *          ← status, u32 n, part of the first block               fds: n blocks
+ *   HELD   → version, u64 first, u32 among
+ *          ← status, u64 next, u32 n, n × u64 index               fds: n blocks
  *   LIST   → name (prefix), str token
  *          ← status, str next token, u32 n, n × entry
  *   STATUS → ← JSON text, the whole body
@@ -28,7 +30,8 @@
  * status = i32 errno (0 or negative), str why; entry = str name, u8 kind, u64 size, i64 mtime;
  * part = u32 from, u32 to, u8 complete: what may be read from that block's descriptor. Only a
  * complete block may be mapped. BLOCKS names the bytes [from, to) of the first block that must be
- * there for the reply, and whether the job holds a part of that block already. */
+ * there for the reply, and whether the job holds a part of that block already. HELD fetches nothing:
+ * it gives the stored ones among [first, next); `next` is where to go on asking. */
 #ifndef WARMPATH_WIRE_H
 #define WARMPATH_WIRE_H
 
@@ -37,7 +40,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define WIRE_VERSION   3
+#define WIRE_VERSION   4
 #define WIRE_MAX_BYTES (96 * 1024)
 #define WIRE_MAX_FDS   16
 #define WIRE_KEY_MAX   1024
@@ -53,6 +56,7 @@ enum wire_op {
     WIRE_JOB,
     WIRE_STOP,
     WIRE_EVICT,
+    WIRE_HELD,
 };
 
 enum wire_kind { WIRE_FILE = 1, WIRE_DIR = 2 };

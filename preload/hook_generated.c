@@ -1,5 +1,6 @@
 /* The wrappers whose bodies follow from their rows in symbols.def. */
 #include "preload/hook.h"
+#include "preload/lazy.h"
 #include "preload/refuse.h"
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
@@ -27,6 +28,15 @@
         if (!fdtab_has(fd))                                                                        \
             return REAL(name) arguments;                                                           \
         return (type)hook_result(-(error));                                                        \
+    }
+
+#define GIVES(type, name, parameters, arguments, fd, error, need)                                  \
+    EXPORT type name parameters                                                                    \
+    {                                                                                              \
+        if (fdtab_has(fd))                                                                         \
+            return (type)hook_result(-(error));                                                    \
+        need;                                                                                      \
+        return REAL(name) arguments;                                                               \
     }
 
 #define NEWFD(type, name, parameters, arguments)                                                   \

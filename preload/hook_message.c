@@ -1,9 +1,11 @@
 /* Descriptors that are passed through sockets (SCM_RIGHTS). What arrives is a placeholder; its name
- * tells the receiver what it stands for, and both go on with one offset, the kernel's. */
+ * tells the receiver what it stands for, and both go on with one offset, the kernel's. The pieces of
+ * a message may lie in a lazy map: they come before the kernel looks at them. */
 #include <string.h>
 
 #include "preload/hook.h"
 #include "preload/inherit.h"
+#include "preload/lazy.h"
 
 /* Calls `visit` for each descriptor in the control data. */
 static void each_descriptor(const struct msghdr *message, void (*visit)(int fd))
@@ -19,6 +21,18 @@ static void each_descriptor(const struct msghdr *message, void (*visit)(int fd))
             visit(fd);
         }
     }
+}
+
+static void bring(const struct msghdr *message)
+{
+    if (message)
+        lazy_need_pieces(message->msg_iov, message->msg_iovlen);
+}
+
+static void bring_all(struct mmsghdr *messages, unsigned n)
+{
+    for (unsigned i = 0; messages && i < n && lazy_any(); i++)
+        bring(&messages[i].msg_hdr);
 }
 
 static bool has_control(const struct msghdr *message)
@@ -40,6 +54,7 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
     if (fdtab_in_use() && has_control(message))
         each_descriptor(message, prepare);
+    bring(message);
     return REAL(sendmsg)(fd, message, flags);
 }
 
@@ -49,6 +64,7 @@ EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags)
         for (unsigned i = 0; messages && i < n; i++)
             if (has_control(&messages[i].msg_hdr))
                 each_descriptor(&messages[i].msg_hdr, prepare);
+    bring_all(messages, n);
     return REAL(sendmmsg)(fd, messages, n, flags);
 }
 
@@ -72,6 +88,7 @@ static void received(const struct msghdr *message)
 
 EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
+    bring(message);
     ssize_t n = REAL(recvmsg)(fd, message, flags);
     if (n >= 0)
         received(message);
@@ -81,6 +98,7 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags,
                     struct timespec *timeout)
 {
+    bring_all(messages, n);
     int count = REAL(recvmmsg)(fd, messages, n, flags, timeout);
     for (int i = 0; i < count; i++)
         received(&messages[i].msg_hdr);

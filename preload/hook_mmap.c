@@ -1,43 +1,24 @@
 /* mmap of a mapped file: its blocks' files, one behind the other.
  *
  * Every block of the range is there before the job gets the address, so that no page is ever
- * missing. The mapping holds the block files: it outlives close, and eviction. */
+ * missing; or, where much is absent, comes when it is touched (lazy.h). The mapping holds the block
+ * files: it outlives close, and eviction. */
 #include <stdarg.h>
 #include <string.h>
 #include <sys/syscall.h>
 
 #include "preload/hook.h"
+#include "preload/lazy.h"
+#include "preload/lazy_map.h"
 #include "preload/memory.h"
 #include "preload/range.h"
 
-#define PAGE          4096u
 #define FETCH_AT_ONCE WIRE_MAX_FDS
 
-struct span {
-    char *at;        /* where the range begins in memory */
-    uint64_t offset; /* of the range in the object */
-    size_t len;      /* bytes; ends at the last page that holds data */
-    int protection, flags;
-};
-
-/* Puts one block's part of the range into its place. */
-static int place_block(const struct span *s, const struct object *o, uint64_t index, int fd)
-{
-    uint64_t start = index << o->block_shift;
-    uint64_t from = start > s->offset ? start : s->offset;
-    uint64_t stop = start + object_block_len(o, index);
-    if (stop > s->offset + s->len)
-        stop = s->offset + s->len;
-    size_t len = (size_t)(stop - from + PAGE - 1) & ~(size_t)(PAGE - 1);
-    long at = syscall(SYS_mmap, s->at + (from - s->offset), len, s->protection,
-                      s->flags | MAP_FIXED, fd, from - start);
-    return at == -1 ? -errno : 0;
-}
-
+/* All of them, fetched where they have to be. */
 static int place_blocks(const struct span *s, struct object *o)
 {
-    uint64_t index = s->offset >> o->block_shift;
-    uint64_t last = (s->offset + s->len - 1) >> o->block_shift;
+    uint64_t index = span_first_block(s, o), last = index + span_blocks(s, o) - 1;
     while (index <= last) {
         int fds[FETCH_AT_ONCE];
         uint64_t left = last - index + 1;
@@ -48,7 +29,7 @@ static int place_blocks(const struct span *s, struct object *o)
         int r = 0;
         for (int i = 0; i < n; i++) {
             if (r == 0)
-                r = place_block(s, o, index + (uint64_t)i, fds[i]);
+                r = span_place_whole(s, o, index + (uint64_t)i, fds[i]);
             syscall(SYS_close, fds[i]);
         }
         if (r < 0)
@@ -73,8 +54,7 @@ static void *reserve(void *at, size_t len, int flags)
  * end. */
 static int place_tail(char *start, size_t len, const struct span *s)
 {
-    size_t data = (s->len + PAGE - 1) & ~(size_t)(PAGE - 1);
-    size_t all = (len + PAGE - 1) & ~(size_t)(PAGE - 1);
+    size_t data = page_up(s->len), all = page_up(len);
     if (data >= all)
         return 0;
     int empty = memfd_create("warmpath end", MFD_CLOEXEC);
@@ -101,13 +81,20 @@ static int check(const struct file *f, size_t len, int protection, int flags, of
     return type != MAP_PRIVATE && (protection & PROT_WRITE) ? -EACCES : 0;
 }
 
+/* This memory becomes something else. */
+static int forget(void *at, size_t len)
+{
+    if (atomic_load_explicit(&range_any, memory_order_relaxed))
+        range_forget(at, len);
+    return lazy_any() ? lazy_forget(at, len) : 0;
+}
+
 /* It may grow inside its first block: behind that, other files would have to be put. */
 static void remember(const struct span *s, const struct object *o, size_t len)
 {
     uint64_t index = s->offset >> o->block_shift;
     uint64_t data = s->len ? object_block_len(o, index) - (s->offset & (o->block_bytes - 1)) : 0;
-    size_t whole = (len + PAGE - 1) & ~(size_t)(PAGE - 1);
-    range_add(s->at, whole, (data + PAGE - 1) & ~(uint64_t)(PAGE - 1));
+    range_add(s->at, page_up(len), page_up(data));
 }
 
 static void *map_file(struct file *f, void *at, size_t len, int protection, int flags, off_t offset)
@@ -127,7 +114,10 @@ static void *map_file(struct file *f, void *at, size_t len, int protection, int 
                      .flags = flags & ~(MAP_FIXED_NOREPLACE | MAP_POPULATE | MAP_32BIT)};
     if ((flags & MAP_TYPE) == MAP_SHARED_VALIDATE)
         s.flags = (s.flags & ~MAP_TYPE) | MAP_SHARED;
-    r = s.len ? place_blocks(&s, o) : 0;
+    if (lazy_map_wanted(&s, flags))
+        r = lazy_map(&s, o);
+    else if (s.len)
+        r = place_blocks(&s, o);
     if (r == 0)
         r = place_tail(start, len, &s);
     if (r == 0) {
@@ -142,8 +132,9 @@ fail:
 
 EXPORT void *mmap(void *at, size_t len, int protection, int flags, int fd, off_t offset)
 {
-    if ((flags & MAP_FIXED) && atomic_load_explicit(&range_any, memory_order_relaxed))
-        range_forget(at, len);
+    int r = flags & MAP_FIXED ? forget(at, len) : 0;
+    if (r < 0)
+        return (void *)hook_result(r);
     if ((flags & MAP_ANONYMOUS) || !fdtab_has(fd)) {
         if (!real.mmap) /* inside another library's first malloc */
             return (void *)syscall(SYS_mmap, at, len, protection, flags, fd, offset);
@@ -157,9 +148,23 @@ EXPORT void *mmap(void *at, size_t len, int protection, int flags, int fd, off_t
 
 EXPORT int munmap(void *at, size_t len)
 {
-    if (atomic_load_explicit(&range_any, memory_order_relaxed))
-        range_forget(at, len);
+    int r = forget(at, len);
+    if (r < 0)
+        return (int)hook_result(r);
     return real.munmap ? real.munmap(at, len) : (int)syscall(SYS_munmap, at, len);
+}
+
+/* What moves or grows is brought first, what is cut off forgotten. 0 or -errno. */
+static int before_remap(char *at, size_t len, char *to, size_t new_len, int flags)
+{
+    int r = 0;
+    if (flags & MREMAP_FIXED)
+        r = forget(to, new_len);
+    if (r == 0 && lazy_any() && new_len < len)
+        r = lazy_forget(at + page_up(new_len), page_up(len) - page_up(new_len));
+    if (r == 0 && lazy_any() && (new_len > len || (flags & MREMAP_FIXED)))
+        r = lazy_fill(at, new_len);
+    return r;
 }
 
 /* Where a range can't grow the kernel says ENOMEM, and the caller maps anew. */
@@ -174,8 +179,9 @@ EXPORT void *mremap(void *at, size_t len, size_t new_len, int flags, ...)
         errno = ENOMEM;
         return MAP_FAILED;
     }
-    if (any && (flags & MREMAP_FIXED))
-        range_forget(to, new_len);
+    int refused = before_remap(at, len, to, new_len, flags);
+    if (refused < 0)
+        return (void *)hook_result(refused);
     long r = syscall(SYS_mremap, at, len, new_len, flags, to);
     if (any && r != -1)
         range_move(at, len, (void *)r, new_len);

@@ -1,9 +1,12 @@
-/* read and its kin, lseek, sendfile. */
+/* read and its kin, lseek, sendfile. What is read may be put into a lazy map that the job may write to
+ * (lazy_need). */
 #include "preload/hook.h"
+#include "preload/lazy.h"
 #include "preload/offset.h"
 
 EXPORT ssize_t read(int fd, void *buf, size_t n)
 {
+    lazy_need(buf, n);
     PINNED struct file *f = fdtab_get(fd);
     if (!f)
         return REAL(read)(fd, buf, n);
@@ -12,6 +15,7 @@ EXPORT ssize_t read(int fd, void *buf, size_t n)
 
 EXPORT ssize_t pread(int fd, void *buf, size_t n, off_t offset)
 {
+    lazy_need(buf, n);
     PINNED struct file *f = fdtab_get(fd);
     if (!f)
         return REAL(pread)(fd, buf, n, offset);
@@ -53,6 +57,7 @@ static ssize_t read_pieces(struct file *f, int fd, const struct iovec *pieces, i
 
 EXPORT ssize_t readv(int fd, const struct iovec *pieces, int n_pieces)
 {
+    lazy_need_pieces(pieces, (size_t)n_pieces);
     PINNED struct file *f = fdtab_get(fd);
     if (!f)
         return REAL(readv)(fd, pieces, n_pieces);
@@ -61,6 +66,7 @@ EXPORT ssize_t readv(int fd, const struct iovec *pieces, int n_pieces)
 
 EXPORT ssize_t preadv(int fd, const struct iovec *pieces, int n_pieces, off_t offset)
 {
+    lazy_need_pieces(pieces, (size_t)n_pieces);
     PINNED struct file *f = fdtab_get(fd);
     if (!f)
         return REAL(preadv)(fd, pieces, n_pieces, offset);
@@ -69,6 +75,7 @@ EXPORT ssize_t preadv(int fd, const struct iovec *pieces, int n_pieces, off_t of
 
 EXPORT ssize_t preadv2(int fd, const struct iovec *pieces, int n_pieces, off_t offset, int flags)
 {
+    lazy_need_pieces(pieces, (size_t)n_pieces);
     PINNED struct file *f = fdtab_get(fd);
     if (!f)
         return REAL(preadv2)(fd, pieces, n_pieces, offset, flags);
@@ -81,6 +88,7 @@ EXPORT ssize_t preadv2(int fd, const struct iovec *pieces, int n_pieces, off_t o
 ssize_t __read_chk(int fd, void *buf, size_t n, size_t room);
 EXPORT ssize_t __read_chk(int fd, void *buf, size_t n, size_t room)
 {
+    lazy_need(buf, n);
     PINNED struct file *f = fdtab_get(fd);
     if (!f || n > room)
         return REAL(__read_chk)(fd, buf, n, room);
@@ -90,6 +98,7 @@ EXPORT ssize_t __read_chk(int fd, void *buf, size_t n, size_t room)
 ssize_t __pread_chk(int fd, void *buf, size_t n, off_t offset, size_t room);
 EXPORT ssize_t __pread_chk(int fd, void *buf, size_t n, off_t offset, size_t room)
 {
+    lazy_need(buf, n);
     PINNED struct file *f = fdtab_get(fd);
     if (!f || n > room)
         return REAL(__pread_chk)(fd, buf, n, offset, room);

@@ -6,6 +6,7 @@
 
 #include "preload/cwd.h"
 #include "preload/hook.h"
+#include "preload/lazy.h"
 #include "preload/raw.h"
 #include "preload/ring.h"
 
@@ -23,6 +24,8 @@ enum guard {
     AT,      /* a directory's descriptor and a path */
     AT2,     /* twice */
     AT_OF,   /* behind another argument, as symlinkat has it */
+    DATA,    /* the first is a descriptor, and the kernel is handed memory */
+    LAZY,    /* lazy maps alone */
     MAP,     /* mmap */
     CWD,     /* getcwd */
 };
@@ -147,6 +150,10 @@ static bool is_ours(enum guard guard, const long *a)
         return is_path_ours(I(0), P(1)) || is_path_ours(I(2), P(3));
     case AT_OF:
         return is_path_ours(I(1), P(2));
+    case DATA:
+        return lazy_any() || fdtab_has(I(0));
+    case LAZY:
+        return lazy_any();
     case MAP:
         return !(I(3) & MAP_ANONYMOUS) && fdtab_has(I(4));
     case CWD:

@@ -9,6 +9,7 @@
 #include <fts.h>
 #include <ftw.h>
 #include <glob.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -37,6 +38,10 @@
 #include <unistd.h>
 #include <utime.h>
 #include <wchar.h>
+
+/* Macros of <stdio.h> where the compiler optimises. */
+#undef fread_unlocked
+#undef fwrite_unlocked
 
 struct open_how;
 

@@ -124,20 +124,25 @@ void run_forget_all(void)
 
 /* --- fetching -------------------------------------------------------------------------- */
 
+static void begin_for(struct client_call *c, enum wire_op op, const struct object *o, uint64_t first)
+{
+    client_begin(c, op);
+    client_put_name(c, o->mapping, o->key, strlen(o->key));
+    wire_put_str(&c->out, o->etag, strlen(o->etag));
+    wire_put_u64(&c->out, o->size_bytes);
+    wire_put_u32(&c->out, o->block_bytes);
+    wire_put_u64(&c->out, first);
+    state_count(COUNTER_block_requests, 1);
+}
+
 int object_fetch(struct object *o, uint64_t first, int at_most, struct block_part *part, int *fds)
 {
     struct client_call c;
-    client_begin(&c, WIRE_BLOCKS);
-    client_put_name(&c, o->mapping, o->key, strlen(o->key));
-    wire_put_str(&c.out, o->etag, strlen(o->etag));
-    wire_put_u64(&c.out, o->size_bytes);
-    wire_put_u32(&c.out, o->block_bytes);
-    wire_put_u64(&c.out, first);
+    begin_for(&c, WIRE_BLOCKS, o, first);
     wire_put_u32(&c.out, (uint32_t)at_most);
     wire_put_u32(&c.out, part->from);
     wire_put_u32(&c.out, part->to);
     wire_put_u8(&c.out, part->goes_on);
-    state_count(COUNTER_block_requests, 1);
     int r = client_call(&c, o->key, NULL, 0);
     if (r < 0)
         return r;
@@ -149,6 +154,28 @@ int object_fetch(struct object *o, uint64_t first, int at_most, struct block_par
         else
             syscall(SYS_close, c.fds[i]);
     return c.n_fds == 0 ? -EIO : c.n_fds < at_most ? c.n_fds : at_most;
+}
+
+int object_ask_held(struct object *o, uint64_t first, uint64_t end, struct object_held *held)
+{
+    struct client_call c;
+    begin_for(&c, WIRE_HELD, o, first);
+    wire_put_u32(&c.out, end - first > UINT32_MAX ? UINT32_MAX : (uint32_t)(end - first));
+    int r = client_call(&c, o->key, NULL, 0);
+    if (r < 0)
+        return r;
+    held->next = wire_get_u64(&c.in);
+    held->n = (int)wire_get_u32(&c.in);
+    for (int i = 0; i < held->n && i < c.n_fds; i++) {
+        held->index[i] = wire_get_u64(&c.in);
+        held->fds[i] = c.fds[i];
+        c.in.bad |= held->index[i] < first || held->index[i] >= end;
+    }
+    if (!c.in.bad && held->n == c.n_fds && held->next > first)
+        return 0;
+    while (c.n_fds > 0)
+        syscall(SYS_close, c.fds[--c.n_fds]);
+    return -EIO;
 }
 
 /* --- reading --------------------------------------------------------------------------- */

@@ -65,6 +65,11 @@ struct object_name {
 /* The object of that name, with one more reference; NULL when memory is short. */
 struct object *object_get(const struct object_name *name);
 void object_unref(struct object *o);
+/* One more reference for who has one. */
+static inline void object_ref(struct object *o)
+{
+    atomic_fetch_add(&o->refs, 1);
+}
 
 /* A run that holds these descriptors (taken over, moved out of the job's way); NULL closes them. */
 struct run *run_new(uint64_t first, const struct block_part *part, const int *fds, int n);
@@ -93,6 +98,16 @@ static inline bool object_read_mapped(struct object *o, void *buf, size_t n, uin
  * caller's. `part` says on entry which bytes of the first must be there; on return, which are.
  * Their number or -errno (the job's log was told). */
 int object_fetch(struct object *o, uint64_t first, int at_most, struct block_part *part, int *fds);
+
+/* Those of blocks [first, end) that the agent holds already; nothing is fetched. */
+struct object_held {
+    uint64_t next; /* where to go on asking */
+    int n;
+    uint64_t index[WIRE_MAX_FDS];
+    int fds[WIRE_MAX_FDS]; /* the caller's */
+};
+/* 0 or -errno (the job's log was told). */
+int object_ask_held(struct object *o, uint64_t first, uint64_t end, struct object_held *held);
 
 static inline uint32_t object_block_len(const struct object *o, uint64_t index)
 {

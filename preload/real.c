@@ -17,6 +17,7 @@ struct real_functions real;
 #define OLD(type, name, parameters)
 #define ROFS(type, name, parameters, arguments, at, path, change)    HOOK(type, name, parameters)
 #define FDNO(type, name, parameters, arguments, fd, error)           HOOK(type, name, parameters)
+#define GIVES(type, name, parameters, arguments, fd, error, need)    HOOK(type, name, parameters)
 #define NOSUP(type, name, parameters, arguments, at, path, error, r) HOOK(type, name, parameters)
 #define NEWFD(type, name, parameters, arguments)                     HOOK(type, name, parameters)
 #define TWIN(name, of)

@@ -9,6 +9,7 @@ struct real_functions {
 #define OLD(type, name, parameters)                                  type(*name) parameters;
 #define ROFS(type, name, parameters, arguments, at, path, change)    type(*name) parameters;
 #define FDNO(type, name, parameters, arguments, fd, error)           type(*name) parameters;
+#define GIVES(type, name, parameters, arguments, fd, error, need)    type(*name) parameters;
 #define NOSUP(type, name, parameters, arguments, at, path, error, r) type(*name) parameters;
 #define NEWFD(type, name, parameters, arguments)                     type(*name) parameters;
 #define TWIN(name, of)
@@ -17,6 +18,7 @@ struct real_functions {
 #undef OLD
 #undef ROFS
 #undef FDNO
+#undef GIVES
 #undef NOSUP
 #undef NEWFD
 #undef TWIN

@@ -95,7 +95,7 @@ static int become_agent(void *user)
     sigset_t none;
     setsid();
     sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    REAL(sigprocmask)(SIG_SETMASK, &none, NULL);
     for (int i = 0; i < 3; i++)
         syscall(SYS_dup3, p->null_fd, i, 0);
     syscall(SYS_fcntl, p->ready_fd, F_SETFD, 0);
@@ -125,13 +125,13 @@ static int launch(struct plan *p)
     p->stack = stacks;
     sigset_t all, before;
     sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before); /* no handler of the job's runs in the children */
+    REAL(sigprocmask)(SIG_SETMASK, &all, &before); /* no handler of the job's runs in the children */
     int pid = clone(fork_once_more, stacks + 2 * STACK_BYTES, CLONE_VM | CLONE_VFORK, p);
     int r = pid < 0 ? -errno : 0;
     if (pid > 0)
         while (waitpid(pid, NULL, __WCLONE) < 0 && errno == EINTR)
             ;
-    sigprocmask(SIG_SETMASK, &before, NULL);
+    REAL(sigprocmask)(SIG_SETMASK, &before, NULL);
     memory_unmap(stacks, 2 * STACK_BYTES);
     return r < 0 ? r : -p->error;
 }

@@ -20,6 +20,7 @@
 #include "preload/proc.h"
 #include "preload/real.h"
 #include "preload/report.h"
+#include "preload/sigbus.h"
 #include "preload/stream.h"
 
 struct state state;
@@ -89,6 +90,7 @@ static void activate(void)
     state.uid = geteuid();
     state.gid = getegid();
     state.meta_ttl_s = (int64_t)option_number(OPT_META_TTL);
+    state.mmap_wait_bytes = option_number(OPT_MMAP);
     if (option_runtime_dir(state.runtime_dir, sizeof(state.runtime_dir)) < 0)
         state.runtime_dir[0] = '\0';
     state.runtime_dir_len = strlen(state.runtime_dir);
@@ -98,6 +100,7 @@ static void activate(void)
     handover_init();
     report_name_job();
     client_init();
+    sigbus_init();
 }
 
 /* libc's, before it has looked: the kernel put it on the stack, behind the arguments. */

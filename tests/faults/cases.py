@@ -10,6 +10,7 @@ from suite import Case
 import cache
 import hidden
 import late
+import lazy_maps
 import mappings
 import origin
 import replaced
@@ -18,7 +19,7 @@ import soak
 import stalled
 import transfer
 
-FAMILIES = (mappings, origin, secure, hidden, transfer, late, replaced, cache, stalled, soak)
+FAMILIES = (mappings, origin, secure, hidden, transfer, late, replaced, cache, stalled, lazy_maps, soak)
 
 
 def cases(bed):

@@ -18,8 +18,9 @@ ENTRY = "<Contents><Key>{key}</Key><LastModified>2024-01-01T00:00:00.000Z</LastM
 
 
 class BigObject:
-    def __init__(self, path):
+    def __init__(self, path, key=KEY):
         self.path = path
+        self.key = key
         self.size = os.path.getsize(path)
         self.fetched = 0
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -43,12 +44,12 @@ class BigObject:
 
             def do_GET(self):
                 path, _, query = self.path.partition("?")
-                if path == f"/{BUCKET}/{KEY}":
+                if path == f"/{BUCKET}/{big.key}":
                     self.object()
                 elif path.strip("/") == BUCKET and "list-type" in query:
                     prefix = re.search(r"(?:^|&)prefix=([^&]*)", query)
-                    here = KEY.startswith(prefix.group(1) if prefix else "")
-                    entries = ENTRY.format(key=KEY, etag=ETAG, size=big.size) if here else ""
+                    here = big.key.startswith(prefix.group(1) if prefix else "")
+                    entries = ENTRY.format(key=big.key, etag=ETAG, size=big.size) if here else ""
                     self.answer(200, LISTING.format(bucket=BUCKET, prefix=prefix.group(1) if prefix else "", count=int(here), entries=entries).encode())
                 else:
                     self.answer(404, b"<Error><Code>NoSuchKey</Code></Error>")

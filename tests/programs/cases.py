@@ -11,6 +11,7 @@ import documents
 import executing
 import java
 import languages
+import lazy
 import native
 import node_js
 import python_data
@@ -25,7 +26,7 @@ import shells
 import tools
 
 FAMILIES = (coreutils, tools, searchers, shells, repositories, compilers, documents, languages, node_js, java,
-            python_io, python_library, python_process, python_data, refusals, readonly, native, executing, border)
+            python_io, python_library, python_process, python_data, refusals, readonly, native, executing, border, lazy)
 _worlds = []
 
 
@@ -37,7 +38,7 @@ def cases(bed):
     twice = {name for name in names if names.count(name) > 1}
     assert not twice, f"two programs have the same name: {twice}"
     return [Case("programs/" + program.name, lambda program=program: worlds.check(program))
-            for program in programs] + ([] if bed.doors else big.cases(bed, worlds))
+            for program in programs] + ([] if bed.doors else big.cases(bed, worlds) + lazy.cases(bed, worlds))
 
 
 def close():

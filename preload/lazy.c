@@ -1,0 +1,436 @@
+#include "preload/lazy.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "preload/fault.h"
+#include "preload/memory.h"
+#include "preload/quiet.h"
+#include "preload/state.h"
+
+#define RANGES_MAX 1024
+
+/* Of a block. PLACING outlives the lock only in a child forked at that moment: then it may be
+ * mapped already. */
+enum { ABSENT, PLACING, HERE };
+
+struct lazy {
+    _Atomic uint32_t refs;
+    struct object *object;
+    struct span span;           /* as it was mapped */
+    _Atomic uintptr_t from, to; /* what is left of it; whole pages */
+    struct lazy *next_gone;     /* while it leaves the table */
+    uint64_t first, n;          /* blocks of the span */
+    size_t bytes;               /* of this structure */
+    _Atomic uint8_t blocks[];
+};
+
+_Atomic unsigned lazy_ranges;
+static _Atomic(struct lazy *) table[RANGES_MAX];
+static _Atomic unsigned used; /* entries of the table that may be in use */
+static _Atomic uintptr_t lowest, highest;
+static _Atomic uint64_t changes;
+
+static struct quiet lock(void)
+{
+    return quiet_lock(&state.child->lazy_lock);
+}
+
+static void unlock(const struct quiet *q)
+{
+    quiet_unlock(&state.child->lazy_lock, q);
+}
+
+uint64_t lazy_changes(void)
+{
+    return atomic_load(&changes);
+}
+
+/* --- one range --------------------------------------------------------------------------- */
+
+struct lazy *lazy_new(const struct span *s, struct object *o)
+{
+    uint64_t n = span_blocks(s, o);
+    struct lazy *l = memory_map(sizeof(*l) + n);
+    if (!l)
+        return NULL;
+    object_ref(o);
+    l->object = o;
+    l->span = *s;
+    l->first = span_first_block(s, o);
+    l->n = n;
+    l->bytes = sizeof(*l) + n;
+    atomic_store(&l->from, (uintptr_t)s->at);
+    atomic_store(&l->to, page_up((uintptr_t)s->at + s->len));
+    atomic_store(&l->refs, 1);
+    return l;
+}
+
+void lazy_unref(struct lazy *l)
+{
+    if (atomic_fetch_sub(&l->refs, 1) != 1)
+        return;
+    object_unref(l->object);
+    memory_unmap(l, l->bytes);
+}
+
+int lazy_place(struct lazy *l, uint64_t index, int fd)
+{
+    _Atomic uint8_t *block = &l->blocks[index - l->first];
+    atomic_store(block, PLACING);
+    int r = span_place(&l->span, l->object, index, fd, atomic_load(&l->from), atomic_load(&l->to));
+    atomic_store(block, r == 0 ? HERE : ABSENT);
+    atomic_fetch_add(&changes, 1);
+    return r;
+}
+
+/* Where the block lies in what is left of the range; false when it doesn't. */
+static bool part_of(const struct lazy *l, uint64_t index, uintptr_t *from, uintptr_t *to)
+{
+    uintptr_t block = span_address(&l->span, l->object, index);
+    uintptr_t end = page_up(block + object_block_len(l->object, index));
+    *from = block > l->from ? block : l->from;
+    *to = end < l->to ? end : l->to;
+    return *from < *to;
+}
+
+uint64_t lazy_next_absent(const struct lazy *l, uint64_t index)
+{
+    uintptr_t from, to;
+    for (; index < l->first + l->n; index++)
+        if (atomic_load(&l->blocks[index - l->first]) != HERE && part_of(l, index, &from, &to))
+            return index;
+    return UINT64_MAX;
+}
+
+uint64_t lazy_absent_bytes(const struct lazy *l)
+{
+    uint64_t sum = 0;
+    for (uint64_t i = lazy_next_absent(l, l->first); i != UINT64_MAX; i = lazy_next_absent(l, i + 1)) {
+        uintptr_t from = 0, to = 0;
+        part_of(l, i, &from, &to);
+        sum += to - from;
+    }
+    return sum;
+}
+
+/* --- the table, under the lock ------------------------------------------------------------- */
+
+static struct lazy *entry(unsigned i)
+{
+    return atomic_load_explicit(&table[i], memory_order_acquire);
+}
+
+static struct lazy *find(uintptr_t at)
+{
+    for (unsigned i = 0; i < atomic_load(&used); i++) {
+        struct lazy *l = entry(i);
+        if (l && at >= l->from && at < l->to)
+            return l;
+    }
+    return NULL;
+}
+
+static bool add(struct lazy *l)
+{
+    unsigned i = 0;
+    while (i < RANGES_MAX && entry(i))
+        i++;
+    if (i == RANGES_MAX)
+        return false;
+    if (i >= atomic_load(&used))
+        atomic_store(&used, i + 1);
+    if (atomic_load(&lazy_ranges) == 0 || l->from < atomic_load(&lowest))
+        atomic_store(&lowest, l->from);
+    if (atomic_load(&lazy_ranges) == 0 || l->to > atomic_load(&highest))
+        atomic_store(&highest, l->to);
+    atomic_fetch_add(&l->refs, 1);
+    atomic_store(&table[i], l);
+    atomic_fetch_add(&lazy_ranges, 1);
+    return true;
+}
+
+/* True: the table's reference is the caller's now. False: it was not in it. */
+static bool drop(struct lazy *l)
+{
+    for (unsigned i = 0; i < atomic_load(&used); i++) {
+        if (entry(i) != l)
+            continue;
+        atomic_store(&table[i], NULL);
+        atomic_fetch_sub(&lazy_ranges, 1);
+        return true;
+    }
+    return false;
+}
+
+/* The same where it has nothing absent any more. */
+static bool drop_if_done(struct lazy *l)
+{
+    return lazy_next_absent(l, l->first) == UINT64_MAX && drop(l);
+}
+
+bool lazy_list(struct lazy *l)
+{
+    struct quiet q = lock();
+    bool added = add(l);
+    unlock(&q);
+    return added;
+}
+
+/* --- bringing blocks ----------------------------------------------------------------------- */
+
+/* Maps what came, unless others did or the memory is something else by now. Only a touch proves
+ * that a block which a fork caught half-way is not mapped: it is the first of those that came. */
+static int place_all(struct lazy *l, uint64_t index, const int *fds, int n, bool *done)
+{
+    int result = 0;
+    struct quiet q = lock();
+    for (int i = 0; i < n && index + (uint64_t)i < l->first + l->n; i++) {
+        uint8_t is = atomic_load(&l->blocks[index + (uint64_t)i - l->first]);
+        if (is == HERE || (is == PLACING && i > 0))
+            continue;
+        int r = lazy_place(l, index + (uint64_t)i, fds[i]);
+        if (i == 0)
+            result = r;
+    }
+    *done = drop_if_done(l);
+    unlock(&q);
+    return result;
+}
+
+/* What the client did not tell: limits of this process. */
+static void tell(const struct lazy *l, int error)
+{
+    static const char descriptors[] = "a touched page needs a descriptor: raise ulimit -n",
+                      maps[] = "a touched page needs a map of its own: raise vm.max_map_count";
+    if (error == -EMFILE || error == -ENFILE)
+        fault_tell(l->object->key, -error, descriptors, sizeof(descriptors) - 1);
+    else
+        fault_tell(l->object->key, -error, maps, sizeof(maps) - 1);
+}
+
+static int bring_block(struct lazy *l, uint64_t index)
+{
+    int fds[WIRE_MAX_FDS];
+    bool done = false;
+    int n = -EMFILE;
+    state_count(COUNTER_map_faults, 1);
+    for (int want = WIRE_MAX_FDS; n == -EMFILE && want > 0; want /= WIRE_MAX_FDS) {
+        struct block_part all = {.to = object_block_len(l->object, index)};
+        n = object_fetch(l->object, index, want, &all, fds);
+    }
+    if (n == -EMFILE || n == -ENFILE)
+        tell(l, n);
+    if (n < 0)
+        return n;
+    int r = place_all(l, index, fds, n, &done);
+    if (r < 0)
+        tell(l, r);
+    for (int i = 0; i < n; i++)
+        syscall(SYS_close, fds[i]);
+    if (done)
+        lazy_unref(l);
+    return r;
+}
+
+enum lazy_answer lazy_bring(uintptr_t address)
+{
+    struct quiet q = lock();
+    struct lazy *l = find(address);
+    if (!l) {
+        unlock(&q);
+        return LAZY_NOT_OURS;
+    }
+    atomic_fetch_add(&l->refs, 1);
+    unlock(&q);
+    uint64_t index = (address - (uintptr_t)l->span.at + l->span.offset) >> l->object->block_shift;
+    enum lazy_answer answer = LAZY_IS_HERE;
+    if (atomic_load(&l->blocks[index - l->first]) != HERE)
+        answer = bring_block(l, index) == 0 ? LAZY_BROUGHT : LAZY_FAILED;
+    lazy_unref(l);
+    return answer;
+}
+
+/* A fork caught the block half-way: a touch maps it if nothing did. */
+static void settle(uintptr_t address)
+{
+    (void)*(volatile const char *)address;
+    struct quiet q = lock();
+    struct lazy *l = find(address);
+    if (l)
+        atomic_store(&l->blocks[((address - (uintptr_t)l->span.at + l->span.offset) >>
+                                 l->object->block_shift) -
+                                l->first],
+                     HERE);
+    unlock(&q);
+}
+
+/* The lowest absent address in [from, to) of any range, or 0. */
+static uintptr_t next_absent(uintptr_t from, uintptr_t to, bool *half_way)
+{
+    uintptr_t best = 0;
+    struct quiet q = lock();
+    for (unsigned i = 0; i < atomic_load(&used); i++) {
+        struct lazy *l = entry(i);
+        if (!l || l->to <= from || l->from >= to)
+            continue;
+        uintptr_t begin = from > l->from ? from : l->from, part, part_end;
+        uint64_t index = (begin - (uintptr_t)l->span.at + l->span.offset) >> l->object->block_shift;
+        index = lazy_next_absent(l, index);
+        if (index == UINT64_MAX || !part_of(l, index, &part, &part_end))
+            continue;
+        part = part > begin ? part : begin;
+        if (part >= to || (best && part >= best))
+            continue;
+        best = part;
+        *half_way = atomic_load(&l->blocks[index - l->first]) == PLACING;
+    }
+    unlock(&q);
+    return best;
+}
+
+static int fill(uintptr_t from, uintptr_t to)
+{
+    bool half_way = false;
+    if (from < atomic_load(&lowest))
+        from = atomic_load(&lowest);
+    if (to > atomic_load(&highest))
+        to = atomic_load(&highest);
+    while (from < to && lazy_any()) {
+        uintptr_t at = next_absent(from, to, &half_way);
+        if (!at)
+            return 0;
+        if (half_way)
+            settle(at);
+        else if (lazy_bring(at) == LAZY_FAILED)
+            return -EIO;
+        from = at;
+    }
+    return 0;
+}
+
+int lazy_fill(const void *at, size_t len)
+{
+    uintptr_t from = (uintptr_t)at;
+    return fill(from, from + len < from ? UINTPTR_MAX : from + len);
+}
+
+int lazy_fill_all(void)
+{
+    return fill(0, UINTPTR_MAX);
+}
+
+void lazy_need_now(uintptr_t at, size_t len)
+{
+    int error = errno;
+    fill(at, at + len < at ? UINTPTR_MAX : at + len);
+    errno = error;
+}
+
+void lazy_need_pieces_now(const struct iovec *pieces, size_t n)
+{
+    for (size_t i = 0; i < n && n <= IOV_MAX; i++) /* more are refused anyway */
+        lazy_need_now((uintptr_t)pieces[i].iov_base, pieces[i].iov_len);
+}
+
+int lazy_protection(const void *at, size_t len)
+{
+    uintptr_t from = (uintptr_t)at;
+    struct quiet q = lock();
+    struct lazy *l = find(from);
+    int protection = l && len <= l->to - from ? l->span.protection : -1;
+    unlock(&q);
+    return protection;
+}
+
+/* --- forgetting ---------------------------------------------------------------------------- */
+
+/* A range is cut at both ends of the hole. */
+struct hole {
+    uintptr_t from, to;
+    struct lazy *twin;  /* room for what lies behind a hole in the middle */
+    size_t twin_bytes;  /* how large that has to be */
+    struct lazy *gone;  /* ranges without anything absent */
+};
+
+static void retire(struct hole *h, struct lazy *l)
+{
+    if (!drop_if_done(l))
+        return;
+    l->next_gone = h->gone;
+    h->gone = l;
+}
+
+/* What lies behind the hole becomes a range of its own. 1; 0: there is no room for it yet. */
+static int split(struct hole *h, struct lazy *l)
+{
+    struct lazy *twin = h->twin;
+    if (!twin || h->twin_bytes != l->bytes) {
+        h->twin_bytes = l->bytes;
+        return 0;
+    }
+    memcpy((void *)twin, (const void *)l, l->bytes);
+    atomic_store(&twin->refs, 0);
+    atomic_store(&twin->from, h->to);
+    if (!add(twin))
+        return -ENOMEM;
+    h->twin = NULL;
+    object_ref(l->object);
+    atomic_store(&l->to, h->from);
+    retire(h, twin);
+    return 1;
+}
+
+/* 1: cut; else as split(). */
+static int cut(struct hole *h, struct lazy *l)
+{
+    int r = 1;
+    if (h->from > l->from && h->to < l->to)
+        r = split(h, l);
+    else if (h->from > l->from)
+        atomic_store(&l->to, h->from);
+    else
+        atomic_store(&l->from, h->to < l->to ? h->to : l->to);
+    if (r == 1)
+        retire(h, l);
+    return r;
+}
+
+static int cut_all(struct hole *h)
+{
+    int r = 1;
+    struct quiet q = lock();
+    for (unsigned i = 0; i < atomic_load(&used) && r == 1; i++) {
+        struct lazy *l = entry(i);
+        if (l && l->to > h->from && l->from < h->to)
+            r = cut(h, l);
+    }
+    unlock(&q);
+    return r;
+}
+
+int lazy_forget(const void *at, size_t len)
+{
+    struct hole h = {.from = (uintptr_t)at, .to = page_up((uintptr_t)at + len)};
+    int r = 0;
+    if (!lazy_any() || h.to <= atomic_load(&lowest) || h.from >= atomic_load(&highest))
+        return 0;
+    while ((r = cut_all(&h)) == 0) {
+        if (h.twin)
+            memory_unmap(h.twin, h.twin->bytes);
+        h.twin = memory_map(h.twin_bytes);
+        if (!h.twin)
+            return -ENOMEM;
+        h.twin->bytes = h.twin_bytes;
+    }
+    if (h.twin)
+        memory_unmap(h.twin, h.twin_bytes);
+    while (h.gone) {
+        struct lazy *l = h.gone;
+        h.gone = l->next_gone;
+        lazy_unref(l);
+    }
+    return r < 0 ? r : 0;
+}
