@@ -7,7 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum option_type { OPTION_TEXT, OPTION_PATH, OPTION_SIZE, OPTION_SHARE, OPTION_SECONDS, OPTION_LIMIT };
+enum option_type {
+    OPTION_TEXT,
+    OPTION_PATH,
+    OPTION_SIZE,
+    OPTION_SHARE,
+    OPTION_SECONDS,
+    OPTION_LIMIT
+};
 
 enum option_id {
 #define OPTION(id, variable, type, fallback, help) OPT_##id,
@@ -28,8 +35,8 @@ extern const struct option_row option_rows[OPT_COUNT];
 /* The option's text: the variable's, or the default where it is unset or empty. Borrowed. */
 const char *option_text(enum option_id id);
 
-/* A number in the option's unit (bytes, seconds); UINT64_MAX for no limit. A malformed value gives the default, as
- * options_check() has said. */
+/* A number in the option's unit (bytes, seconds); UINT64_MAX for no limit. A malformed value gives
+ * the default, as options_check() has said. */
 uint64_t option_number(enum option_id id);
 
 /* A power of two from 64K to 64M. */

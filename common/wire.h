@@ -30,8 +30,8 @@
  * status = i32 errno (0 or negative), str why; entry = str name, u8 kind, u64 size, i64 mtime;
  * part = u32 from, u32 to, u8 complete: what may be read from that block's descriptor. Only a
  * complete block may be mapped. BLOCKS names the bytes [from, to) of the first block that must be
- * there for the reply, and whether the job holds a part of that block already. HELD fetches nothing:
- * it gives the stored ones among [first, next); `next` is where to go on asking. */
+ * there for the reply, and whether the job holds a part of that block already. HELD fetches
+ * nothing: it gives the stored ones among [first, next); `next` is where to go on asking. */
 #ifndef WARMPATH_WIRE_H
 #define WARMPATH_WIRE_H
 

@@ -1,6 +1,6 @@
 /* Descriptors that are passed through sockets (SCM_RIGHTS). What arrives is a placeholder; its name
- * tells the receiver what it stands for, and both go on with one offset, the kernel's. The pieces of
- * a message may lie in a lazy map: they come before the kernel looks at them. */
+ * tells the receiver what it stands for, and both go on with one offset, the kernel's. The pieces
+ * of a message may lie in a lazy map: they come before the kernel looks at them. */
 #include <string.h>
 
 #include "preload/hook.h"

@@ -1,5 +1,5 @@
-/* read and its kin, lseek, sendfile. What is read may be put into a lazy map that the job may write to
- * (lazy_need). */
+/* read and its kin, lseek, sendfile. What is read may be put into a lazy map that the job may write
+ * to (lazy_need). */
 #include "preload/hook.h"
 #include "preload/lazy.h"
 #include "preload/offset.h"

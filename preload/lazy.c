@@ -108,7 +108,8 @@ uint64_t lazy_next_absent(const struct lazy *l, uint64_t index)
 uint64_t lazy_absent_bytes(const struct lazy *l)
 {
     uint64_t sum = 0;
-    for (uint64_t i = lazy_next_absent(l, l->first); i != UINT64_MAX; i = lazy_next_absent(l, i + 1)) {
+    for (uint64_t i = lazy_next_absent(l, l->first); i != UINT64_MAX;
+         i = lazy_next_absent(l, i + 1)) {
         uintptr_t from = 0, to = 0;
         part_of(l, i, &from, &to);
         sum += to - from;
@@ -350,9 +351,9 @@ int lazy_protection(const void *at, size_t len)
 /* A range is cut at both ends of the hole. */
 struct hole {
     uintptr_t from, to;
-    struct lazy *twin;  /* room for what lies behind a hole in the middle */
-    size_t twin_bytes;  /* how large that has to be */
-    struct lazy *gone;  /* ranges without anything absent */
+    struct lazy *twin; /* room for what lies behind a hole in the middle */
+    size_t twin_bytes; /* how large that has to be */
+    struct lazy *gone; /* ranges without anything absent */
 };
 
 static void retire(struct hole *h, struct lazy *l)

@@ -31,7 +31,8 @@ static int map_absent(const struct span *s)
         return -errno;
     long r = syscall(SYS_fcntl, empty, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
     if (r != -1)
-        r = syscall(SYS_mmap, s->at, page_up(s->len), s->protection, s->flags | MAP_FIXED, empty, 0);
+        r = syscall(SYS_mmap, s->at, page_up(s->len), s->protection, s->flags | MAP_FIXED, empty,
+                    0);
     int error = errno;
     syscall(SYS_close, empty);
     return r == -1 ? -error : 0;

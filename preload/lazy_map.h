@@ -12,8 +12,8 @@ bool lazy_map_wanted(const struct span *s, int flags);
 /* From now on no range may be (mlockall). */
 void lazy_map_never_again(void);
 
-/* Maps the blocks that the agent holds. Where no more than WARMPATH_MMAP is absent, fetches and maps
- * that too; else it comes when it is touched. 0 or -errno. */
+/* Maps the blocks that the agent holds. Where no more than WARMPATH_MMAP is absent, fetches and
+ * maps that too; else it comes when it is touched. 0 or -errno. */
 int lazy_map(const struct span *s, struct object *o);
 
 #endif

@@ -124,7 +124,8 @@ void run_forget_all(void)
 
 /* --- fetching -------------------------------------------------------------------------- */
 
-static void begin_for(struct client_call *c, enum wire_op op, const struct object *o, uint64_t first)
+static void begin_for(struct client_call *c, enum wire_op op, const struct object *o,
+                      uint64_t first)
 {
     client_begin(c, op);
     client_put_name(c, o->mapping, o->key, strlen(o->key));

@@ -125,7 +125,8 @@ static int launch(struct plan *p)
     p->stack = stacks;
     sigset_t all, before;
     sigfillset(&all);
-    REAL(sigprocmask)(SIG_SETMASK, &all, &before); /* no handler of the job's runs in the children */
+    REAL(sigprocmask)
+    (SIG_SETMASK, &all, &before); /* no handler of the job's runs in the children */
     int pid = clone(fork_once_more, stacks + 2 * STACK_BYTES, CLONE_VM | CLONE_VFORK, p);
     int r = pid < 0 ? -errno : 0;
     if (pid > 0)

@@ -17,7 +17,7 @@ struct wiped_on_fork {
     _Atomic int idle[CONNECTIONS_IDLE];  /* descriptor + 1 of an idle connection; 0: none */
     _Atomic(struct counters *) counters; /* shared with the agent; NULL until it gave a page */
     _Atomic int counters_asked;
-    _Atomic pid_t pid; /* of this process; 0: not known, after an unseen fork */
+    _Atomic pid_t pid;                  /* of this process; 0: not known, after an unseen fork */
     _Atomic int lazy_lock, sigbus_lock; /* quiet.h */
     _Atomic uint64_t fault_stacks;      /* a bit for each of sigbus.c's that is in use */
 };
@@ -35,8 +35,8 @@ struct state {
     gid_t gid;
     int64_t meta_ttl_s;
     uint64_t mmap_wait_bytes; /* a map with more absent bytes is lazy */
-    uint32_t block_bytes;  /* as the agent said */
-    char runtime_dir[256]; /* see option_runtime_dir(); "" when it can't be had */
+    uint32_t block_bytes;     /* as the agent said */
+    char runtime_dir[256];    /* see option_runtime_dir(); "" when it can't be had */
     size_t runtime_dir_len;
 };
 
