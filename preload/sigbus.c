@@ -14,9 +14,9 @@
 #include "preload/real.h"
 #include "preload/state.h"
 
-#define STACKS      64           /* touches that are served at once; more wait */
-#define STACK_BYTES (128 * 1024) /* 60 KiB are used at most: a greeting and the start of an agent  \
-                                  */
+#define STACKS 64 /* touches that are served at once; more wait */
+/* 60 KiB are used at most: a greeting, and the start of an agent. */
+#define STACK_BYTES   (128 * 1024)
 #define STACK_WAIT_NS 100000
 #define GUARD_BYTES   4096
 
