@@ -4,6 +4,13 @@
 #include "preload/hook.h"
 #include "preload/sigbus.h"
 
+/* A sanitizer's runtime sets handlers before its own functions may be called: nothing begins here.
+ * What is set before the library is ready, it finds in the kernel when it needs it. */
+static inline bool is_active_by_now(void)
+{
+    return atomic_load_explicit(&state.ready, memory_order_acquire) && state.active;
+}
+
 /* Signals whose handlers, as the job set them, run with SIGBUS blocked. */
 static _Atomic uint64_t block_it;
 
@@ -38,7 +45,7 @@ static int set_action(int number, const struct sigaction *action, struct sigacti
 
 EXPORT int sigaction(int number, const struct sigaction *action, struct sigaction *old)
 {
-    if (!hook_is_active())
+    if (!is_active_by_now())
         return REAL(sigaction)(number, action, old);
     return number == SIGBUS ? sigbus_action(action, old) : set_action(number, action, old);
 }
@@ -57,7 +64,7 @@ static sighandler_t set_bus_handler(sighandler_t handler, int flags)
 
 EXPORT sighandler_t signal(int number, sighandler_t handler)
 {
-    if (number == SIGBUS && handler != SIG_ERR && hook_is_active())
+    if (number == SIGBUS && handler != SIG_ERR && is_active_by_now())
         return set_bus_handler(handler, SA_RESTART);
     return REAL(signal)(number, handler);
 }
@@ -65,21 +72,21 @@ EXPORT sighandler_t signal(int number, sighandler_t handler)
 sighandler_t __sysv_signal(int number, sighandler_t handler);
 EXPORT sighandler_t __sysv_signal(int number, sighandler_t handler)
 {
-    if (number == SIGBUS && handler != SIG_ERR && hook_is_active())
+    if (number == SIGBUS && handler != SIG_ERR && is_active_by_now())
         return set_bus_handler(handler, (int)SA_RESETHAND | SA_NODEFER);
     return REAL(__sysv_signal)(number, handler);
 }
 
 EXPORT int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
 {
-    if (!hook_is_active())
+    if (!is_active_by_now())
         return REAL(pthread_sigmask)(how, set, old);
     return sigbus_mask(REAL(pthread_sigmask), how, set, old);
 }
 
 EXPORT int sigprocmask(int how, const sigset_t *set, sigset_t *old)
 {
-    if (!hook_is_active())
+    if (!is_active_by_now())
         return REAL(sigprocmask)(how, set, old);
     return sigbus_mask(REAL(sigprocmask), how, set, old);
 }
