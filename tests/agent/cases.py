@@ -3,6 +3,7 @@
 from suite import Case
 
 import access
+import ahead
 import company
 import environments
 import identity
@@ -14,7 +15,7 @@ import sharing
 import tool
 
 
-FAMILIES = (life, sharing, kept, keys, tool, environments, company, missed, identity, access)
+FAMILIES = (life, sharing, kept, ahead, keys, tool, environments, company, missed, identity, access)
 
 
 def cases(bed):
