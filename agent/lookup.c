@@ -349,7 +349,7 @@ static void step_start(struct lookup *l, enum step step)
     case STEP_GET:
         l->request.op = S3_GET;
         l->request.length =
-            l->agent->block_bytes < BUFFER_BYTES ? l->agent->block_bytes : BUFFER_BYTES;
+            l->agent->block_bytes < LOOKUP_BEGINNING ? l->agent->block_bytes : LOOKUP_BEGINNING;
         l->request.write = on_body;
         make_conditional(l);
         break;
@@ -379,21 +379,31 @@ static enum step first_step(const struct agent *a, const struct lookup_request *
     return q->how == LOOKUP_OPEN && !cluster_shares(a) ? STEP_GET : STEP_HEAD;
 }
 
-/* Answers from memory where that is fresh enough. */
-static bool answer_known(const struct lookup_request *q, const struct meta *m,
-                         struct lookup_waiter *w)
+/* Is what is remembered fresh enough to answer? */
+static bool suffices(const struct lookup_request *q, const struct meta *m)
 {
     int64_t now = clock_monotonic_ms();
     if (!m || !meta_fresh(m->learned_ms, q->ttl_ms, now))
         return false;
-    struct lookup_result r = {.why = "", .meta = *m, .block_fd = -1};
-    if (m->kind == META_FILE && q->how == LOOKUP_OPEN &&
-        !meta_fresh(m->readable_ms, q->ttl_ms, now))
+    return m->kind != META_FILE || q->how != LOOKUP_OPEN ||
+           meta_fresh(m->readable_ms, q->ttl_ms, now);
+}
+
+static bool answer_known(const struct lookup_request *q, const struct meta *m,
+                         struct lookup_waiter *w)
+{
+    if (!suffices(q, m))
         return false;
+    struct lookup_result r = {.why = "", .meta = *m, .block_fd = -1};
     if (m->kind == META_NONE)
         r.error = m->not_below_file ? -ENOENT : -ENOTDIR;
     w->wake(w, &r);
     return true;
+}
+
+bool lookup_is_known(const struct lookup_request *q)
+{
+    return suffices(q, meta_find(context_serial(q->context), q->name->bucket, q->name->key));
 }
 
 uint32_t lookup_fresh_ms(struct context *context, const struct lookup_name *name, int64_t ttl_ms)
