@@ -313,8 +313,9 @@ static bool parent_known(struct lookup *l, bool *is_file)
     if (!parent_of(l->name.key, l->parent))
         return *is_file = false, true;
     const struct meta *m = meta_find(context_serial(l->context), l->name.bucket, l->parent);
-    *is_file = is_below_known_file(l);
-    return *is_file || (m && (m->kind != META_NONE || m->not_below_file));
+    bool known = m && (m->kind != META_NONE || m->not_below_file);
+    *is_file = is_below_known_file(l); /* `m` is gone after that */
+    return *is_file || known;
 }
 
 /* All steps share one deadline; the last still gets a second. */
