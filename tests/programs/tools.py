@@ -36,7 +36,7 @@ PROGRAMS = [
     sh("openssl", "openssl dgst -sha256 $D/sizes/9MiB; openssl base64 -in $D/sizes/4095 | sha256sum"),
     sh("curl-file", "curl -s file://$D/text/crlf.txt; curl -s -r 4194300-4194310 file://$D/sizes/9MiB | od -t x1"),
     sh("jq", "jq '.items | length, .[3]' $D/data/document.json; jq -r '.items[].word' $D/data/document.json | sort | uniq -c"),
-    sh("bc", "printf 'a = 6\\na * 7\\n' >$T/in; bc -q $T/in </dev/null"),
+    sh("bc", "{ echo 'a = 6'; printf 'a * '; wc -c <$D/sizes/4095; } | bc -q"),
     sh("column-look", "column -t $D/text/right.sorted | head -n 3; look 00 $D/text/left.sorted"),
     sh("python-tools", "/usr/bin/python3 -m json.tool $D/data/document.json | sha256sum; /usr/bin/python3 -m zipfile -l $D/archives/bundle.zip | awk '{ print $1, $NF }'; /usr/bin/python3 -m tarfile -l $D/archives/bundle.tar.gz | sort"),
     sh("python-script-in-the-tree", "/usr/bin/python3 $D/code/script.py a b; cd $D/code && /usr/bin/python3 script.py; /usr/bin/python3 $D/code/app.zip"),
