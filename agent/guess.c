@@ -78,7 +78,8 @@ static void pump(void)
                                    .job = g->order.job,
                                    .name = &g->name,
                                    .how = LOOKUP_OPEN,
-                                   .ttl_ms = g->order.ttl_ms};
+                                   .ttl_ms = g->order.ttl_ms,
+                                   .ahead = true};
         g->asked = !lookup_is_known(&q);
         lookup_start(g->order.agent, &q, &g->waiter);
     }

@@ -29,6 +29,7 @@ struct lookup {
     int64_t started_ms;
     struct lookup_name name;
     enum step step;
+    bool ahead;           /* nobody waited when it began */
     bool list_came_first; /* an empty list then means: ask for the object */
     bool not_object;      /* seen within the time to live: there is no object of this name */
     bool is_prefix;       /* the list that came first found something below it */
@@ -339,7 +340,7 @@ static void step_start(struct lookup *l, enum step step)
                                      .bucket = l->name.bucket,
                                      .key = step == STEP_PARENT ? l->parent : l->name.key,
                                      .deadline_ms = time_left(l),
-                                     .urgent = true,
+                                     .urgent = !l->ahead,
                                      .done = on_done,
                                      .user = l};
     switch (step) {
@@ -451,6 +452,7 @@ void lookup_start(struct agent *a, const struct lookup_request *q, struct lookup
     l->task.run = on_answer;
     l->agent = a;
     l->started_ms = clock_monotonic_ms();
+    l->ahead = q->ahead;
     l->context = context_ref(q->context);
     l->s3 = s3_context_ref(s3);
     l->job = q->job;

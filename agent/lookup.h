@@ -49,6 +49,7 @@ struct lookup_request {
     enum lookup_how how;
     int64_t ttl_ms;      /* how long knowledge is trusted */
     bool want_directory; /* a hint: the caller expects a directory */
+    bool ahead;          /* nobody waits yet */
 };
 
 /* Wakes `w` once, perhaps before it returns. */
