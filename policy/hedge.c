@@ -3,7 +3,7 @@
 #define FIRST_STEP_US 250
 #define SAMPLES_MIN   64
 #define SAMPLES_MAX   1024 /* then half is forgotten */
-#define AFTER_MIN_MS  5
+#define AFTER_MIN_MS  25   /* sooner it gains little, and a moment of load looks like a tail */
 #define QUIET_MS      30000
 
 /* Quarter octaves, by the bits behind the leading one. */
