@@ -65,8 +65,10 @@ class Folder:
 
 
 def nothing_twice(f):
-    gets = f.gets()
-    check.equal("asked for more than once", sorted({key for key in gets if gets.count(key) > 1}), [])
+    """But for answers so late that an open asked a second time (policy/hedge)."""
+    gets, hedges = f.gets(), f.settled()["s3_hedges"]
+    twice = sorted({key for key in gets if gets.count(key) > 1})
+    check.that(len(gets) - len(set(gets)) <= hedges, f"asked for more than once, with {hedges} late answers: {twice}")
 
 
 def case_siblings_in_order_come_ahead(bed):
