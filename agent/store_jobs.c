@@ -185,8 +185,9 @@ int store_job_create(struct store *s, const char *tmp_name)
     return r;
 }
 
-static int write_all(int fd, const char *p, size_t len, uint64_t at)
+int store_job_write_all(int fd, const void *data, size_t len, uint64_t at)
 {
+    const char *p = data;
     while (len > 0) {
         ssize_t n = pwrite(fd, p, len, (off_t)at);
         if (n < 0 && errno == EINTR)
@@ -203,7 +204,7 @@ static int write_all(int fd, const char *p, size_t len, uint64_t at)
 static void work_write(struct disk_job *j)
 {
     struct file_job *f = (struct file_job *)j;
-    f->result = write_all(f->fd, f->data, f->len, f->at);
+    f->result = store_job_write_all(f->fd, f->data, f->len, f->at);
 }
 
 int store_job_write(struct store *s, int fd, const char *tmp_name, const void *data, size_t len,
@@ -274,7 +275,7 @@ static void work_publish(struct disk_job *j)
     struct stat st, old;
     uint64_t at = block_file_trailer_at(version_block_len(&b->version, b->index));
     store_block_name(&b->version, b->index, name);
-    p->result = write_all(p->fd, (const char *)b->trailer, b->trailer_len, at);
+    p->result = store_job_write_all(p->fd, (const char *)b->trailer, b->trailer_len, at);
     bool replaces = fstatat(s->dir_fd, name, &old, 0) == 0;
     if (p->result == 0)
         p->result = move_into_place(s, b->tmp_name, name);

@@ -55,22 +55,6 @@ static int open_memory(struct store_writer *w, int error)
     return fd < 0 ? -ENOBUFS : fd;
 }
 
-static int write_memory(int fd, const void *data, size_t len, uint64_t at)
-{
-    const char *p = data;
-    while (len > 0) {
-        ssize_t n = pwrite(fd, p, len, (off_t)at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? -errno : -EIO;
-        p += n;
-        len -= (size_t)n;
-        at += (uint64_t)n;
-    }
-    return 0;
-}
-
 /* From the page cache alone where that can be asked for: the disk may not answer. */
 static ssize_t read_cached(int fd, void *data, size_t len, uint64_t at)
 {
@@ -86,7 +70,7 @@ static bool copy_range(int from, int to, struct range range)
         uint64_t left = range.to - range.from;
         ssize_t n =
             read_cached(from, piece, left < sizeof(piece) ? left : sizeof(piece), range.from);
-        if (n <= 0 || write_memory(to, piece, (size_t)n, range.from) < 0)
+        if (n <= 0 || store_job_write_all(to, piece, (size_t)n, range.from) < 0)
             return false;
         range.from += (uint64_t)n;
     }
@@ -175,7 +159,7 @@ int store_write(struct store_writer *w, uint32_t offset, const void *data, size_
         }
         r = move_to_memory(w, r);
     }
-    return r == 0 ? write_memory(w->fd, data, len, offset) : r;
+    return r == 0 ? store_job_write_all(w->fd, data, len, offset) : r;
 }
 
 int store_reader(struct store_writer *w)
@@ -209,7 +193,7 @@ static int publish(struct store_writer *w, uint64_t hash, bool *published)
     struct store_publish p = {.version = w->version, .index = w->index, .accounted = w->accounted};
     p.trailer_len = block_file_trailer(&w->version, w->index, hash, p.trailer);
     if (w->in_memory)
-        return write_memory(w->fd, p.trailer, p.trailer_len, block_file_trailer_at(w->len));
+        return store_job_write_all(w->fd, p.trailer, p.trailer_len, block_file_trailer_at(w->len));
     memcpy(p.tmp_name, w->tmp_name, sizeof(p.tmp_name));
     int r = store_job_publish(w->store, w->fd, &p);
     *published = r == 0;
@@ -217,8 +201,9 @@ static int publish(struct store_writer *w, uint64_t hash, bool *published)
     if (r == 0 || is_stall(r))
         return 0;
     r = move_to_memory(w, r);
-    return r == 0 ? write_memory(w->fd, p.trailer, p.trailer_len, block_file_trailer_at(w->len))
-                  : r;
+    return r == 0
+               ? store_job_write_all(w->fd, p.trailer, p.trailer_len, block_file_trailer_at(w->len))
+               : r;
 }
 
 int store_commit(struct store_writer *w, const uint64_t *hash, bool *published)
