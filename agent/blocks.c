@@ -145,13 +145,23 @@ static void forget_landed(struct landed_ahead *l)
     free(l);
 }
 
-static void note_landed(const struct gather *g)
+static void note_landed(const struct block_id *id)
 {
-    struct landed_ahead *l = must_calloc(1, sizeof(*l));
-    l->id = g->id;
+    struct landed_ahead *l;
+    HASH_FIND(hh, landed, id, sizeof(*id), l);
+    if (l)
+        return;
     if (HASH_COUNT(landed) >= LANDED_MAX)
         forget_landed(landed);
+    l = must_calloc(1, sizeof(*l));
+    l->id = *id;
     HASH_ADD(hh, landed, id, sizeof(l->id), l);
+}
+
+void blocks_note_ahead(const struct version *v, uint64_t index)
+{
+    struct block_id id = make_id(v, index);
+    note_landed(&id);
 }
 
 bool blocks_was_ahead(const struct version *v, uint64_t index)
@@ -199,7 +209,7 @@ static void wake_ready(struct gather *g)
         HASH_DEL(gathers, g);
         g->landed = true;
         if (!g->waiters && !g->given)
-            note_landed(g);
+            note_landed(&g->id);
     }
     DL_FOREACH_SAFE(g->waiters, w, next)
     {
@@ -428,6 +438,17 @@ void blocks_ahead(struct agent *a, const struct version *v, uint64_t first, uint
     read.need = read.to - read.from;
     struct prefetch_plan plan = plan_for(&e, s, &read);
     fetch_plan(&e, s, &plan);
+}
+
+void blocks_want(struct agent *a, const struct version *v, uint64_t from, uint64_t to,
+                 struct context *context, struct job *job)
+{
+    struct errand e = {.agent = a, .version = v, .context = context, .job = job};
+    struct prefetch_stream none = {0};
+    struct prefetch_plan plan = {.from = from / v->block_bytes * v->block_bytes,
+                                 .to = (to + v->block_bytes - 1) / v->block_bytes * v->block_bytes,
+                                 .part_bytes = v->block_bytes};
+    fetch_plan(&e, &none, &plan);
 }
 
 void blocks_seed(struct agent *a, const struct version *v, uint64_t index, const void *data,

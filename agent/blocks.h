@@ -51,6 +51,14 @@ void blocks_seed(struct agent *a, const struct version *v, uint64_t index, const
  * caller's, or -ENOENT. */
 int blocks_peek(const struct version *v, uint64_t index, struct span *ready);
 
+/* Fetches these bytes' blocks for a job that may want them soon, as far as the agent's budget of
+ * requests allows. */
+void blocks_want(struct agent *a, const struct version *v, uint64_t from, uint64_t to,
+                 struct context *context, struct job *job);
+
+/* This block came ahead in another way, and is in the store. */
+void blocks_note_ahead(const struct version *v, uint64_t index);
+
 /* Was this stored block fetched ahead, and is it given to a job now for the first time? (For the
  * count of hits: it was not in the store when the job came.) */
 bool blocks_was_ahead(const struct version *v, uint64_t index);

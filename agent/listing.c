@@ -7,6 +7,7 @@
 #include "agent/listing_cache.h"
 #include "agent/s3_count.h"
 #include "agent/session_internal.h"
+#include "agent/siblings.h"
 #include "common/log.h"
 
 #define PAGE_ENTRIES 1000
@@ -109,6 +110,14 @@ static void listing_free(struct listing *l)
     free(l);
 }
 
+static void tell_siblings(const struct listing *l)
+{
+    struct family *f = siblings_page(l->context, &l->name, l->token, l->request.next_token);
+    for (uint32_t i = 0; f && i < l->n_seen; i++)
+        if (l->seen[i].meta.kind == META_FILE)
+            siblings_add(f, l->seen[i].key + strlen(l->name.key), l->seen[i].meta.size_bytes);
+}
+
 static void remember(struct listing *l)
 {
     uint64_t context = context_serial(l->context);
@@ -119,6 +128,7 @@ static void remember(struct listing *l)
             continue;
         meta_put(context, l->name.bucket, l->seen[i].key, &l->seen[i].meta, false);
     }
+    tell_siblings(l);
 }
 
 static void reply(struct listing *l)

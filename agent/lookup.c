@@ -29,6 +29,7 @@ struct lookup {
     int64_t started_ms;
     struct lookup_name name;
     enum step step;
+    bool ahead;           /* nobody waited when it began */
     bool list_came_first; /* an empty list then means: ask for the object */
     bool not_object;      /* seen within the time to live: there is no object of this name */
     bool is_prefix;       /* the list that came first found something below it */
@@ -339,7 +340,7 @@ static void step_start(struct lookup *l, enum step step)
                                      .bucket = l->name.bucket,
                                      .key = step == STEP_PARENT ? l->parent : l->name.key,
                                      .deadline_ms = time_left(l),
-                                     .urgent = true,
+                                     .urgent = !l->ahead,
                                      .done = on_done,
                                      .user = l};
     switch (step) {
@@ -350,7 +351,7 @@ static void step_start(struct lookup *l, enum step step)
     case STEP_GET:
         l->request.op = S3_GET;
         l->request.length =
-            l->agent->block_bytes < BUFFER_BYTES ? l->agent->block_bytes : BUFFER_BYTES;
+            l->agent->block_bytes < LOOKUP_BEGINNING ? l->agent->block_bytes : LOOKUP_BEGINNING;
         l->request.write = on_body;
         make_conditional(l);
         break;
@@ -380,21 +381,31 @@ static enum step first_step(const struct agent *a, const struct lookup_request *
     return q->how == LOOKUP_OPEN && !cluster_shares(a) ? STEP_GET : STEP_HEAD;
 }
 
-/* Answers from memory where that is fresh enough. */
-static bool answer_known(const struct lookup_request *q, const struct meta *m,
-                         struct lookup_waiter *w)
+/* Is what is remembered fresh enough to answer? */
+static bool suffices(const struct lookup_request *q, const struct meta *m)
 {
     int64_t now = clock_monotonic_ms();
     if (!m || !meta_fresh(m->learned_ms, q->ttl_ms, now))
         return false;
-    struct lookup_result r = {.why = "", .meta = *m, .block_fd = -1};
-    if (m->kind == META_FILE && q->how == LOOKUP_OPEN &&
-        !meta_fresh(m->readable_ms, q->ttl_ms, now))
+    return m->kind != META_FILE || q->how != LOOKUP_OPEN ||
+           meta_fresh(m->readable_ms, q->ttl_ms, now);
+}
+
+static bool answer_known(const struct lookup_request *q, const struct meta *m,
+                         struct lookup_waiter *w)
+{
+    if (!suffices(q, m))
         return false;
+    struct lookup_result r = {.why = "", .meta = *m, .block_fd = -1};
     if (m->kind == META_NONE)
         r.error = m->not_below_file ? -ENOENT : -ENOTDIR;
     w->wake(w, &r);
     return true;
+}
+
+bool lookup_is_known(const struct lookup_request *q)
+{
+    return suffices(q, meta_find(context_serial(q->context), q->name->bucket, q->name->key));
 }
 
 uint32_t lookup_fresh_ms(struct context *context, const struct lookup_name *name, int64_t ttl_ms)
@@ -441,6 +452,7 @@ void lookup_start(struct agent *a, const struct lookup_request *q, struct lookup
     l->task.run = on_answer;
     l->agent = a;
     l->started_ms = clock_monotonic_ms();
+    l->ahead = q->ahead;
     l->context = context_ref(q->context);
     l->s3 = s3_context_ref(s3);
     l->job = q->job;

@@ -12,9 +12,13 @@
 #include <stdint.h>
 
 #include "agent/agent.h"
+#include "agent/buffer.h"
 #include "agent/context.h"
 #include "agent/job.h"
 #include "agent/meta.h"
+
+/* An open asks for so many bytes, or for a block where that is less. */
+#define LOOKUP_BEGINNING BUFFER_BYTES
 
 enum lookup_how { LOOKUP_STAT, LOOKUP_OPEN };
 
@@ -45,11 +49,15 @@ struct lookup_request {
     enum lookup_how how;
     int64_t ttl_ms;      /* how long knowledge is trusted */
     bool want_directory; /* a hint: the caller expects a directory */
+    bool ahead;          /* nobody waits yet */
 };
 
 /* Wakes `w` once, perhaps before it returns. */
 void lookup_start(struct agent *a, const struct lookup_request *request, struct lookup_waiter *w);
 void lookup_cancel(struct lookup_waiter *w);
+
+/* Would that be answered from memory? */
+bool lookup_is_known(const struct lookup_request *request);
 
 /* How long from now an open of that name needs no request to S3; 0: it does. */
 uint32_t lookup_fresh_ms(struct context *context, const struct lookup_name *name, int64_t ttl_ms);

@@ -15,6 +15,7 @@
 #include "agent/lookup.h"
 #include "agent/placeholder.h"
 #include "agent/session_internal.h"
+#include "agent/siblings.h"
 #include "agent/status.h"
 #include "common/cleanup.h"
 #include "common/log.h"
@@ -209,6 +210,16 @@ static int first_block(struct conn *c, const struct version *v, int fetched_fd, 
     return fd;
 }
 
+static void tell_siblings(struct conn *c)
+{
+    struct guess_order opened = {.agent = c->agent,
+                                 .context = c->context,
+                                 .job = c->job,
+                                 .name = &c->name,
+                                 .ttl_ms = c->ttl_ms};
+    siblings_file_opened(&opened, c->asked);
+}
+
 static void reply_open(struct lookup_waiter *w, const struct lookup_result *r)
 {
     struct conn *c = conn_of(w, lookup);
@@ -249,6 +260,7 @@ static void reply_open(struct lookup_waiter *w, const struct lookup_result *r)
     wire_put_u32(&b, lookup_fresh_ms(c->context, &c->name, c->ttl_ms));
     int fds[2] = {placeholder, block};
     conn_reply(c, body, (size_t)(b.at - body), fds, block >= 0 ? 2 : 1);
+    tell_siblings(c);
 }
 
 static void on_stat(struct conn *c, struct wire_buf *b, enum lookup_how how)
@@ -265,7 +277,9 @@ static void on_stat(struct conn *c, struct wire_buf *b, enum lookup_how how)
                                .how = how,
                                .ttl_ms = c->ttl_ms,
                                .want_directory = c->flags & WIRE_OPEN_DIRECTORY};
+    c->asked = false;
     lookup_start(c->agent, &q, &c->lookup);
+    c->asked = c->lookup.lookup != NULL;
 }
 
 /* --- the rest --------------------------------------------------------------------- */

@@ -31,6 +31,7 @@ struct conn {
     struct lookup_name name;
     uint8_t flags;
     struct lookup_waiter lookup;
+    bool asked; /* the look-up had to ask S3 */
     struct block_waiter block;
     struct version version;
     uint64_t first;

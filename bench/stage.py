@@ -32,6 +32,7 @@ class Sizes:
         self.random_mib = 32 if quick else 256
         self.sequential_mib = 64 if quick else 512
         self.small_files = 200 if quick else 1000
+        self.cold_files = 500 if quick else 2000
         self.random_ops = 50_000 if quick else 200_000
         self.pass_ops = 10_000 if quick else 20_000
         self.pass_rounds = 15 if quick else 100

@@ -87,6 +87,7 @@ struct s3_request {
     const char *if_none_match; /* NULL, or an ETag: 304 when unchanged (then no body) */
     const char *prefix;        /* LIST: keys begin with it */
     const char *token;         /* LIST: continuation, NULL for the first page */
+    const char *start_after;   /* LIST: NULL, or a key: the first page begins behind it */
     uint32_t max_keys;         /* LIST: 1 to 1000 */
     bool urgent;               /* GET, HEAD: somebody waits: where the answer is late, ask twice */
     int64_t deadline_ms;       /* budget for all attempts, relative to submit; 0: 60 s */

@@ -53,7 +53,12 @@ static bool put_list_query(FILE *out, const struct s3_request *r)
     }
     fprintf(out, "delimiter=%%2F&encoding-type=url&list-type=2&max-keys=%" PRIu32 "&prefix=",
             r->max_keys);
-    return put_encoded(out, r->prefix ? r->prefix : "", 0);
+    if (!put_encoded(out, r->prefix ? r->prefix : "", 0))
+        return false;
+    if (!r->start_after)
+        return true;
+    fputs("&start-after=", out);
+    return put_encoded(out, r->start_after, 0);
 }
 
 static char *build_query(const struct s3_request *r, const char *version_id)

@@ -3,6 +3,7 @@
 from suite import Case
 
 import access
+import ahead
 import bounds
 import company
 import environments
@@ -17,7 +18,7 @@ import sharing
 import tool
 
 
-FAMILIES = (life, sharing, kept, keys, tool, environments, company, missed, identity, access, bounds, hit, library)
+FAMILIES = (life, sharing, kept, ahead, keys, tool, environments, company, missed, identity, access, bounds, hit, library)
 
 
 def cases(bed):

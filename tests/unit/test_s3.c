@@ -412,6 +412,21 @@ static void test_list(void **unused)
     fake_free(s);
 }
 
+static void test_list_begins_behind_a_name(void **state)
+{
+    static const struct fake_step steps[] = {{LIST_HEAD LIST_BODY, FAKE_CLOSE}};
+    struct call c;
+    (void)state;
+    call_init(&c, S3_LIST);
+    c.s3.prefix = "p /";
+    c.s3.start_after = "p /a&b";
+    struct fake_server *s = CALL_SCRIPT(&c, steps);
+    assert_int_equal(c.s3.result.error, 0);
+    assert_non_null(
+        strstr(s->requests[0], "&prefix=p%20%2F&start-after=p%20%2Fa%26b HTTP/1.1\r\n"));
+    fake_free(s);
+}
+
 /* ---- requests that are refused at once ---- */
 
 static void test_bad_requests(void **unused)
@@ -476,6 +491,7 @@ int main(void)
         cmocka_unit_test(test_faults_that_stay_end_at_the_deadline),
         cmocka_unit_test(test_nobody_there),
         cmocka_unit_test(test_list),
+        cmocka_unit_test(test_list_begins_behind_a_name),
         cmocka_unit_test(test_bad_requests),
         cmocka_unit_test(test_context_names_its_endpoint),
     };
