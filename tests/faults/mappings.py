@@ -28,6 +28,7 @@ BAD_OPTIONS = [
     ("block-size-too-small", {"WARMPATH_BLOCK_SIZE": "1K"}, "64K"),
     ("block-size-too-large", {"WARMPATH_BLOCK_SIZE": "1G"}, "64M"),
     ("block-size-zero", {"WARMPATH_BLOCK_SIZE": "0"}, "power of two"),
+    ("mmap-no-size", {"WARMPATH_MMAP": "lazy"}, "whole"),
     ("meta-ttl-negative", {"WARMPATH_META_TTL": "-1"}, "seconds"),
     ("meta-ttl-no-number", {"WARMPATH_META_TTL": "soon"}, "seconds"),
     ("cache-size-no-number", {"WARMPATH_CACHE_SIZE": "lots"}, "size"),

@@ -158,6 +158,10 @@ static void test_option_values(void **state)
     } cases[] = {
         {"WARMPATH_BLOCK_SIZE", "64K", OPT_BLOCK_SIZE, 65536, 0},
         {"WARMPATH_BLOCK_SIZE", "5M", OPT_BLOCK_SIZE, 4194304, 1},
+        {"WARMPATH_MMAP", "whole", OPT_MMAP, UINT64_MAX, 0},
+        {"WARMPATH_MMAP", "0", OPT_MMAP, 0, 0},
+        {"WARMPATH_MMAP", "1M", OPT_MMAP, 1 << 20, 0},
+        {"WARMPATH_MMAP", "lazy", OPT_MMAP, 32 << 20, 1},
         {"WARMPATH_BLOCK_SIZE", "1K", OPT_BLOCK_SIZE, 4194304, 1},
         {"WARMPATH_META_TTL", "0", OPT_META_TTL, 0, 0},
         {"WARMPATH_META_TTL", "5s", OPT_META_TTL, 5, 0},
