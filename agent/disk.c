@@ -1,13 +1,13 @@
 #include "agent/disk.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 #include <utlist.h>
 
 #include "agent/alloc.h"
 #include "common/log.h"
+#include "common/thread.h"
 
 enum job_state { QUEUED, RUNNING, DONE, LEFT };
 
@@ -83,15 +83,11 @@ struct disk *disk_new(int n_threads)
     struct disk *d = must_calloc(1, sizeof(*d) + (size_t)n_threads * sizeof(d->threads[0]));
     pthread_mutex_init(&d->lock, NULL);
     pthread_cond_init(&d->wanted, NULL);
-    sigset_t all, before; /* signals are for the loop's thread */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     int error = 0;
     while (!error && d->n_threads < n_threads) {
-        error = pthread_create(&d->threads[d->n_threads], NULL, work, d);
+        error = thread_start_deaf(&d->threads[d->n_threads], work, d);
         d->n_threads += !error;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (d->n_threads > 0)
         return d;
     disk_free(d);

@@ -3,12 +3,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/thread.h"
 
 #define LARGE_BYTES (16 << 20)
 #define END_WAIT_MS 1000
@@ -39,11 +39,7 @@ static int open_file(const char *path)
 static int start_thread(void)
 {
     pthread_t thread;
-    sigset_t all, before; /* signals are for the loop's thread */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&thread, NULL, copy, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int error = thread_start_deaf(&thread, copy, NULL);
     if (!error)
         pthread_detach(thread);
     return error;

@@ -12,7 +12,6 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 #include <utlist.h>
 
 #include "common/clock.h"
+#include "common/thread.h"
 #include "fetch/http_hedge.h"
 #include "fetch/http_transfer.h"
 #include "fetch/http_why.h"
@@ -353,17 +353,6 @@ static void global_init(void)
     curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-/* Signals are for the program's main thread; TLS writes would raise SIGPIPE in this one. */
-static int create_deaf_thread(struct worker *w)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&w->thread, NULL, work, w);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error;
-}
-
 static bool worker_start(struct worker *w)
 {
     w->multi = curl_multi_init();
@@ -373,7 +362,7 @@ static bool worker_start(struct worker *w)
     }
     curl_multi_setopt(w->multi, CURLMOPT_MAXCONNECTS, (long)HTTP_ACTIVE_PER_THREAD);
     pthread_mutex_init(&w->lock, NULL);
-    int error = create_deaf_thread(w);
+    int error = thread_start_deaf(&w->thread, work, w);
     if (error) {
         pthread_mutex_destroy(&w->lock);
         curl_multi_cleanup(w->multi);
