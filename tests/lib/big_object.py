@@ -8,7 +8,8 @@ import email.utils
 import http.server
 import os
 import re
-import threading
+
+import loopback
 
 BUCKET, KEY, ETAG = "big-bucket", "big", '"0123456789abcdef"'
 LISTING = """<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
@@ -17,23 +18,13 @@ LISTING = """<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="http
 ENTRY = "<Contents><Key>{key}</Key><LastModified>2024-01-01T00:00:00.000Z</LastModified><ETag>{etag}</ETag><Size>{size}</Size></Contents>"
 
 
-class BigObject:
+class BigObject(loopback.Loopback):
     def __init__(self, path, key=KEY):
         self.path = path
         self.key = key
         self.size = os.path.getsize(path)
         self.fetched = 0
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *ignored):
-        self.server.shutdown()
-        self.server.server_close()
+        self.serve(self._handler())
 
     def _handler(big):
         class Handler(http.server.BaseHTTPRequestHandler):

@@ -18,37 +18,22 @@ import threading
 import time
 import urllib.parse
 
+import loopback
+
 BUCKET, DIRECTORY, ETAG = "many", "d", '"0123456789abcdef"'
 DIGITS = 7
 ENTRY = ('<Contents><Key>{key}</Key><LastModified>2024-01-01T00:00:00.000Z</LastModified>'
          '<ETag>&quot;0123456789abcdef&quot;</ETag><Size>{size}</Size></Contents>')
 
 
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 256
-
-    def handle_error(self, *ignored):
-        """A client that hung up (a request that was given up) is nothing to tell of."""
-
-
-class ManyObjects:
+class ManyObjects(loopback.Loopback):
     def __init__(self, path, count):
         self.path, self.count = path, count
         self.size = os.path.getsize(path)
         self.rule = lambda path: None
         self.lock = threading.Lock()
         self.requests = collections.Counter()   # by "GET", "HEAD", "LIST"
-        self.server = Server(("127.0.0.1", 0), self._handler())
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *ignored):
-        self.server.shutdown()
-        self.server.server_close()
+        self.serve(self._handler())
 
     @staticmethod
     def name(number):

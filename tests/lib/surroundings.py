@@ -16,6 +16,7 @@ import os
 import threading
 import urllib.parse
 
+import loopback
 import proxy
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -25,7 +26,7 @@ ROLE = "arn:aws:iam::123456789012:role/reader"
 INSTANCE_TOKEN = "instance-metadata-token"
 
 
-class Surroundings:
+class Surroundings(loopback.Loopback):
     def __init__(self, bed, directory):
         self.directory = directory
         self.keys = (bed.services["AWS_ACCESS_KEY_ID"], bed.services["AWS_SECRET_ACCESS_KEY"])
@@ -43,18 +44,11 @@ class Surroundings:
         self.version_1 = True               # does the instance answer without a token
         self.closing = threading.Event()
         handler = type("Handler", (Handler,), {"around": self})
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def __enter__(self):
-        return self
+        self.serve(handler)
 
     def __exit__(self, *ignored):
         self.closing.set()
-        self.server.shutdown()
-        self.server.server_close()
+        super().__exit__()
 
     def token(self, number):
         return f"SESSION-TOKEN-{number}-{hashlib.sha256(self.url.encode()).hexdigest()}"
