@@ -16,12 +16,6 @@
 
 _Static_assert(sizeof(((struct store_publish *)0)->trailer) >= BLOCK_FILE_TRAILER_MAX, "trailer");
 
-/* Does the job; the caller frees it, unless this is -ETIMEDOUT. */
-static int do_job(struct store *s, struct disk_job *j)
-{
-    return disk_do(s->disk, j);
-}
-
 /* --- looking ---------------------------------------------------------------------------- */
 
 struct look {
@@ -82,7 +76,7 @@ int store_job_look(struct store *s, const struct version *v, uint64_t index, boo
                        .index = index,
                        .verify = verify,
                        .fd = -1};
-    int r = do_job(s, &l->job);
+    int r = disk_do(s->disk, &l->job);
     if (r == -ETIMEDOUT)
         return r;
     if (r == 0)
@@ -176,7 +170,7 @@ static void work_create(struct disk_job *j)
 int store_job_create(struct store *s, const char *tmp_name)
 {
     struct file_job *f = file_job(s, tmp_name, work_create, discard_file);
-    int r = do_job(s, &f->job);
+    int r = disk_do(s->disk, &f->job);
     if (r == -ETIMEDOUT)
         return r;
     if (r == 0)
@@ -216,7 +210,7 @@ int store_job_write(struct store *s, int fd, const char *tmp_name, const void *d
     f->len = len;
     f->at = at;
     buffer_hold(data);
-    int r = do_job(s, &f->job);
+    int r = disk_do(s->disk, &f->job);
     if (r == -ETIMEDOUT)
         return r;
     if (r == 0)
@@ -275,7 +269,7 @@ static void work_publish(struct disk_job *j)
     struct stat st, old;
     uint64_t at = block_file_trailer_at(version_block_len(&b->version, b->index));
     store_block_name(&b->version, b->index, name);
-    p->result = store_job_write_all(p->fd, (const char *)b->trailer, b->trailer_len, at);
+    p->result = store_job_write_all(p->fd, b->trailer, b->trailer_len, at);
     bool replaces = fstatat(s->dir_fd, name, &old, 0) == 0;
     if (p->result == 0)
         p->result = move_into_place(s, b->tmp_name, name);
@@ -306,7 +300,7 @@ int store_job_publish(struct store *s, int fd, const struct store_publish *block
                               .store = s,
                               .block = *block,
                               .fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)};
-    int r = do_job(s, &p->job);
+    int r = disk_do(s->disk, &p->job);
     if (r == -EBUSY)
         disk_leave(s->disk, &p->job);
     if (r < 0)

@@ -155,7 +155,7 @@ int wire_send(int sock, const void *data, size_t len, const int *fds, int n_fds)
         memcpy(CMSG_DATA(&control.head), fds, fds_len);
     }
     ssize_t sent;
-    do /* by number, here and below: in the library the names are hooks of its own */
+    do
         sent = syscall(SYS_sendmsg, sock, &message, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
     if (sent < 0)

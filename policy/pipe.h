@@ -1,5 +1,5 @@
 /* What the way to S3 carries, measured, and how much to have on its way because of that. Pure:
- * bytes and times in, a window out. One for each agent; the caller holds the lock.
+ * bytes and times in, a window out. One for each agent, of its loop's thread.
  *
  * A window smaller than bandwidth times latency leaves the way empty for a part of the time; one
  * that is larger is fetched in vain when the reader stops. So a run may fetch ahead what arrives in
