@@ -103,6 +103,16 @@ static void start(void)
     FUZZ_MUST(pthread_create(&thread, NULL, run, NULL) == 0);
 }
 
+/* The fuzzer's own alarm, every 13 s, may strike meanwhile. */
+static int wait_for(struct pollfd *wait)
+{
+    int n;
+    do
+        n = poll(wait, 1, 20000);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
 /* False when the connection is over. */
 static bool exchange(int fd, const uint8_t *message, size_t len)
 {
@@ -111,7 +121,7 @@ static bool exchange(int fd, const uint8_t *message, size_t len)
     struct pollfd wait = {.fd = fd, .events = POLLIN};
     if (wire_send(fd, message, len, NULL, 0) < 0)
         return false;
-    FUZZ_MUST(poll(&wait, 1, 20000) == 1); /* answered, or hung up */
+    FUZZ_MUST(wait_for(&wait) == 1); /* answered, or hung up */
     ssize_t got = wire_receive(fd, reply, sizeof(reply), fds, &n);
     for (int i = 0; got > 0 && i < n; i++)
         close(fds[i]);
