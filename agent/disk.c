@@ -6,6 +6,7 @@
 #include <utlist.h>
 
 #include "agent/alloc.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/thread.h"
 
@@ -15,7 +16,8 @@ struct disk {
     pthread_mutex_t lock; /* guards all that follows */
     pthread_cond_t wanted;
     struct disk_job *queue;
-    int n_running, n_late; /* late: running, and left behind by who waited */
+    struct disk_job *started; /* running, and `finished` is to be told */
+    int n_running, n_late;    /* late: running, and left behind by who waited */
     bool stalled, closing;
     int n_threads;
     pthread_t threads[];
@@ -33,12 +35,23 @@ static void end_stall(struct disk *d)
 }
 
 /* With the lock held; gives it up meanwhile. */
+static void tell_finished(struct disk *d, void (*finished)(void *user, int result), void *user,
+                          int result)
+{
+    pthread_mutex_unlock(&d->lock);
+    finished(user, result);
+    pthread_mutex_lock(&d->lock);
+}
+
+/* With the lock held; gives it up meanwhile. */
 static void run(struct disk *d, struct disk_job *j)
 {
     DL_DELETE(d->queue, j);
-    bool waited_for = j->state == QUEUED;
+    bool waited_for = j->state == QUEUED, started = waited_for && j->finished;
     if (waited_for)
         j->state = RUNNING;
+    if (started)
+        DL_APPEND(d->started, j);
     d->n_running++;
     pthread_mutex_unlock(&d->lock);
     j->work(j);
@@ -47,13 +60,18 @@ static void run(struct disk *d, struct disk_job *j)
     if (waited_for && j->state == LEFT)
         d->n_late--;
     end_stall(d);
+    if (j->state == RUNNING && started) {
+        DL_DELETE(d->started, j);
+        tell_finished(d, j->finished, j->user, 0);
+        return;
+    }
     if (j->state == RUNNING) {
         j->state = DONE;
         pthread_cond_signal(&j->done);
         return;
     }
     pthread_mutex_unlock(&d->lock);
-    if (waited_for)
+    if (waited_for && !started)
         pthread_cond_destroy(&j->done);
     j->discard(j);
     pthread_mutex_lock(&d->lock);
@@ -172,6 +190,46 @@ int disk_do(struct disk *d, struct disk_job *j)
     if (r != -ETIMEDOUT)
         pthread_cond_destroy(&j->done);
     return r;
+}
+
+void disk_start(struct disk *d, struct disk_job *j)
+{
+    j->due_ms = clock_monotonic_ms() + DISK_PATIENCE_MS;
+    pthread_mutex_lock(&d->lock);
+    if (d->stalled) {
+        tell_finished(d, j->finished, j->user, -EBUSY);
+    } else {
+        j->state = QUEUED;
+        DL_APPEND(d->queue, j);
+        pthread_cond_signal(&d->wanted);
+    }
+    pthread_mutex_unlock(&d->lock);
+}
+
+static struct disk_job *first_overdue(struct disk *d, int64_t now_ms)
+{
+    struct disk_job *j;
+    DL_FOREACH(d->started, j)
+    if (j->due_ms <= now_ms)
+        return j;
+    DL_FOREACH(d->queue, j)
+    if (j->finished && j->state == QUEUED && j->due_ms <= now_ms)
+        return j;
+    return NULL;
+}
+
+void disk_watch(struct disk *d)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    struct disk_job *j;
+    pthread_mutex_lock(&d->lock);
+    while ((j = first_overdue(d, now_ms))) {
+        if (j->state == RUNNING)
+            DL_DELETE(d->started, j);
+        int r = give_up(d, j);
+        tell_finished(d, j->finished, j->user, r); /* both are read before it is let go */
+    }
+    pthread_mutex_unlock(&d->lock);
 }
 
 void disk_leave(struct disk *d, struct disk_job *j)

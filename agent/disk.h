@@ -2,7 +2,7 @@
  * disk that is gone for a while): nobody else ever waits for the disk for longer than
  * DISK_PATIENCE_MS, and while it is stalled nobody waits at all.
  *
- *   disk_do ──> queued ──> running ──> done: the caller's again
+ *   disk_do, disk_start ──> queued ──> running ──> done: the caller's again
  *                 │           └─ patience is over: the disk's; `discard` once it comes back
  *                 └─ patience is over, or the disk is stalled: the caller's, nothing was done
  *
@@ -16,17 +16,22 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #define DISK_PATIENCE_MS 500
+#define DISK_WATCH_MS    250
 
 struct disk;
 
 /* The first member of a structure of the caller's, on the heap. */
 struct disk_job {
     struct disk_job *prev, *next;
-    void (*work)(struct disk_job *j);    /* on a thread of the disk's */
-    void (*discard)(struct disk_job *j); /* after `work`, where nobody waited: undo it, free */
-    int state;                           /* disk.c's own, as is the next */
+    void (*work)(struct disk_job *j);         /* on a thread of the disk's */
+    void (*discard)(struct disk_job *j);      /* after `work`, where nobody waited: undo it, free */
+    void (*finished)(void *user, int result); /* of disk_start() */
+    void *user;                               /* for that */
+    int state;                                /* disk.c's own, as are the next */
+    int64_t due_ms;
     pthread_cond_t done;
 };
 
@@ -38,6 +43,14 @@ void disk_free(struct disk *d);
 /* Has it done. 0: `work` was done. -EBUSY: it was not begun, and will not be. -ETIMEDOUT: it is
  * under way; the job is not the caller's any more. */
 int disk_do(struct disk *d, struct disk_job *j);
+
+/* The same without waiting: `finished` is told what disk_do() would return, by a thread of the
+ * disk's, or by disk_watch(); at once when the disk is stalled. */
+void disk_start(struct disk *d, struct disk_job *j);
+
+/* Gives up what was started and has not been done for DISK_PATIENCE_MS. To be called every
+ * DISK_WATCH_MS: nobody else looks after it. */
+void disk_watch(struct disk *d);
 
 /* Has it done some time, and discarded. */
 void disk_leave(struct disk *d, struct disk_job *j);

@@ -12,7 +12,7 @@
 #include "agent/cluster.h"
 #include "agent/pinned.h"
 #include "agent/s3_count.h"
-#include "agent/xxh3.h"
+#include "agent/store_put.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -217,33 +217,29 @@ static void on_answer(struct loop_task *task)
 
 /* --- on the engine's thread ------------------------------------------------------ */
 
-/* Small objects are complete: they go to the store here, not on the loop's thread. */
-static int store_whole(struct lookup *l)
+/* `found`: the caller finds it in the store, verified, and books a hit. */
+static void on_put(void *user, int fd, bool found)
 {
-    struct meta m;
-    struct version v;
-    bool published;
-    file_meta(&l->request.meta, &m);
-    lookup_version(l->s3, &l->name, &m, l->agent->block_bytes, &v);
-    if (store_has(l->agent->store, &v, 0))
-        return -1; /* the caller finds it there, verified, and books a hit */
-    struct store_writer *w = store_begin(l->agent->store, &v, 0);
-    uint64_t hash = XXH3_64bits(l->beginning, l->beginning_len);
-    int r = store_write(w, 0, l->beginning, l->beginning_len);
-    if (r == 0)
-        return store_commit(w, &hash, &published);
-    store_abort(w, -1);
-    return r;
+    struct lookup *l = user;
+    l->block_fd = found ? -1 : fd;
+    loop_post(l->agent->loop, &l->task);
 }
 
 static void on_done(struct s3_request *r)
 {
     struct lookup *l = r->user;
+    struct meta m;
+    struct version v;
     if (r->result.error)
         l->beginning_len = 0;
-    if (l->beginning_len > 0 && l->beginning_len == r->meta.size_bytes)
-        l->block_fd = store_whole(l);
-    loop_post(l->agent->loop, &l->task);
+    if (l->beginning_len == 0 || l->beginning_len != r->meta.size_bytes) {
+        loop_post(l->agent->loop, &l->task);
+        return;
+    }
+    /* Small objects are complete: they go to the store from here. */
+    file_meta(&r->meta, &m);
+    lookup_version(l->s3, &l->name, &m, l->agent->block_bytes, &v);
+    store_put(l->agent->store, &v, 0, l->beginning, on_put, l);
 }
 
 static int on_body(struct s3_request *r, uint64_t offset, const void *data, size_t len)

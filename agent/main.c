@@ -30,7 +30,7 @@
 #include "common/options.h"
 #include "fetch/keyring.h"
 
-#define TICK_MS        500
+#define TICK_MS        STORE_WATCH_MS
 #define ENGINE_THREADS 2
 #define LISTEN_BACKLOG 512
 
@@ -155,6 +155,7 @@ static void on_tick(void *user)
     (void)user;
     int64_t now = clock_monotonic_ms();
     sessions_tick();
+    store_watch_disk(agent.store);
     if (!is_idle_for(now))
         return;
     char lock_path[sizeof(socket_path) + 8];

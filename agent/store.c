@@ -303,6 +303,13 @@ bool store_has(struct store *s, const struct version *v, uint64_t index)
     return fd >= 0 || (fd == -EAGAIN && store_job_look(s, v, index, false, &fd) == 0);
 }
 
+_Static_assert(STORE_WATCH_MS <= DISK_WATCH_MS, "as often as the disk wants it");
+
+void store_watch_disk(struct store *s)
+{
+    disk_watch(s->disk);
+}
+
 void store_numbers(struct store *s, struct store_numbers *out)
 {
     int64_t used = atomic_load(&s->used_bytes);

@@ -102,6 +102,10 @@ void store_evict_all_soon(struct store *s);
 /* Removes all blocks. Bytes freed. Slow: not on the loop's thread. */
 uint64_t store_evict_all(struct store *s);
 
+/* To be called every STORE_WATCH_MS: gives up waiting for a disk that doesn't answer. */
+#define STORE_WATCH_MS 250
+void store_watch_disk(struct store *s);
+
 void store_numbers(struct store *s, struct store_numbers *out);
 
 #endif

@@ -1,4 +1,5 @@
-/* What store.c (reading), store_write.c, store_jobs.c (the disk) and store_evict.c (room) share;
+/* What store.c (reading), store_write.c, store_put.c (whole
+ * blocks), store_jobs.c (the disk) and store_evict.c (room) share;
  * nobody else includes it. */
 #ifndef WARMPATH_AGENT_STORE_INTERNAL_H
 #define WARMPATH_AGENT_STORE_INTERNAL_H
@@ -7,6 +8,7 @@
 #include <stdatomic.h>
 #include <sys/stat.h>
 
+#include "agent/block_file.h"
 #include "agent/disk.h"
 #include "agent/store.h"
 
@@ -33,6 +35,15 @@ struct store {
     pthread_cond_t wanted;
     bool closing, want_room, want_empty;
 };
+
+/* A whole block, to be kept in memory because of `error` (-errno) of the disk. */
+struct store_memory_block {
+    const void *data;
+    uint32_t len, trailer_len;
+    uint8_t trailer[BLOCK_FILE_TRAILER_MAX];
+};
+/* A read-only descriptor of it, or -errno. */
+int store_keep_in_memory(struct store *s, const struct store_memory_block *b, int error);
 
 /* Tells the watcher. */
 void store_tell_published(struct store *s, const struct version *v, uint64_t index);

@@ -14,8 +14,6 @@
 #include "agent/store_internal.h"
 #include "common/clock.h"
 
-_Static_assert(sizeof(((struct store_publish *)0)->trailer) >= BLOCK_FILE_TRAILER_MAX, "trailer");
-
 /* --- looking ---------------------------------------------------------------------------- */
 
 struct look {
@@ -260,26 +258,31 @@ static int move_into_place(struct store *s, const char *tmp_name, char name[STOR
 }
 
 /* Publish by rename: a reader must never see half a block. */
-static void work_publish(struct disk_job *j)
+int store_job_publish_file(struct store *s, int fd, const struct store_publish *b)
 {
-    struct publish_job *p = (struct publish_job *)j;
-    struct store_publish *b = &p->block;
-    struct store *s = p->store;
     char name[STORE_NAME_MAX];
     struct stat st, old;
-    uint64_t at = block_file_trailer_at(version_block_len(&b->version, b->index));
     store_block_name(&b->version, b->index, name);
-    p->result = store_job_write_all(p->fd, b->trailer, b->trailer_len, at);
     bool replaces = fstatat(s->dir_fd, name, &old, 0) == 0;
-    if (p->result == 0)
-        p->result = move_into_place(s, b->tmp_name, name);
-    if (p->result < 0)
-        return;
+    int r = move_into_place(s, b->tmp_name, name);
+    if (r < 0)
+        return r;
     store_tell_published(s, &b->version, b->index);
-    if (fstat(p->fd, &st) == 0)
+    if (fstat(fd, &st) == 0)
         store_account(s, (int64_t)st.st_blocks * 512 - b->accounted);
     if (replaces)
         store_account(s, -(int64_t)old.st_blocks * 512);
+    return 0;
+}
+
+static void work_publish(struct disk_job *j)
+{
+    struct publish_job *p = (struct publish_job *)j;
+    const struct store_publish *b = &p->block;
+    uint64_t at = block_file_trailer_at(version_block_len(&b->version, b->index));
+    p->result = store_job_write_all(p->fd, b->trailer, b->trailer_len, at);
+    if (p->result == 0)
+        p->result = store_job_publish_file(p->store, p->fd, b);
 }
 
 static void discard_publish(struct disk_job *j)

@@ -1,13 +1,17 @@
-/* What the store has the disk's threads do (agent/disk.h). For store.c and store_write.c.
+/* What the store has the disk's threads do (agent/disk.h). For store.c,
+ * store_write.c and store_put.c.
  *
  * All of them give -EBUSY when the disk is stalled and nothing was done, -ETIMEDOUT when it became
  * so meanwhile: what is under way then ends by itself, once the disk comes back. Any thread. */
 #ifndef WARMPATH_AGENT_STORE_JOBS_H
 #define WARMPATH_AGENT_STORE_JOBS_H
 
+#include "agent/block_file.h"
 #include "agent/store.h"
 
+/* A name for a file below tmp/ that no other has. */
 #define STORE_TMP_NAME_MAX 64
+void store_tmp_name(char out[STORE_TMP_NAME_MAX]);
 
 /* Opens a block's file and verifies it where that is needed (`verify`; else is it there?). 0 and
  * the descriptor, or -ENOENT. */
@@ -30,12 +34,16 @@ struct store_publish {
     int64_t accounted; /* bytes of disk booked so far */
     char tmp_name[STORE_TMP_NAME_MAX];
     uint32_t trailer_len;
-    uint8_t trailer[2048];
+    uint8_t trailer[BLOCK_FILE_TRAILER_MAX];
 };
 
 /* Writes the trailer and moves the file into place. After -EBUSY and -ETIMEDOUT the block is
  * published later, and the booking is in the job's hands. */
 int store_job_publish(struct store *s, int fd, const struct store_publish *p);
+
+/* For a job's work: moves a file that has its trailer into place, tells the watcher and books it.
+ * 0 or -errno. */
+int store_job_publish_file(struct store *s, int fd, const struct store_publish *p);
 
 /* Removes a file that didn't become a block; closes `fd` and, where it isn't -1, `reader`. */
 void store_job_remove(struct store *s, int fd, int reader, const char *tmp_name);

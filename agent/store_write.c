@@ -14,6 +14,7 @@
 #include "agent/store_evict.h"
 #include "agent/store_internal.h"
 #include "agent/store_jobs.h"
+#include "common/cleanup.h"
 
 #define RANGES_MAX 64 /* pieces of a block, see partial.h */
 
@@ -41,18 +42,36 @@ static bool is_stall(int error)
     return error == -EBUSY || error == -ETIMEDOUT;
 }
 
-/* A memory file for the block. While the disk is stalled their number is bounded: nobody can tell
+/* A memory file for a block. While the disk is stalled their number is bounded: nobody can tell
  * when readers let go of them. */
-static int open_memory(struct store_writer *w, int error)
+static int open_memory(struct store *s, uint32_t len, int error)
 {
-    struct store *s = w->store;
     store_complain(s, -error);
-    if (is_stall(error) && atomic_fetch_add(&s->memory_bytes, w->len) + w->len > STORE_MEMORY_MAX) {
-        atomic_fetch_sub(&s->memory_bytes, w->len);
+    if (is_stall(error) && atomic_fetch_add(&s->memory_bytes, len) + len > STORE_MEMORY_MAX) {
+        atomic_fetch_sub(&s->memory_bytes, len);
         return -ENOBUFS;
     }
     int fd = memfd_create("warmpath block", MFD_CLOEXEC);
     return fd < 0 ? -ENOBUFS : fd;
+}
+
+static int open_read_only(int fd)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    int reader = open(path, O_RDONLY | O_CLOEXEC);
+    return reader < 0 ? -errno : reader;
+}
+
+int store_keep_in_memory(struct store *s, const struct store_memory_block *b, int error)
+{
+    CLEANUP_CLOSE int fd = open_memory(s, b->len, error);
+    if (fd < 0)
+        return fd;
+    int r = store_job_write_all(fd, b->data, b->len, 0);
+    if (r == 0)
+        r = store_job_write_all(fd, b->trailer, b->trailer_len, block_file_trailer_at(b->len));
+    return r < 0 ? r : open_read_only(fd);
 }
 
 /* From the page cache alone where that can be asked for: the disk may not answer. */
@@ -86,7 +105,7 @@ static void account(struct store_writer *w, int64_t bytes)
 /* What is there so far moves to memory, and the block goes on there. `error` is why. */
 static int move_to_memory(struct store_writer *w, int error)
 {
-    int memory = open_memory(w, error);
+    int memory = open_memory(w->store, w->len, error);
     if (memory < 0)
         return memory;
     for (unsigned i = 0; i < w->n_written; i++)
@@ -114,19 +133,23 @@ struct store_writer *store_begin(struct store *s, const struct version *v, uint6
     return w;
 }
 
+void store_tmp_name(char out[STORE_TMP_NAME_MAX])
+{
+    static atomic_uint_fast64_t serial;
+    snprintf(out, STORE_TMP_NAME_MAX, "tmp/%llu", (unsigned long long)atomic_fetch_add(&serial, 1));
+}
+
 /* Makes the file, if that was not done yet. 0 or -errno. */
 static int open_file(struct store_writer *w)
 {
-    static atomic_uint_fast64_t serial;
     struct store *s = w->store;
     if (w->fd != -1)
         return w->fd >= 0 ? 0 : w->fd;
-    snprintf(w->tmp_name, sizeof(w->tmp_name), "tmp/%llu",
-             (unsigned long long)atomic_fetch_add(&serial, 1));
+    store_tmp_name(w->tmp_name);
     w->fd = store_job_create(s, w->tmp_name);
     if (w->fd < 0) {
         w->in_memory = true;
-        w->fd = open_memory(w, w->fd);
+        w->fd = open_memory(w->store, w->len, w->fd);
     } else {
         atomic_store(&s->memory_bytes, 0); /* the disk works: a new stall, a new allowance */
     }
@@ -164,13 +187,8 @@ int store_write(struct store_writer *w, uint32_t offset, const void *data, size_
 
 int store_reader(struct store_writer *w)
 {
-    char path[64];
     int r = open_file(w);
-    if (r < 0)
-        return r;
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", w->fd);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+    return r < 0 ? r : open_read_only(w->fd);
 }
 
 bool store_in_memory(const struct store_writer *w)

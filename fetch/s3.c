@@ -1,9 +1,11 @@
 /* A request and its attempts:
  *
- *   s3_submit ─> launch ─> (keys) ─> head ─> body… ─> decide ─┬─ good ──────────────> finish ─>
- * done ^                 s3_receive.c  s3_decide.c ├─ fault, mend ───────┐ │ ├─ fault, try again
- * ──┤ │                                           └─ fault, give up ────┼─> finish
- *                  └──────────────────── delay (policy/retry) <──────────────────────┘
+ *   s3_submit -> launch -> (keys) -> head -> body ... -> decide
+ *                  ^                s3_receive.c        s3_decide.c
+ *                  |                                     |- good ----------------> finish -> done
+ *                  |                                     |- fault, mend: launch
+ *                  |                                     |- fault, again: delay
+ *                  '--- delay (policy/retry) <-----------'- fault, give up ------> finish
  *
  * The attempt lives from s3_submit to finish. */
 #include "fetch/s3.h"

@@ -131,6 +131,72 @@ static void test_stalled_in_the_queue(void **state)
     disk_free(d);
 }
 
+/* --- without waiting ---------------------------------------------------------------- */
+
+static atomic_int finished, result;
+
+static void on_finished(void *user, int r)
+{
+    assert_ptr_equal(user, &finished);
+    atomic_store(&result, r);
+    atomic_fetch_add(&finished, 1);
+}
+
+static struct job *start(struct disk *d, int gate)
+{
+    struct job *j = make(gate);
+    j->job.finished = on_finished;
+    j->job.user = &finished;
+    disk_start(d, &j->job);
+    return j;
+}
+
+static void wait_finished(struct disk *d, int n)
+{
+    for (int i = 0; i < 5000 && atomic_load(&finished) < n; i++) {
+        disk_watch(d);
+        usleep(1000);
+    }
+    assert_int_equal(atomic_load(&finished), n);
+}
+
+static void test_started(void **state)
+{
+    (void)state;
+    struct disk *d = disk_new(1);
+    int gate[2];
+    finished = discarded = 0;
+    assert_int_equal(pipe(gate), 0);
+    struct job *j = start(d, -1);
+    wait_finished(d, 1);
+    assert_int_equal(result, 0);
+    assert_true(j->worked);
+    free(j);
+
+    start(d, gate[0]); /* hangs: the disk's from then on */
+    wait_finished(d, 2);
+    assert_int_equal(result, -ETIMEDOUT);
+    assert_true(disk_is_stalled(d));
+    j = start(d, -1); /* refused at once */
+    assert_int_equal(atomic_load(&finished), 3);
+    assert_int_equal(result, -EBUSY);
+    free(j);
+    assert_int_equal(write(gate[1], "x", 1), 1);
+    wait_for(d, false, 1);
+    disk_watch(d);
+    assert_int_equal(atomic_load(&finished), 3); /* each once */
+
+    disk_leave(d, &make(gate[0])->job); /* nobody waits for this, so it stalls nothing by itself */
+    j = start(d, -1);
+    wait_finished(d, 4);
+    assert_int_equal(result, -EBUSY); /* not begun, and will not be */
+    assert_int_equal(write(gate[1], "x", 1), 1);
+    wait_for(d, false, 2);
+    assert_false(j->worked);
+    free(j);
+    disk_free(d);
+}
+
 static void test_held_buffer(void **state)
 {
     (void)state;
@@ -163,6 +229,7 @@ int main(void)
         cmocka_unit_test(test_working),
         cmocka_unit_test(test_stalled_and_back),
         cmocka_unit_test(test_stalled_in_the_queue),
+        cmocka_unit_test(test_started),
         cmocka_unit_test(test_held_buffer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,140 @@
+#include "agent/store_put.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "agent/alloc.h"
+#include "agent/block_file.h"
+#include "agent/buffer.h"
+#include "agent/store_evict.h"
+#include "agent/store_internal.h"
+#include "agent/store_jobs.h"
+#include "agent/xxh3.h"
+
+/* The disk's, which may keep it for longer than anybody waits. */
+struct put_job {
+    struct disk_job job;
+    struct store *store;
+    const char *data;
+    struct store_publish block;
+    int result, reader;
+    bool found;
+};
+
+/* The caller's. */
+struct put {
+    struct put_job *job;
+    struct store *store;
+    struct store_memory_block block;
+    store_put_done *done;
+    void *user;
+};
+
+/* --- on a thread of the disk's -------------------------------------------------------- */
+
+/* Data, zeros up to the trailer, and the trailer. */
+static int write_block(int fd, const struct put_job *p)
+{
+    static char zeros[BLOCK_FILE_ALIGN];
+    uint32_t len = version_block_len(&p->block.version, p->block.index);
+    size_t gap = (size_t)block_file_trailer_at(len) - len;
+    struct iovec parts[] = {{(char *)(uintptr_t)p->data, len},
+                            {zeros, gap},
+                            {(uint8_t *)(uintptr_t)p->block.trailer, p->block.trailer_len}};
+    ssize_t n = writev(fd, parts, 3);
+    if (n < 0)
+        return -errno;
+    return (size_t)n == len + gap + p->block.trailer_len ? 0 : -ENOSPC;
+}
+
+static int make(struct put_job *p)
+{
+    struct store *s = p->store;
+    store_make_room(s);
+    int fd = openat(s->dir_fd, p->block.tmp_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+    if (fd < 0)
+        return -errno;
+    int r = write_block(fd, p);
+    if (r == 0) {
+        p->reader = openat(s->dir_fd, p->block.tmp_name, O_RDONLY | O_CLOEXEC);
+        r = p->reader < 0 ? -errno : store_job_publish_file(s, fd, &p->block);
+    }
+    if (r < 0)
+        unlinkat(s->dir_fd, p->block.tmp_name, 0);
+    close(fd);
+    return r;
+}
+
+static void work_put(struct disk_job *j)
+{
+    struct put_job *p = (struct put_job *)j;
+    char name[STORE_NAME_MAX];
+    store_block_name(&p->block.version, p->block.index, name);
+    p->found = faccessat(p->store->dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    p->result = p->found ? 0 : make(p);
+}
+
+static void discard_put(struct disk_job *j)
+{
+    struct put_job *p = (struct put_job *)j;
+    if (p->reader >= 0)
+        close(p->reader);
+    buffer_release(p->data);
+    free(p);
+}
+
+/* --- done ------------------------------------------------------------------------------ */
+
+/* After -ETIMEDOUT the job is the disk's. */
+static void on_finished(void *user, int result)
+{
+    struct put *p = user;
+    int fd = -1;
+    bool found = false;
+    if (result == 0) {
+        result = p->job->result;
+        found = p->job->found;
+        fd = p->job->reader;
+        p->job->reader = -1;
+    }
+    if (result != -ETIMEDOUT)
+        discard_put(&p->job->job);
+    if (result == 0) {
+        atomic_store(&p->store->memory_bytes, 0); /* the disk works: a new allowance */
+    } else {
+        if (fd >= 0)
+            close(fd);
+        fd = store_keep_in_memory(p->store, &p->block, result);
+    }
+    p->done(p->user, fd, found);
+    free(p);
+}
+
+void store_put(struct store *s, const struct version *v, uint64_t index, const char *data,
+               store_put_done *done, void *user)
+{
+    struct put_job *j = must_calloc(1, sizeof(*j));
+    struct put *p = must_calloc(1, sizeof(*p));
+    uint32_t len = version_block_len(v, index);
+    *j = (struct put_job){
+        .job = {.work = work_put, .discard = discard_put, .finished = on_finished, .user = p},
+        .store = s,
+        .data = data,
+        .block = {.version = *v, .index = index},
+        .reader = -1};
+    store_tmp_name(j->block.tmp_name);
+    j->block.trailer_len = block_file_trailer(v, index, XXH3_64bits(data, len), j->block.trailer);
+    *p = (struct put){.job = j,
+                      .store = s,
+                      .block = {.data = data, .len = len, .trailer_len = j->block.trailer_len},
+                      .done = done,
+                      .user = user};
+    memcpy(p->block.trailer, j->block.trailer, j->block.trailer_len);
+    buffer_hold(data);
+    disk_start(s->disk, &j->job);
+}
