@@ -103,7 +103,7 @@ struct disk *disk_new(int n_threads)
     pthread_cond_init(&d->wanted, NULL);
     int error = 0;
     while (!error && d->n_threads < n_threads) {
-        error = thread_start_deaf(&d->threads[d->n_threads], work, d);
+        error = thread_start_deaf(&d->threads[d->n_threads], "disk", work, d);
         d->n_threads += !error;
     }
     if (d->n_threads > 0)

@@ -39,7 +39,7 @@ static int open_file(const char *path)
 static int start_thread(void)
 {
     pthread_t thread;
-    int error = thread_start_deaf(&thread, copy, NULL);
+    int error = thread_start_deaf(&thread, "log", copy, NULL);
     if (!error)
         pthread_detach(thread);
     return error;

@@ -6,7 +6,8 @@
 #include <pthread.h>
 
 /* pthread_create() with every signal blocked: signals are for the main thread, and what writes to a
- * TLS connection would raise SIGPIPE. 0 or a positive errno. */
-int thread_start_deaf(pthread_t *thread, void *(*run)(void *user), void *user);
+ * TLS connection would raise SIGPIPE. `name` (at most 15 bytes) is what top and perf show. 0 or a
+ * positive errno. */
+int thread_start_deaf(pthread_t *thread, const char *name, void *(*run)(void *user), void *user);
 
 #endif

@@ -362,7 +362,7 @@ static bool worker_start(struct worker *w)
     }
     curl_multi_setopt(w->multi, CURLMOPT_MAXCONNECTS, (long)HTTP_ACTIVE_PER_THREAD);
     pthread_mutex_init(&w->lock, NULL);
-    int error = thread_start_deaf(&w->thread, work, w);
+    int error = thread_start_deaf(&w->thread, "http", work, w);
     if (error) {
         pthread_mutex_destroy(&w->lock);
         curl_multi_cleanup(w->multi);

@@ -197,7 +197,7 @@ static void *renew(void *user)
 static int start_thread(struct keyring *k)
 {
     pthread_t thread;
-    int error = thread_start_deaf(&thread, renew, k);
+    int error = thread_start_deaf(&thread, "keys", renew, k);
     if (!error)
         pthread_detach(thread);
     return error;
