@@ -5,13 +5,14 @@ import os
 import signal
 import sys
 
-from figures import FIGURES as LARGE_FIGURES, Bench, Row
+from figures import FIGURES as WARM_FIGURES, Bench, Row
+from figures_cold import FIGURES as COLD_FIGURES
 from figures_small import cold_small_files
 from measure import CannotRun, Programs, say
 from report import describe_setting, print_report, write_results
 from stage import Sizes, Stage
 
-FIGURES = {**LARGE_FIGURES, "g": cold_small_files}
+FIGURES = dict(sorted({**WARM_FIGURES, **COLD_FIGURES, "g": cold_small_files}.items()))
 PEERS = ("warmpath", "s3fs", "rclone")
 
 
@@ -29,7 +30,7 @@ def options():
     parser = argparse.ArgumentParser(prog="bench/run", description="Compares Warmpath with local files, "
                                      "s3fs, rclone and curl in one run. Writes results.json and plots to build/bench.")
     parser.add_argument("--quick", action="store_true", help="small sizes and few rounds: to try it, not to quote it")
-    parser.add_argument("--only", type=names_from(FIGURES), default=list(FIGURES), metavar="a,b,c,d,e,f,g",
+    parser.add_argument("--only", type=names_from(FIGURES), default=list(FIGURES), metavar=",".join(FIGURES),
                         help="only these figures")
     parser.add_argument("--worlds", type=names_from(PEERS), default=list(PEERS), metavar=",".join(PEERS),
                         help="only these beside the baseline")

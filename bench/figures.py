@@ -1,4 +1,4 @@
-"""The six figures. Each function measures one and returns rows for the table.
+"""What is cached or not mapped. Each function measures one figure and returns rows for the table.
 
 Every figure brings its worlds up with empty caches, warms and checks them, takes its rounds,
 and puts them away again, so figures do not share anything but the data.
@@ -12,10 +12,7 @@ from measure import CannotRun, each_round, median, run, say, take_rounds
 from stage import MIB
 from worlds import Local, Rclone, S3fs, Warmpath
 
-CURLS = 8
 RANDOM_SEED = 7
-COLD_APART = 4 * MIB
-TOUCHED_TIMES = 8  # as much memory as the sequential object: page cache of every arm, and more
 
 
 @dataclasses.dataclass
@@ -289,106 +286,4 @@ def noise_note(row):
         else f"control, no preload against itself: {value:.3f}"
 
 
-# e. cold reads
-
-def cold_reads(bench):
-    name, sizes = bench.stage.sequential_file, bench.sizes
-    curls = parallel_curls(bench)
-    curls()  # not counted: the server's and curl's own first time
-    notes = [f"curl: {CURLS} processes, a range of the object each, to /dev/null",
-             "whole processes are timed; mounting the peers is not, starting the agent is"]
-    checked = set()
-
-    def read_cold(world):
-        try:
-            world.start()
-            result = bench.programs.in_world(world, "read_seq", world.path(name))
-            if result["bytes"] != sizes.sequential_mib * MIB:
-                raise CannotRun(f"{world.name}: read {result['bytes']} bytes of {sizes.sequential_mib} MiB")
-            if world.name == "warmpath":
-                must_be_cold(world, result)
-            if world.name not in checked:  # once is enough: after the clock, on what was just fetched
-                bench.check_content(world, name)
-                checked.add(world.name)
-            return result
-        finally:
-            stop_quietly(world)
-
-    arms = {"curl": curls, **{world.name: lambda w=world: read_cold(w) for world in bench.cold_worlds()}}
-    arms = {name: lambda m=measure: touched_memory(bench, m) for name, measure in arms.items()}
-    samples, failed = take_rounds("e", sizes.cold_rounds, arms)
-    if "curl" in failed:
-        raise CannotRun(failed["curl"])
-    samples = values(samples, lambda r: rate_process(r) * 1000)
-    return [Row("e", f"cold 1 MiB sequential read, {sizes.sequential_mib} MiB", "MB/s", "curl", samples,
-                ">= 0.6", failed=failed, notes=notes)]
-
-
-def touched_memory(bench, measure):
-    """Measures right after all memory that an arm may need was touched (see touch_memory.c)."""
-    run([f"{bench.programs.folder}/touch_memory", str(TOUCHED_TIMES * bench.sizes.sequential_mib)],
-        bench.stage.env, "touch_memory")
-    return measure()
-
-
-def must_be_cold(world, result):
-    fetched = world.counters()["s3_bytes"]
-    if fetched < result["bytes"]:
-        raise CannotRun(f"warmpath: only {fetched} bytes came from S3, so this was no cold read")
-
-
-def parallel_curls(bench):
-    total = bench.sizes.sequential_mib * MIB
-    url = shlex.quote(bench.stage.url(bench.stage.sequential_file))
-    part = total // CURLS
-    commands = [f"curl -q -sS --fail -o /dev/null -w '{{\"bytes\": %{{size_download}}}}\\n' "
-                f"-r {i * part}-{total - 1 if i == CURLS - 1 else (i + 1) * part - 1} {url} &"
-                for i in range(CURLS)]
-    script = " ".join(commands) + " wait"
-
-    def measure():
-        result = bench.programs.timed("curl", {}, "/bin/sh", "-c", script)
-        if result.get("bytes") != total:
-            raise CannotRun(f"curl: {result.get('bytes', 0)} bytes arrived instead of {total}")
-        return result
-
-    return measure
-
-
-# f. random reads of an object that is not cached
-
-def cold_random_reads(bench):
-    """Every read is the first in its block; the peer is as many small ranged GETs on one connection."""
-    stage, sizes = bench.stage, bench.sizes
-    name, count = stage.sequential_file, sizes.sequential_mib * MIB // COLD_APART // 2
-    config = f"{stage.work}/ranges.cfg"
-    starts = [(i * 7919) % (2 * count) * COLD_APART for i in range(count)]
-    with open(config, "w", encoding="ascii") as file:
-        file.write("next\n".join(f'url = "{stage.url(name)}"\noutput = /dev/null\nrange = {at}-{at + 4095}\n'
-                                 for at in starts))
-
-    def small_gets():
-        result = bench.programs.timed("curl", {}, "/bin/sh", "-c", f"exec curl -q -sS --fail -K {shlex.quote(config)}")
-        return {"us_per_op": result["process_ns"] / 1000 / count}
-
-    def reads(world):
-        try:
-            world.start()
-            return bench.programs.in_world(world, "pread_cold", world.path(name), count, RANDOM_SEED, COLD_APART)
-        finally:
-            stop_quietly(world)
-
-    arms = {"curl": small_gets, **{world.name: lambda w=world: reads(w) for world in bench.cold_worlds()}}
-    samples, failed = take_rounds("f", sizes.cold_rounds, arms)
-    if "curl" in failed:
-        raise CannotRun(failed["curl"])
-    expected = {result["sum"] for results in samples.values() for result in results if "sum" in result}
-    if len(expected) > 1:
-        raise CannotRun(f"cold random reads: the worlds read different data: {sorted(expected)}")
-    return [Row("f", f"cold 4 KiB random pread, {sizes.sequential_mib} MiB", "us", "curl",
-                values(samples, lambda r: r["us_per_op"]), "<= 1.3", failed=failed,
-                notes=[f"curl: {count} GETs of 4 KiB by one process on one connection, its start included"])]
-
-
-FIGURES = {"a": random_reads, "b": sequential_rereads, "c": small_files, "d": pass_through, "e": cold_reads,
-           "f": cold_random_reads}
+FIGURES = {"a": random_reads, "b": sequential_rereads, "c": small_files, "d": pass_through}

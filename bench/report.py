@@ -10,7 +10,7 @@ import subprocess
 from measure import median
 
 # A column shows every arm that means the same thing in the figures that have it.
-COLUMNS = (("baseline", ("local", "plain", "curl")), ("warmpath", ("warmpath",)),
+COLUMNS = (("baseline", ("local", "plain", "curl", "one")), ("warmpath", ("warmpath",)),
            ("s3fs", ("s3fs",)), ("rclone", ("rclone",)))
 
 

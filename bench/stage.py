@@ -145,16 +145,19 @@ class Stage:
         with open(self.small_list, "w", encoding="ascii") as file:
             file.writelines(f"{name}\n" for name in names)
 
-    def _upload(self):
+    def _client(self, endpoint):
         import boto3  # here: only a run that gets this far needs it
         from botocore.config import Config
 
         env = self.env
-        self.s3 = boto3.client(
-            "s3", endpoint_url=env["AWS_ENDPOINT_URL_S3"], region_name=env["AWS_REGION"],
+        return boto3.client(
+            "s3", endpoint_url=endpoint, region_name=env["AWS_REGION"],
             aws_access_key_id=env["AWS_ACCESS_KEY_ID"], aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
             config=Config(s3={"addressing_style": "path"}, signature_version="s3v4", proxies={},
                           request_checksum_calculation="when_required"))
+
+    def _upload(self):
+        self.s3 = self._client(self.env["AWS_ENDPOINT_URL_S3"])
         self.s3.create_bucket(Bucket=self.bucket)
         for name in (self.random_file, self.sequential_file):
             self.s3.upload_file(f"{self.local}/{name}", self.bucket, name)
@@ -168,9 +171,9 @@ class Stage:
         with open(f"{self.local}/{key}", "rb") as file:
             self.s3.put_object(Bucket=self.bucket, Key=key, Body=file.read())
 
-    def url(self, name):
-        """A URL that carries its own signature, for curl."""
-        return self.s3.generate_presigned_url("get_object", Params={"Bucket": self.bucket, "Key": name},
+    def url(self, name, endpoint=None):
+        """A URL that carries its own signature, for curl; at another address of the server if given."""
+        return (self._client(endpoint) if endpoint else self.s3).generate_presigned_url("get_object", Params={"Bucket": self.bucket, "Key": name},
                                               ExpiresIn=URL_LIFETIME_S)
 
 

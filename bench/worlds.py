@@ -5,6 +5,7 @@ with an empty cache; stop() ends what start() began and puts the cache away. Bot
 again and again.
 """
 
+import copy
 import json
 import os
 import subprocess
@@ -62,6 +63,12 @@ class Warmpath(Local):
             "WARMPATH_CACHE_DIR": self.cache,
             "WARMPATH_SOCKET": f"{setup.short}/agent.sock",
         }
+
+    def through(self, endpoint):
+        """The same, with S3 at another address."""
+        other = copy.copy(self)
+        other.env = {**self.env, "AWS_ENDPOINT_URL_S3": endpoint}
+        return other
 
     def start(self):
         if not os.path.exists(self.preload):
