@@ -30,6 +30,14 @@ static void test_a_whole_object_counts_only_where_it_fits(void **unused)
     assert_int_equal(c.s3.result.error, -EIO);
     assert_string_equal(c.body, "");
 
+    static const struct fake_step begun[] = {
+        {"HTTP/1.1 200 OK\r\nETag: " ETAG "\r\nContent-Length: 12\r\n\r\n0123456789", FAKE_CLOSE}};
+    call_init(&c, S3_GET); /* as far as it comes it would fit */
+    c.s3.offset = 2;
+    fake_free(CALL_SCRIPT(&c, begun));
+    assert_int_equal(c.s3.result.error, -EIO);
+    assert_string_equal(c.body, "");
+
     static const struct fake_step endless[] = {
         {"HTTP/1.1 200 OK\r\nETag: " ETAG "\r\n\r\nabcd", FAKE_CLOSE}};
     call_init(&c, S3_GET); /* without its length nobody knows whether it was cut off */
