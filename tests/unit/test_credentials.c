@@ -100,7 +100,8 @@ static void test_profiles(void **state)
     struct world *w = *state;
     write_file(w, ".aws/credentials",
                "\n# comment\n; another\n[default]\naws_access_key_id = D\n"
-               "aws_secret_access_key= a;b#c ; said by me\n\n[ team ]\r\naws_access_key_id=T\r\n"
+               "aws_secret_access_key= a;b#c ; said by me\n\n[twice]\naws_access_key_id=1\n"
+               "aws_secret_access_key=2\naws_access_key_id=3\n[ team ]\r\naws_access_key_id=T\r\n"
                "aws_secret_access_key=U==\r\naws_session_token=V\r\nnonsense\n"
                "[half\naws_access_key_id=H\n");
     write_file(w, ".aws/config",
@@ -110,6 +111,8 @@ static void test_profiles(void **state)
     expect_keys(w, "D", "a;b#c", NULL, "profile default of the credentials file");
     set_env(w, "AWS_PROFILE=team", NULL);
     expect_keys(w, "T", "U==", "V", "profile team");
+    set_env(w, "AWS_PROFILE=twice", NULL); /* the later line counts */
+    expect_keys(w, "3", "2", NULL, "profile twice");
     set_env(w, "AWS_DEFAULT_PROFILE=conf", NULL);
     expect_keys(w, "C", "E", NULL, "profile conf of the config file");
     set_env(w, "AWS_PROFILE=none", NULL);
@@ -205,6 +208,8 @@ static void test_credential_process(void **state)
         {"echo no json; echo S3CRET >&2", "did not answer with a JSON object"},
         {"echo '{\"AccessKeyId\":\"A\"}'", "SecretAccessKey is not"},
         {"echo '{\"Code\":\"E1\",\"Message\":\"M1\"}'", "E1: M1"},
+        {"echo '{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"B\",\"Expiration\":\"never\"}'",
+         "which is no time"},
         {"exit 3", "exit status 3"},
         {"kill -9 $$", "exit status 137"},
         {"cat /dev/zero", "did not end in time, or wrote too much"},
