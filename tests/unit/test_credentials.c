@@ -234,6 +234,20 @@ static void test_credential_process(void **state)
     }
 }
 
+static void test_a_process_that_hangs(void **state)
+{
+    struct world *w = *state;
+    struct credentials c;
+    char why[512] = "";
+    int64_t before_ms = clock_monotonic_ms();
+    const struct credentials_patience patience = {.until_ms = before_ms + 400};
+    write_file(w, ".aws/config", "[default]\ncredential_process = sleep 60\n");
+    set_env(w, NULL);
+    assert_int_equal(credentials_resolve(&w->env, &patience, &c, why, sizeof(why)), -EACCES);
+    assert_non_null(strstr(why, "did not end in time"));
+    assert_in_range(clock_monotonic_ms() - before_ms, 350, 5000);
+}
+
 static void test_sources_in_a_circle(void **state)
 {
     struct world *w = *state;
@@ -467,6 +481,7 @@ int main(void)
         TEST(test_files_elsewhere),
         TEST(test_ways_beyond_keys),
         TEST(test_credential_process),
+        TEST(test_a_process_that_hangs),
         TEST(test_sources_in_a_circle),
         cmocka_unit_test(test_where_a_containers_token_may_go),
         TEST(test_container_uris),
