@@ -4,6 +4,12 @@
 #include <errno.h>
 
 #include "common/clock.h"
+#include "tests/unit/fake_server.h"
+
+#define INSTANCE_ANSWER(length, body)                                                              \
+    {                                                                                              \
+        "HTTP/1.1 200 OK\r\nContent-Length: " length "\r\n\r\n" body, FAKE_KEEP                    \
+    }
 
 /* From the place that comes first to the one that comes last. Places that would have to be waited
  * for are configured so that they fail, each with words of its own. */
@@ -16,6 +22,8 @@ struct place {
     const char *key;         /* what it gives, "" for none; NULL: */
     const char *words;       /* of its refusal */
 };
+
+static char instance_var[128]; /* names a fake */
 
 static const struct place places[PLACES] = {
     [UNSIGNED] = {.vars = {"AWS_NO_SIGN_REQUEST=true"}, .key = ""},
@@ -34,8 +42,7 @@ static const struct place places[PLACES] = {
                 .key = "CONFIG"},
     [CONTAINER] = {.vars = {"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://127.0.0.1:1/"},
                    .words = "the container's credential endpoint does not answer"},
-    [INSTANCE] = {.vars = {"AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:1"},
-                  .words = "no instance metadata service answers"},
+    [INSTANCE] = {.vars = {instance_var}, .key = "INSTANCE"},
 };
 
 /* The places from `first` on, and none before. */
@@ -62,7 +69,12 @@ static void arrange(struct world *w, int first)
 
 static void test_the_first_place_counts(void **state)
 {
+    static const struct fake_step instance[] = {
+        INSTANCE_ANSWER("5", "token"), INSTANCE_ANSWER("4", "role"),
+        INSTANCE_ANSWER("48", "{\"AccessKeyId\":\"INSTANCE\",\"SecretAccessKey\":\"x\"}")};
     struct world *w = *state;
+    struct fake_server *s = FAKE_START(instance);
+    snprintf(instance_var, sizeof(instance_var), "AWS_EC2_METADATA_SERVICE_ENDPOINT=%s", s->url);
     for (int first = 0; first < PLACES; first++) {
         const struct place *p = &places[first];
         const struct credentials_patience patience = {.until_ms = clock_monotonic_ms() + 5000};
@@ -76,6 +88,9 @@ static void test_the_first_place_counts(void **state)
                      c.access_key ? c.access_key : "(none)", why);
         credentials_clear(&c);
     }
+    fake_stop(s);
+    assert_int_equal(s->n_requests, 3);
+    fake_free(s);
 }
 
 int main(void)
