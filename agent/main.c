@@ -25,6 +25,7 @@
 #include "agent/copies.h"
 #include "agent/logfile.h"
 #include "agent/session.h"
+#include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/options.h"
@@ -104,9 +105,17 @@ static void raise_limits(void)
         size.rlim_cur = size.rlim_max;
         setrlimit(RLIMIT_FSIZE, &size);
     }
-    /* The agent's memory holds the jobs' secrets. */
+}
+
+/* The agent's memory holds the jobs' secrets. The limit is for dumps to files; those that the
+ * kernel hands to a program take no notice of it, but are empty by the filter. */
+static void forbid_core_dumps(void)
+{
     struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
+    CLEANUP_CLOSE int fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, "0", 1) != 1)
+        log_info("agent", "core dumps can't be emptied: %s", strerror(errno));
 }
 
 /* The buffers of each transfer (half a MiB and more) are to be used again, not returned to the
@@ -247,6 +256,7 @@ int main(int argc, char **argv)
             "no usable path for the agent's socket: set WARMPATH_SOCKET to a path of less than 108 "
             "characters, in a directory of your own");
     raise_limits();
+    forbid_core_dumps();
     tune_memory();
     start_parts(dir);
     if (!foreground)

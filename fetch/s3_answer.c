@@ -284,7 +284,7 @@ static struct meaning meaning_of_status(int status)
     }
 }
 
-/* "503: wait so many seconds", or until a date. */
+/* "503: wait so many seconds", or until a date, which is one of the server's clock. */
 static int64_t retry_after_ms(const struct http_request *http)
 {
     const char *text = http_header(http, "Retry-After");
@@ -293,7 +293,8 @@ static int64_t retry_after_ms(const struct http_request *http)
         return 0;
     if (take_number(&text, '\0', &seconds))
         return seconds < 86400 ? (int64_t)seconds * 1000 : 86400000;
-    int64_t left_s = header_date_s(http, "Retry-After") - clock_wall_s();
+    int64_t date_s = header_date_s(http, "Date");
+    int64_t left_s = header_date_s(http, "Retry-After") - (date_s > 0 ? date_s : clock_wall_s());
     return left_s > 0 && left_s < 86400 ? left_s * 1000 : 0;
 }
 

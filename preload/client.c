@@ -33,7 +33,7 @@ extern char **environ;
 
 /* As the job was started: what it does to its environment later is not for the agent. */
 static struct {
-    char text[ENV_TEXT_BYTES];
+    char *text; /* ENV_TEXT_BYTES: secrets, on pages that no core dump holds */
     const char *vars[ENV_VARS_MAX];
     uint16_t n;
     char job[64];
@@ -56,9 +56,12 @@ static bool is_for_agent(const char *var)
 void client_init(void)
 {
     size_t used = 0;
-    for (char **var = environ; var && *var && hello.n < ENV_VARS_MAX; var++) {
+    hello.text = memory_map(ENV_TEXT_BYTES);
+    if (hello.text)
+        syscall(SYS_madvise, hello.text, ENV_TEXT_BYTES, MADV_DONTDUMP);
+    for (char **var = environ; hello.text && var && *var && hello.n < ENV_VARS_MAX; var++) {
         size_t len = strlen(*var) + 1;
-        if (!is_for_agent(*var) || used + len > sizeof(hello.text))
+        if (!is_for_agent(*var) || used + len > ENV_TEXT_BYTES)
             continue;
         memcpy(hello.text + used, *var, len);
         hello.vars[hello.n++] = hello.text + used;
@@ -146,6 +149,13 @@ static void adopt_counters(const int *fds, int n_fds)
         atomic_store(&state.child->counters, page);
 }
 
+/* Not left on the stack: what the job dumps when it crashes goes to who knows whom. */
+static void wipe(void *secret, size_t len)
+{
+    memset(secret, 0, len);
+    __asm__ volatile("" : : "r"(secret) : "memory");
+}
+
 static int say_hello(int fd)
 {
     uint8_t body[ENV_TEXT_BYTES + 512], reply[256];
@@ -161,9 +171,8 @@ static int say_hello(int fd)
     wire_put_u16(&b, hello.n);
     for (uint16_t i = 0; i < hello.n; i++)
         wire_put_str(&b, hello.vars[i], strlen(hello.vars[i]));
-    if (b.bad)
-        return -E2BIG;
-    int r = wire_send(fd, body, (size_t)(b.at - body), NULL, 0);
+    int r = b.bad ? -E2BIG : wire_send(fd, body, (size_t)(b.at - body), NULL, 0);
+    wipe(body, sizeof(body));
     ssize_t n = r < 0 ? r : wire_receive(fd, reply, sizeof(reply), fds, &n_fds);
     if (n <= 0)
         return n < 0 ? (int)n : -ECONNRESET;

@@ -77,6 +77,35 @@ def case_customer_keys(bed):
         s.says(done, "/no/such/file")
 
 
+def case_keys_that_s3_holds(bed):
+    """SSE-KMS: S3 decrypts for who may read. The ETag is no MD5, and the mapping says nothing of it."""
+    with Scene(bed, "kms", WARMPATH_BLOCK_SIZE="64K") as s:
+        data = content("kms", 300_000)
+        key = s.put("kms", b"")
+        s.objects[key] = data
+        told = bed.store.client.put_object(Bucket=s.bucket, Key=key, Body=data, ServerSideEncryption="aws:kms", SSEKMSKeyId="test-key")
+        check.equal("encrypted", told["ServerSideEncryption"], "aws:kms")
+        s.right(s.read("cat", s.path(key)), key)
+        s.right(s.read("cat", s.path(key)), key)
+
+
+def case_public_bucket(bed):
+    """AWS_NO_SIGN_REQUEST: what all may read is read and listed, unsigned; the rest is refused."""
+    anonymous = {"AWS_NO_SIGN_REQUEST": "true", "AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}
+    with Scene(bed, "public") as s:
+        s.through_proxy(lambda r: None)
+        s.bucket, client = bed.store.make_bucket("public"), bed.store.client
+        client.put_bucket_acl(Bucket=s.bucket, ACL="public-read")
+        client.put_object(Bucket=s.bucket, Key="open/file", Body=b"for all", ACL="public-read")
+        client.put_object(Bucket=s.bucket, Key="closed", Body=b"for some", ACL="private")
+        done = s.read("cat", s.path("open/file"), "list", MOUNT, "cat", s.path("closed"), **anonymous)
+        lines = done.text.splitlines()
+        check.equal("open to all", lines[:2], [f"{MOUNT}/open/file {digest(b'for all')}", f"{MOUNT} closed open"], done.errors)
+        check.match("closed", lines[2], "closed EACCES")
+        check.equal("signed requests", [r.target for r in s.proxy.seen if r.header("authorization")], [])
+        check.match("with keys", s.read("cat", s.path("closed")).text, f"closed {digest(b'for some')}")
+
+
 def versioned(bed, name, change):
     """An object of a bucket with versions that is changed while it is open: the old bytes, all of
     them; a new open sees what is there now."""

@@ -5,8 +5,10 @@ import base64
 import glob
 import json
 import os
+import subprocess
 
 import check
+import job
 import proxy
 from scene import Scene
 from surroundings import Surroundings
@@ -132,3 +134,73 @@ def case_secret_while_all_is_well(bed):
         check.match("open", done.text, "small 100 ", done.errors)
         for place, text in sayings(s, done).items():
             check.that(secret not in text and TOKEN[:60] not in text, f"a secret stands in {place}", text)
+
+
+# Forgets its own copy of the secret, reads through the library, and looks for it in all that a core dump would hold.
+# It is given the secret backwards, so as not to bring it along.
+REMAINS = r"""
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *backwards;
+static size_t len;
+
+static int stands_at(const char *p)
+{
+    for (size_t i = 0; i < len; i++)
+        if (p[i] != backwards[len - 1 - i])
+            return 0;
+    return 1;
+}
+
+int main(int argc, char **argv)
+{
+    char line[4096], what[4096] = "", byte;
+    char *own = getenv("AWS_SECRET_ACCESS_KEY");
+    unsigned long from = 0, to = 0, searched = 0;
+    backwards = argv[2];
+    len = strlen(backwards);
+    if (!stands_at(own))
+        return 3;
+    memset(own, 'x', len);
+    int fd = open(argv[1], O_RDONLY);
+    if (argc != 3 || fd < 0 || read(fd, &byte, 1) != 1)
+        return 4;
+    FILE *maps = fopen("/proc/self/smaps", "r");
+    while (fgets(line, sizeof(line), maps)) {
+        unsigned long a, b;
+        if (sscanf(line, "%lx-%lx ", &a, &b) == 2) {
+            from = a;
+            to = b;
+            strcpy(what, line);
+        }
+        if (strncmp(line, "VmFlags:", 8) != 0 || !strstr(line, " rd") || !strstr(line, " wr") || strstr(line, " dd"))
+            continue;
+        searched += to - from;
+        for (const char *p = (const char *)from; p + len <= (const char *)to; p++)
+            if (stands_at(p))
+                printf("at %p of %s", (void *)p, what);
+    }
+    puts(searched > 100000 ? "searched" : "too little was searched");
+    return 0;
+}
+"""
+
+
+def case_secret_in_what_a_crash_leaves(bed):
+    """A core dump of the job holds no secret that the job itself forgot; one of the agent holds nothing."""
+    with Scene(bed, "crash") as s:
+        program = os.path.join(s.node.dir, "remains")
+        subprocess.run(["gcc", "-O1", "-w", "-x", "c", "-", "-o", program], input=REMAINS.encode(), check=True)
+        secret = bed.services["AWS_SECRET_ACCESS_KEY"]
+        done = job.run([program, s.path("small"), secret[::-1]], s.env())
+        check.equal("exit status", done.status, 0, done.errors)
+        check.equal("what is left", done.text, "searched\n")
+        pid, = s.node.pids()
+        with open(f"/proc/{pid}/coredump_filter") as file:
+            check.equal("what a dump of the agent holds", int(file.read(), 16), 0)
+        with open(f"/proc/{pid}/limits") as file:
+            check.match("limits", file.read(), r"Max core file size +0 +0")

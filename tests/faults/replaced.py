@@ -3,6 +3,7 @@
 import time
 
 import check
+import proxy
 from scene import Scene, content, digest
 
 BLOCK = 65536
@@ -142,3 +143,28 @@ def case_two_jobs_two_versions(bed):
             s.replace(key, new)
             s.right(s.read("cat", s.path(key)), key)
             check.equal("old, still", reader.rest().text.strip(), f"0 {digest(old)}")
+
+
+def case_permission_withdrawn(bed):
+    """S3 lets the job read no longer: what is open goes on as far as it is cached, the rest of it and every new open is
+    refused, cached or not; and when it is allowed again, all is as before."""
+    old = versions()[0]
+    denied = proxy.status(403, b"<Error><Code>AccessDenied</Code></Error>")
+    with small_blocks(bed, "withdrawn", WARMPATH_META_TTL="0") as s:
+        key, allowed = s.put("object", old), [True]
+        s.through_proxy(lambda r: None if allowed[0] else denied)
+        path, far = s.path(key), SIZE - BLOCK
+        words = ("open", path, "read", 0, 1000, "wait", "read", 0, 1000, "read", far, 10, "cat", path, "stat", path, "wait",
+                 "read", far, 10, "cat", path)
+        with s.start(*words) as reader:
+            check.equal("at first", reader.until_waiting()[1], f"0 {digest(old[:1000])}")
+            allowed[0] = False
+            reader.go_on()
+            lines = [line for line in reader.until_waiting() if line != "went on"]
+            check.equal("open and cached", lines[0], f"0 {digest(old[:1000])}")
+            check.equal("open and not cached", lines[1], f"{far} EACCES")
+            check.match("opened anew", lines[2], f"{path} EACCES after 0 ")
+            check.match("looked up anew", lines[3], "stat EACCES")
+            allowed[0] = True
+            lines = reader.rest().text.splitlines()
+        check.equal("afterwards", lines, [f"{far} {digest(old[far:far + 10])}", f"{path} {digest(old)}"])

@@ -1,5 +1,6 @@
 """The bytes on the way: cut, stalled, lied about. Never wrong data; right data where a retry helps."""
 
+import threading
 import time
 
 import check
@@ -128,6 +129,18 @@ def case_fault_then_recovery_in_one_job(bed):
             check.match("while it fails", "\n".join(reader.until_waiting()), "small EIO after 0")
             broken[0] = False
             check.match("afterwards", reader.rest().text, "small 100 ")
+
+
+def case_away_for_a_while(bed):
+    """S3 goes away for longer than a wrong endpoint would be given, and comes back before the deadline: the read waits."""
+    with Scene(bed, "away", WARMPATH_DEADLINE="40") as s:
+        s.through_proxy(lambda r: None)
+        s.right(s.read("cat", s.path("small")), "small")
+        s.proxy.go_away()
+        back = threading.Timer(8, s.proxy.come_back)
+        back.start()
+        s.right(s.read("cat", s.path("big")), "big")
+        back.join()
 
 
 def case_list_pages_fail_late(bed):

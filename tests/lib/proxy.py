@@ -74,6 +74,7 @@ class Proxy:
         self.connections = 0
         self.lock = threading.Lock()
         self.closing = threading.Event()
+        self.away = False
         self.listener = socket.create_server((host, 0), backlog=128)
         self.url = f"http://{host}:{self.listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -81,6 +82,19 @@ class Proxy:
     def close(self):
         self.closing.set()
         self.listener.close()
+
+    def go_away(self):
+        """Nobody listens any more: connections are refused, and those that there are get no answer."""
+        self.away = True
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+    def come_back(self):
+        """At the same address."""
+        url = urllib.parse.urlsplit(self.url)
+        self.listener = socket.create_server((url.hostname, url.port), backlog=128)
+        self.away = False
+        threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self):
         return self
@@ -110,7 +124,7 @@ class Proxy:
             try:
                 while True:
                     request = self._read(stream)
-                    if request is None or not self._answer(connection, request):
+                    if request is None or self.away or not self._answer(connection, request):
                         return
             except (OSError, http.client.HTTPException):
                 return

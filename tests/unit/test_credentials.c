@@ -1,85 +1,10 @@
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "tests/unit/aws_world.h"
 
-#include <cmocka.h>
+#include <errno.h>
 
 #include "common/clock.h"
 #include "fetch/credentials.h"
 #include "fetch/credentials_internal.h"
-
-#define MAX_VARS 8
-
-/* A home directory of its own, and a job's environment that points to it. */
-struct world {
-    char home[64];
-    char home_var[80];
-    char pwd_var[80];
-    const char *vars[MAX_VARS + 4];
-    struct aws_env env;
-};
-
-static void write_file(const struct world *w, const char *name, const char *text)
-{
-    char path[160];
-    snprintf(path, sizeof(path), "%s/%s", w->home, name);
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    assert_true(fputs(text, f) >= 0);
-    fclose(f);
-}
-
-static int setup(void **state)
-{
-    struct world *w = calloc(1, sizeof(*w));
-    char path[160];
-    strcpy(w->home, "/tmp/warmpath-test-XXXXXX");
-    if (!w || !mkdtemp(w->home))
-        return -1;
-    snprintf(path, sizeof(path), "%s/.aws", w->home);
-    snprintf(w->home_var, sizeof(w->home_var), "HOME=%s", w->home);
-    snprintf(w->pwd_var, sizeof(w->pwd_var), "PWD=%s", w->home);
-    w->env.vars = w->vars;
-    *state = w;
-    return mkdir(path, 0700);
-}
-
-static int teardown(void **state)
-{
-    static const char *const files[] = {".aws/credentials", ".aws/config", "own", "ca.pem"};
-    struct world *w = *state;
-    char path[160];
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        snprintf(path, sizeof(path), "%s/%s", w->home, files[i]);
-        unlink(path);
-    }
-    snprintf(path, sizeof(path), "%s/.aws", w->home);
-    rmdir(path);
-    int failed = rmdir(w->home);
-    free(w);
-    return failed;
-}
-
-/* The job's variables, NULL-terminated. */
-static void set_env(struct world *w, ...)
-{
-    va_list args;
-    size_t n = 0;
-    w->vars[n++] = w->home_var;
-    w->vars[n++] = w->pwd_var;
-    w->vars[n++] = "AWS_EC2_METADATA_DISABLED=true";
-    va_start(args, w);
-    while ((w->vars[n] = va_arg(args, const char *)))
-        assert_true(++n < MAX_VARS + 3);
-    va_end(args);
-}
 
 static void expect_keys(const struct world *w, const char *key, const char *secret,
                         const char *token, const char *source)
@@ -175,7 +100,8 @@ static void test_profiles(void **state)
     struct world *w = *state;
     write_file(w, ".aws/credentials",
                "\n# comment\n; another\n[default]\naws_access_key_id = D\n"
-               "aws_secret_access_key= a;b#c ; said by me\n\n[ team ]\r\naws_access_key_id=T\r\n"
+               "aws_secret_access_key= a;b#c ; said by me\n\n[twice]\naws_access_key_id=1\n"
+               "aws_secret_access_key=2\naws_access_key_id=3\n[ team ]\r\naws_access_key_id=T\r\n"
                "aws_secret_access_key=U==\r\naws_session_token=V\r\nnonsense\n"
                "[half\naws_access_key_id=H\n");
     write_file(w, ".aws/config",
@@ -185,6 +111,8 @@ static void test_profiles(void **state)
     expect_keys(w, "D", "a;b#c", NULL, "profile default of the credentials file");
     set_env(w, "AWS_PROFILE=team", NULL);
     expect_keys(w, "T", "U==", "V", "profile team");
+    set_env(w, "AWS_PROFILE=twice", NULL); /* the later line counts */
+    expect_keys(w, "3", "2", NULL, "profile twice");
     set_env(w, "AWS_DEFAULT_PROFILE=conf", NULL);
     expect_keys(w, "C", "E", NULL, "profile conf of the config file");
     set_env(w, "AWS_PROFILE=none", NULL);
@@ -280,6 +208,8 @@ static void test_credential_process(void **state)
         {"echo no json; echo S3CRET >&2", "did not answer with a JSON object"},
         {"echo '{\"AccessKeyId\":\"A\"}'", "SecretAccessKey is not"},
         {"echo '{\"Code\":\"E1\",\"Message\":\"M1\"}'", "E1: M1"},
+        {"echo '{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"B\",\"Expiration\":\"never\"}'",
+         "which is no time"},
         {"exit 3", "exit status 3"},
         {"kill -9 $$", "exit status 137"},
         {"cat /dev/zero", "did not end in time, or wrote too much"},
@@ -302,6 +232,20 @@ static void test_credential_process(void **state)
         assert_int_equal(c.expires_s, 2000000000);
         credentials_clear(&c);
     }
+}
+
+static void test_a_process_that_hangs(void **state)
+{
+    struct world *w = *state;
+    struct credentials c;
+    char why[512] = "";
+    int64_t before_ms = clock_monotonic_ms();
+    const struct credentials_patience patience = {.until_ms = before_ms + 400};
+    write_file(w, ".aws/config", "[default]\ncredential_process = sleep 60\n");
+    set_env(w, NULL);
+    assert_int_equal(credentials_resolve(&w->env, &patience, &c, why, sizeof(why)), -EACCES);
+    assert_non_null(strstr(why, "did not end in time"));
+    assert_in_range(clock_monotonic_ms() - before_ms, 350, 5000);
 }
 
 static void test_sources_in_a_circle(void **state)
@@ -537,6 +481,7 @@ int main(void)
         TEST(test_files_elsewhere),
         TEST(test_ways_beyond_keys),
         TEST(test_credential_process),
+        TEST(test_a_process_that_hangs),
         TEST(test_sources_in_a_circle),
         cmocka_unit_test(test_where_a_containers_token_may_go),
         TEST(test_container_uris),

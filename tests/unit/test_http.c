@@ -1,91 +1,6 @@
+#include "tests/unit/http_call.h"
+
 #include <errno.h>
-#include <semaphore.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "common/clock.h"
-#include "fetch/http.h"
-#include "tests/unit/fake_server.h"
-
-/* A request with its answer, and a way to wait for it. */
-struct call {
-    struct http_request http;
-    sem_t done;
-    char url[256];
-    char body[65536];
-    size_t len;
-    char server[64]; /* the header "Server" as seen in done */
-    bool refuse_head, refuse_body;
-};
-
-static bool on_head(struct http_request *r)
-{
-    return !((struct call *)r->user)->refuse_head;
-}
-
-static bool on_body(struct http_request *r, const void *data, size_t len)
-{
-    struct call *c = r->user;
-    assert_true(c->len + len < sizeof(c->body));
-    memcpy(c->body + c->len, data, len);
-    c->len += len;
-    return !c->refuse_body;
-}
-
-static void on_done(struct http_request *r)
-{
-    struct call *c = r->user;
-    const char *server = http_header(r, "server");
-    snprintf(c->server, sizeof(c->server), "%s", server ? server : "(none)");
-    sem_post(&c->done);
-}
-
-static struct call *call_new(const char *base, const char *path)
-{
-    struct call *c = calloc(1, sizeof(*c));
-    assert_non_null(c);
-    sem_init(&c->done, 0, 0);
-    snprintf(c->url, sizeof(c->url), "%s%s", base, path);
-    c->http = (struct http_request){.method = "GET",
-                                    .url = c->url,
-                                    .connect_timeout_ms = 5000,
-                                    .first_byte_timeout_ms = 5000,
-                                    .stall_timeout_ms = 5000,
-                                    .total_timeout_ms = 10000,
-                                    .head = on_head,
-                                    .body = on_body,
-                                    .done = on_done,
-                                    .user = c};
-    return c;
-}
-
-static void run(struct http_engine *e, struct call *c)
-{
-    assert_int_equal(http_submit(e, &c->http), 0);
-    sem_wait(&c->done);
-}
-
-/* One call to a server with one step; the caller frees. */
-static struct call *call_once(const struct fake_step *step, void (*change)(struct call *c))
-{
-    struct fake_server *s = fake_start(step, 1);
-    struct http_engine *e = http_engine_new(1);
-    struct call *c = call_new(s->url, "/");
-    if (change)
-        change(c);
-    run(e, c);
-    http_engine_free(e);
-    fake_stop(s);
-    fake_free(s);
-    return c;
-}
 
 static void test_one_connection_for_many_requests(void **unused)
 {
@@ -245,89 +160,6 @@ static void test_refused_and_unknown_hosts(void **unused)
     http_engine_free(e);
 }
 
-static void short_first_byte(struct call *c)
-{
-    c->http.first_byte_timeout_ms = 200;
-}
-
-static void short_stall(struct call *c)
-{
-    c->http.stall_timeout_ms = 200;
-}
-
-static void short_both(struct call *c)
-{
-    short_first_byte(c);
-    short_stall(c);
-}
-
-static void short_total(struct call *c)
-{
-    c->http.total_timeout_ms = 200;
-}
-
-static void test_every_silence_ends(void **unused)
-{
-    (void)unused;
-    static const struct {
-        struct fake_step step;
-        void (*change)(struct call *c);
-        const char *words;
-    } rows[] = {
-        {{NULL, FAKE_STALL}, short_first_byte, "did not answer within 0.2 s"},
-        {{"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhe", FAKE_STALL}, short_stall, "went quiet"},
-        {{"HTTP/1.1 200 OK\r\nContent", FAKE_STALL}, short_both, "0.2 s"},
-        {{NULL, FAKE_STALL}, short_total, "within 0.2 s"},
-        {{"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhe", FAKE_STALL},
-         short_total,
-         "complete its"},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        int64_t before_ms = clock_monotonic_ms();
-        struct call *c = call_once(&rows[i].step, rows[i].change);
-        int64_t took_ms = clock_monotonic_ms() - before_ms;
-        assert_int_equal(c->http.error, -ETIMEDOUT);
-        if (!strstr(c->http.why, rows[i].words))
-            fail_msg("row %zu: %s", i, c->http.why);
-        assert_in_range(took_ms, 150, 4000);
-        free(c);
-    }
-}
-
-static void test_delay(void **unused)
-{
-    (void)unused;
-    static const struct fake_step steps[] = {
-        {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", FAKE_KEEP}};
-    struct fake_server *s = FAKE_START(steps);
-    struct http_engine *e = http_engine_new(1);
-    struct call *late = call_new(s->url, "/late");
-    struct call *later = call_new(s->url, "/later");
-    struct call *now = call_new(s->url, "/now");
-    int64_t before_ms = clock_monotonic_ms();
-
-    later->http.delay_ms = 300;
-    late->http.delay_ms = 150;
-    late->http.total_timeout_ms = 5000;
-    assert_int_equal(http_submit(e, &later->http), 0);
-    assert_int_equal(http_submit(e, &late->http), 0);
-    run(e, now);
-    sem_wait(&late->done);
-    assert_true(clock_monotonic_ms() - before_ms >= 150);
-    sem_wait(&later->done);
-    assert_true(clock_monotonic_ms() - before_ms >= 300);
-    assert_int_equal(later->http.error, 0);
-    http_engine_free(e);
-    fake_stop(s);
-    assert_non_null(strstr(s->requests[0], "/now"));
-    assert_non_null(strstr(s->requests[1], "/late "));
-    assert_non_null(strstr(s->requests[2], "/later"));
-    fake_free(s);
-    free(now);
-    free(late);
-    free(later);
-}
-
 /* What is under way, what waits and what is delayed: all are handed back, none is started anew. */
 static void test_freeing_the_engine_ends_everything(void **unused)
 {
@@ -398,8 +230,6 @@ int main(void)
         cmocka_unit_test(test_a_callback_can_give_up),
         cmocka_unit_test(test_faults_of_the_connection),
         cmocka_unit_test(test_refused_and_unknown_hosts),
-        cmocka_unit_test(test_every_silence_ends),
-        cmocka_unit_test(test_delay),
         cmocka_unit_test(test_freeing_the_engine_ends_everything),
         cmocka_unit_test(test_done_may_submit_again),
     };

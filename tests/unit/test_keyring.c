@@ -152,38 +152,27 @@ static void test_many_ask_once(void **state)
     keyring_unref(k);
 }
 
-static bool soon(const struct home *h, int wanted)
-{
-    for (int i = 0; i < 500 && runs(h) < wanted; i++)
-        poll(NULL, 0, 10);
-    return runs(h) >= wanted;
-}
-
-/* Near their end keys are renewed behind the reader, who goes on with the old ones. */
+/* Near their end keys are renewed behind the reader, who never waits for that: K1 until the moment
+ * that K2 is there. */
 static void test_renewed_behind(void **state)
 {
     struct home *h = *state;
-    keys_until(h, "", "+4 seconds");
+    keys_until(h, "", "+5 seconds");
     struct keyring *k = keyring_new(h->env, 10000);
     expect(k, "K1");
-    keys_until(h, "", "+1 hour");
+    keys_until(h, "sleep 0.5;", "+1 hour");
     struct keys *keys;
+    struct keyring_waiter waiter = {.ready = on_ready};
     char why[384];
-    for (int i = 0; i < 600 && runs(h) == 1; i++) { /* K1 until the moment that K2 is there */
-        assert_int_equal(get(k, &keys, why, sizeof(why)), 0);
+    int meanwhile = 0;
+    for (bool renewed = false; !renewed;) {
+        assert_int_equal(keyring_get(k, &waiter, &keys, why, sizeof(why)), 0);
+        renewed = strcmp(keys->credentials.access_key, "K2") == 0;
+        meanwhile += !renewed && runs(h) == 2;
         keys_unref(keys);
         poll(NULL, 0, 10);
     }
-    assert_true(soon(h, 2));
-    for (int i = 0; i < 500; i++) {
-        assert_int_equal(get(k, &keys, why, sizeof(why)), 0);
-        bool renewed = strcmp(keys->credentials.access_key, "K2") == 0;
-        keys_unref(keys);
-        if (renewed)
-            break;
-        poll(NULL, 0, 10);
-    }
-    expect(k, "K2");
+    assert_true(meanwhile > 5);
     assert_int_equal(runs(h), 2);
     keyring_unref(k);
 }
@@ -249,6 +238,30 @@ static void test_static_keys_stay(void **unused)
     assert_int_equal(get(k, &keys, why, sizeof(why)), 0);
     assert_false(keyring_refused(k, keys));
     keys_unref(keys);
+    keyring_unref(k);
+}
+
+/* The agent ends: who waits is told, the program that was asked is killed. Nothing is renewed
+ * afterwards, so this comes last. */
+static void test_the_agents_end(void **state)
+{
+    struct home *h = *state;
+    struct keys *keys;
+    char why[384] = "";
+    script(h, "exec sleep 60");
+    struct keyring *k = keyring_new(h->env, 120000);
+    struct wanted w = {.waiter.ready = on_ready};
+    sem_init(&w.ready, 0, 0);
+    assert_int_equal(keyring_get(k, &w.waiter, &keys, why, sizeof(why)), -EINPROGRESS);
+    while (runs(h) == 0)
+        poll(NULL, 0, 10);
+    struct timespec before, after;
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    keyrings_stop();
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    assert_in_range(after.tv_sec - before.tv_sec, 0, 5);
+    assert_int_equal(sem_trywait(&w.ready), 0);
+    assert_int_equal(get(k, &keys, why, sizeof(why)), -ECANCELED);
     keyring_unref(k);
 }
 
@@ -328,6 +341,7 @@ int main(void)
         TEST(test_renewed_behind),
         TEST(test_a_failed_renewal_keeps_the_old),
         TEST(test_refused_keys_are_renewed_once),
+        TEST(test_the_agents_end),
     };
     return cmocka_run_group_tests_name("keyring", tests, NULL, NULL);
 }

@@ -81,6 +81,20 @@ static void test_lifted_after_a_while(void **unused)
     assert_true(r.per_s <= 0);
 }
 
+/* What was cut grows back, quickly at first, so that a storm is paid for by seconds only. */
+static void test_grows_back(void **unused)
+{
+    (void)unused;
+    struct rate r = {0};
+    struct second s = one_second(&r, 1000, 2000, 500);
+    assert_true(s.refused > 100);
+    double cut = r.per_s;
+    assert_true(cut > 0);
+    for (int i = 1; i <= 10; i++)
+        one_second(&r, 1000 + 1000L * i, 2000, 100000);
+    assert_true(r.per_s > 1.5 * cut);
+}
+
 static void test_now_and_then_is_no_reason(void **unused)
 {
     (void)unused;
@@ -111,6 +125,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_limit_until_refused),
         cmocka_unit_test(test_finds_what_the_server_takes),
+        cmocka_unit_test(test_grows_back),
         cmocka_unit_test(test_lifted_after_a_while),
         cmocka_unit_test(test_now_and_then_is_no_reason),
         cmocka_unit_test(test_never_holds_up_for_long),

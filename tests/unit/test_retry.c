@@ -53,6 +53,9 @@ static void test_delay_grows_up_to_a_cap(void **unused)
             before_ms = longest.delay_ms;
         }
         assert_int_equal(decide(causes[c], UINT32_MAX, UINT32_MAX).delay_ms, before_ms);
+        int64_t first_ms = decide(causes[c], 1, UINT32_MAX).delay_ms;
+        assert_int_equal(decide(causes[c], 3, UINT32_MAX).delay_ms, 4 * first_ms);
+        assert_true(before_ms >= 8 * first_ms);
     }
 }
 

@@ -129,84 +129,6 @@ static void test_versions_never_mix(void **unused)
     assert_string_equal(c.body, "");
 }
 
-static void test_a_whole_object_counts_only_where_it_fits(void **unused)
-{
-    (void)unused;
-    static const struct fake_step small[] = {
-        {"HTTP/1.1 200 OK\r\nETag: " ETAG "\r\nContent-Length: 4\r\n\r\nabcd", FAKE_KEEP}};
-    static const struct fake_step large[] = {
-        {"HTTP/1.1 200 OK\r\nETag: " ETAG "\r\nContent-Length: 11\r\n\r\n0123456789a", FAKE_KEEP}};
-    struct call c;
-    call_init(&c, S3_GET);
-    fake_free(CALL_SCRIPT(&c, small));
-    assert_int_equal(c.s3.result.error, 0);
-    assert_string_equal(c.body, "abcd");
-    assert_int_equal(c.s3.meta.size_bytes, 4);
-
-    call_init(&c, S3_GET); /* larger than asked for: Range was ignored */
-    fake_free(CALL_SCRIPT(&c, large));
-    assert_int_equal(c.s3.result.error, -EIO);
-    assert_non_null(strstr(c.s3.result.why, "does not honour Range"));
-    assert_string_equal(c.body, "");
-
-    call_init(&c, S3_GET); /* not from the beginning */
-    c.s3.offset = 2;
-    fake_free(CALL_SCRIPT(&c, small));
-    assert_int_equal(c.s3.result.error, -EIO);
-    assert_string_equal(c.body, "");
-}
-
-/* Every one of these carries ten bytes that must not reach the caller. */
-static void test_answers_that_lie(void **unused)
-{
-    (void)unused;
-#define LIE(headers)                                                                               \
-    {                                                                                              \
-        {                                                                                          \
-            "HTTP/1.1 206 Partial\r\n" headers "\r\n\r\nEVIL-BYTES", FAKE_CLOSE                    \
-        }                                                                                          \
-    }
-    static const struct fake_step rows[][1] = {
-        LIE("ETag: " ETAG "\r\nContent-Range: bytes 0-9/100"),  /* starts too soon */
-        LIE("ETag: " ETAG "\r\nContent-Range: bytes 5-13/100"), /* ends too soon */
-        LIE("ETag: " ETAG "\r\nContent-Range: bytes 5-15/100"), /* too late */
-        LIE("ETag: " ETAG "\r\nContent-Range: bytes 5-14/*"),   /* how large? */
-        LIE("ETag: " ETAG "\r\nContent-Range: bytes 5-14/10"),  /* beyond the end */
-        LIE("ETag: " ETAG "\r\nContent-Range: bytes 14-5/100"),
-        LIE("ETag: " ETAG "\r\nContent-Range: lines 5-14/100"),
-        LIE("ETag: " ETAG "\r\nContent-Range: bytes -5-14/100"),
-        LIE("ETag: " ETAG "\r\nContent-Range: bytes 5-14/99999999999999999999999"),
-        LIE("ETag: " ETAG "\r\nContent-Range: bytes 5-14/100\r\nContent-Length: 9"),
-        LIE("ETag: " ETAG),
-        LIE("Content-Range: bytes 5-14/100"),
-        LIE("ETag: W/\"e1\"\r\nContent-Range: bytes 5-14/100"),
-        LIE("ETag: \"\"\r\nContent-Range: bytes 5-14/100"),
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct call c;
-        call_init(&c, S3_GET);
-        c.s3.offset = 5;
-        fake_free(CALL_SCRIPT(&c, rows[i]));
-        if (c.s3.result.error != -EIO || c.body[0] || c.s3.result.attempts != 3)
-            fail_msg("row %zu: %d after %u: %s; body %s", i, c.s3.result.error,
-                     c.s3.result.attempts, c.s3.result.why, c.body);
-    }
-}
-
-static void test_more_than_was_announced(void **unused)
-{
-    (void)unused;
-    static const struct fake_step steps[] = {
-        {"HTTP/1.1 206 Partial\r\nETag: " ETAG "\r\nContent-Range: bytes 0-9/100\r\n"
-         "Transfer-Encoding: chunked\r\n\r\nb\r\n0123456789a\r\n0\r\n\r\n",
-         FAKE_KEEP}};
-    struct call c;
-    call_init(&c, S3_GET);
-    fake_free(CALL_SCRIPT(&c, steps));
-    assert_int_equal(c.s3.result.error, -EIO);
-    assert_true(strlen(c.body) <= 10);
-}
-
 static void test_the_caller_can_give_up(void **unused)
 {
     (void)unused;
@@ -481,9 +403,6 @@ int main(void)
         cmocka_unit_test(test_get_ends_with_the_object),
         cmocka_unit_test(test_a_short_body_is_resumed),
         cmocka_unit_test(test_versions_never_mix),
-        cmocka_unit_test(test_a_whole_object_counts_only_where_it_fits),
-        cmocka_unit_test(test_answers_that_lie),
-        cmocka_unit_test(test_more_than_was_announced),
         cmocka_unit_test(test_the_caller_can_give_up),
         cmocka_unit_test(test_what_each_status_means),
         cmocka_unit_test(test_not_modified),

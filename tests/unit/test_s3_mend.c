@@ -97,6 +97,49 @@ static void test_a_redirect_to_another_host(void **unused)
     fake_free(there);
 }
 
+/* Without a Location, the document names the place. */
+static void test_a_redirect_by_the_document(void **unused)
+{
+    (void)unused;
+    static const struct fake_step there_steps[] = {{GOOD, FAKE_KEEP}};
+    struct fake_server *there = FAKE_START(there_steps);
+    char answer[256];
+    snprintf(answer, sizeof(answer),
+             "HTTP/1.1 301 There\r\nConnection: close\r\n\r\n<Error><Code>PermanentRedirect</Code>"
+             "<Endpoint>127.0.0.1:%d</Endpoint></Error>",
+             there->port);
+    const struct fake_step steps[] = {{answer, FAKE_CLOSE}};
+    struct session s;
+    struct call c;
+    begin(&s, steps, 1);
+    get(&s, &c);
+    assert_int_equal(c.s3.result.error, 0);
+    fake_stop(there);
+    assert_int_equal(there->n_requests, 1);
+    fake_free(end(&s));
+    fake_free(there);
+}
+
+/* Two places that name each other. */
+static void test_redirects_without_end(void **unused)
+{
+    (void)unused;
+#define TO(region)                                                                                 \
+    {                                                                                              \
+        "HTTP/1.1 301 Moved\r\nx-amz-bucket-region: " region "\r\nContent-Length: 0\r\n\r\n",      \
+            FAKE_KEEP                                                                              \
+    }
+    static const struct fake_step steps[] = {TO("r-1"), TO("r-2"), TO("r-1"), TO("r-2"),
+                                             TO("r-1"), TO("r-2"), TO("r-1"), {GOOD, FAKE_KEEP}};
+    struct session s;
+    struct call c;
+    begin(&s, steps, sizeof(steps) / sizeof(steps[0]));
+    get(&s, &c);
+    assert_int_equal(c.s3.result.error, -EIO);
+    assert_int_equal(c.s3.result.attempts, 4);
+    fake_free(end(&s));
+}
+
 /* Somebody who may answer for S3 must not send us anywhere. */
 static void test_redirects_that_lead_nowhere(void **unused)
 {
@@ -175,6 +218,92 @@ static void test_a_refusal_under_a_right_clock(void **unused)
     assert_int_equal(c.s3.result.error, -EACCES);
     assert_int_equal(c.s3.result.attempts, 1);
     fake_free(end(&s));
+}
+
+/* S3 has a reason of its own: its date is no more than a date. */
+static void test_a_refusal_under_a_wrong_clock(void **unused)
+{
+    (void)unused;
+    char date[64], refusal[256];
+    http_date(date, sizeof(date), 86400);
+    snprintf(refusal, sizeof(refusal),
+             "HTTP/1.1 403 No\r\nDate: %s\r\nConnection: close\r\n\r\n<Error><Code>AccessDenied"
+             "</Code></Error>",
+             date);
+    const struct fake_step steps[] = {{refusal, FAKE_CLOSE}};
+    struct session s;
+    struct call c;
+    begin(&s, steps, 1);
+    get(&s, &c);
+    assert_int_equal(c.s3.result.error, -EACCES);
+    assert_int_equal(c.s3.result.attempts, 1);
+    fake_free(end(&s));
+}
+
+/* ---- keys ---- */
+
+static void process_vars(const char *dir, const char *vars[5])
+{
+    static char text[2][160];
+    char path[128];
+    snprintf(path, sizeof(path), "%s/config", dir);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fprintf(f,
+            "[default]\ncredential_process = echo x >>%s/runs; printf "
+            "'{\"AccessKeyId\":\"K%%s\",\"SecretAccessKey\":\"s\",\"SessionToken\":\"t\"}' "
+            "$(wc -l <%s/runs)\n",
+            dir, dir);
+    fclose(f);
+    snprintf(text[0], sizeof(text[0]), "HOME=%s", dir);
+    snprintf(text[1], sizeof(text[1]), "AWS_CONFIG_FILE=%s/config", dir);
+    for (size_t i = 0; i < 2; i++)
+        vars[i] = text[i];
+    vars[2] = "AWS_SHARED_CREDENTIALS_FILE=/dev/null";
+    vars[3] = "AWS_EC2_METADATA_DISABLED=true";
+    vars[4] = NULL;
+}
+
+/* Expired keys are renewed, and the request goes again: once, whatever S3 says of the new ones. */
+static void test_keys_that_expired(void **unused)
+{
+    (void)unused;
+    static const struct fake_step expired = {ERROR_DOCUMENT("400 No", "ExpiredToken"), FAKE_CLOSE};
+    const struct fake_step steps[] = {{GOOD, FAKE_KEEP}, expired, {GOOD, FAKE_KEEP}, expired};
+    static const char *const keys[] = {"K1/", "K1/", "K2/", "K2/", "K3/"};
+    static const uint32_t attempts[] = {1, 2, 2};
+    char dir[] = "/tmp/warmpath-mend-XXXXXX", command[64];
+    const char *vars[5];
+    struct session s;
+    assert_non_null(mkdtemp(dir));
+    process_vars(dir, vars);
+    s.server = FAKE_START(steps);
+    s.engine = http_engine_new(1);
+    struct s3_endpoint endpoint = {.scheme = strdup("http"),
+                                   .authority = strdup(s.server->url + strlen("http://")),
+                                   .base_path = strdup(""),
+                                   .region = strdup("us-east-1"),
+                                   .style = S3_STYLE_PATH};
+    struct keyring *keyring = keyring_new(vars, 5000);
+    s.context = s3_context_make(&endpoint, keyring, NULL);
+    keyring_unref(keyring);
+    for (int turn = 0; turn < 3; turn++) {
+        struct call c;
+        get(&s, &c);
+        if (c.s3.result.attempts != attempts[turn] ||
+            c.s3.result.error != (turn == 2 ? -EACCES : 0))
+            fail_msg("turn %d: %d after %u: %s", turn, c.s3.result.error, c.s3.result.attempts,
+                     c.s3.result.why);
+    }
+    struct fake_server *server = end(&s);
+    assert_int_equal(server->n_requests, 5);
+    for (int i = 0; i < 5; i++) {
+        const char *credential = strstr(server->requests[i], "Credential=");
+        assert_memory_equal(credential + strlen("Credential="), keys[i], 3);
+    }
+    fake_free(server);
+    snprintf(command, sizeof(command), "rm -r %s", dir);
+    assert_int_equal(system(command), 0);
 }
 
 #define REPLACED NO_BODY("412 Precondition Failed")
@@ -304,11 +433,19 @@ static void test_requester_pays_and_customer_keys(void **unused)
     struct call call;
     call_init(&call, S3_GET);
     call_run(&call, e, context);
+    struct call list;
+    call_init(&list, S3_LIST);
+    list.s3.deadline_ms = 1000;
+    call_run(&list, e, context);
     http_engine_free(e);
     s3_context_unref(context);
     fake_stop(server);
     const char *sent = server->requests[0];
     assert_int_equal(call.s3.result.error, 0);
+    /* A listing is encrypted with nobody's key: it is not sent where it isn't needed. */
+    assert_non_null(strstr(server->requests[1], "list-type=2"));
+    assert_non_null(strstr(server->requests[1], "x-amz-request-payer: requester\r\n"));
+    assert_null(strstr(server->requests[1], "customer-key"));
     assert_non_null(strstr(sent, "x-amz-request-payer: requester\r\n"));
     assert_non_null(strstr(sent, "x-amz-server-side-encryption-customer-algorithm: AES256\r\n"));
     assert_non_null(strstr(sent, "-customer-key: "
@@ -326,9 +463,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_bucket_in_another_region),
         cmocka_unit_test(test_a_redirect_to_another_host),
+        cmocka_unit_test(test_a_redirect_by_the_document),
+        cmocka_unit_test(test_redirects_without_end),
         cmocka_unit_test(test_redirects_that_lead_nowhere),
         cmocka_unit_test(test_a_clock_that_is_off),
         cmocka_unit_test(test_a_refusal_under_a_right_clock),
+        cmocka_unit_test(test_a_refusal_under_a_wrong_clock),
+        cmocka_unit_test(test_keys_that_expired),
         cmocka_unit_test(test_the_version_that_was_opened),
         cmocka_unit_test(test_version_ids_are_told),
         cmocka_unit_test(test_a_dead_endpoint_is_left_alone),

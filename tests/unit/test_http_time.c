@@ -1,0 +1,199 @@
+/* Every wait has an end, and what is to come later comes later. */
+#include "tests/unit/http_call.h"
+
+#include <errno.h>
+
+#include "fetch/http_transfer.h"
+
+static void short_first_byte(struct call *c)
+{
+    c->http.first_byte_timeout_ms = 200;
+}
+
+static void short_stall(struct call *c)
+{
+    c->http.stall_timeout_ms = 200;
+}
+
+static void short_both(struct call *c)
+{
+    short_first_byte(c);
+    short_stall(c);
+}
+
+static void short_total(struct call *c)
+{
+    c->http.total_timeout_ms = 200;
+}
+
+static void test_every_silence_ends(void **unused)
+{
+    (void)unused;
+    static const struct {
+        struct fake_step step;
+        void (*change)(struct call *c);
+        const char *words;
+    } rows[] = {
+        {{NULL, FAKE_STALL}, short_first_byte, "did not answer within 0.2 s"},
+        {{"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhe", FAKE_STALL}, short_stall, "went quiet"},
+        {{"HTTP/1.1 200 OK\r\nContent", FAKE_STALL}, short_both, "0.2 s"},
+        {{NULL, FAKE_STALL}, short_total, "within 0.2 s"},
+        {{"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhe", FAKE_STALL},
+         short_total,
+         "complete its"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int64_t before_ms = clock_monotonic_ms();
+        struct call *c = call_once(&rows[i].step, rows[i].change);
+        int64_t took_ms = clock_monotonic_ms() - before_ms;
+        assert_int_equal(c->http.error, -ETIMEDOUT);
+        if (!strstr(c->http.why, rows[i].words))
+            fail_msg("row %zu: %s", i, c->http.why);
+        assert_in_range(took_ms, 150, 4000);
+        free(c);
+    }
+}
+
+/* ---- before the first byte is sent ---- */
+
+/* Nobody takes the connection: a listener whose queue is full lets every further one wait. */
+static void test_connecting_ends(void **unused)
+{
+    (void)unused;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), fill[8];
+    char base[64];
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(listener, 0), 0);
+    getsockname(listener, (struct sockaddr *)&address, &len);
+    for (size_t i = 0; i < 8; i++) {
+        fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        connect(fill[i], (struct sockaddr *)&address, sizeof(address));
+    }
+    snprintf(base, sizeof(base), "http://127.0.0.1:%d", ntohs(address.sin_port));
+    struct http_engine *e = http_engine_new(1);
+    struct call *c = call_new(base, "/");
+    c->http.connect_timeout_ms = 300;
+    int64_t before_ms = clock_monotonic_ms();
+    run(e, c);
+    assert_int_equal(c->http.error, -EHOSTUNREACH);
+    assert_non_null(strstr(c->http.why, "cannot connect to 127.0.0.1:"));
+    assert_in_range(clock_monotonic_ms() - before_ms, 250, 4000);
+    free(c);
+    http_engine_free(e);
+    for (size_t i = 0; i < 8; i++)
+        close(fill[i]);
+    close(listener);
+}
+
+/* Connected, but what answers there does not speak TLS, or anything. */
+static void test_a_handshake_ends(void **unused)
+{
+    (void)unused;
+    static const struct fake_step steps[] = {{NULL, FAKE_STALL}};
+    struct fake_server *s = FAKE_START(steps);
+    struct http_engine *e = http_engine_new(1);
+    char base[64];
+    snprintf(base, sizeof(base), "https://127.0.0.1:%d", s->port);
+    struct call *c = call_new(base, "/");
+    c->http.connect_timeout_ms = 300;
+    int64_t before_ms = clock_monotonic_ms();
+    run(e, c);
+    assert_int_equal(c->http.error, -EHOSTUNREACH);
+    assert_in_range(clock_monotonic_ms() - before_ms, 250, 4000);
+    free(c);
+    http_engine_free(e);
+    fake_stop(s);
+    fake_free(s);
+}
+
+/* One more than a thread sends at once: its time passes while it waits for its turn. */
+static void test_waiting_for_a_turn_ends(void **unused)
+{
+    (void)unused;
+    enum { N = HTTP_ACTIVE_PER_THREAD };
+    static const struct fake_step steps[] = {{NULL, FAKE_STALL}};
+    struct fake_server *s = FAKE_START(steps);
+    struct http_engine *e = http_engine_new(1);
+    static struct call *calls[N];
+    for (int i = 0; i < N; i++) {
+        calls[i] = call_new(s->url, "/");
+        assert_int_equal(http_submit(e, &calls[i]->http), 0);
+    }
+    struct call *last = call_new(s->url, "/");
+    last->http.total_timeout_ms = 300;
+    int64_t before_ms = clock_monotonic_ms();
+    run(e, last);
+    assert_int_equal(last->http.error, -ETIMEDOUT);
+    assert_in_range(clock_monotonic_ms() - before_ms, 250, 4000);
+    free(last);
+    http_engine_free(e);
+    for (int i = 0; i < N; i++)
+        free(calls[i]);
+    fake_stop(s);
+    fake_free(s);
+}
+
+/* Who asks for no limit gets one: before the first byte, and after it. */
+static void test_there_is_always_a_limit(void **unused)
+{
+    (void)unused;
+    enum { minute_ms = 60000, hour_ms = 3600000 };
+    const char *what;
+    int64_t timeout_ms;
+    struct http_request r = {.method = "GET"};
+    struct http_transfer t = {.request = &r, .due_ms = 1000, .started_ms = 1000};
+    assert_in_range(http_transfer_limit_ms(&t, 1000, &what, &timeout_ms), 1001, 1000 + minute_ms);
+    t.last_heard_ms = 2000;
+    assert_in_range(http_transfer_limit_ms(&t, 2000, &what, &timeout_ms), 2001, 2000 + minute_ms);
+    t.last_heard_ms = 2 * hour_ms; /* it drips, for ever */
+    assert_in_range(http_transfer_limit_ms(&t, 2 * hour_ms, &what, &timeout_ms), 1001, hour_ms);
+}
+
+static void test_delay(void **unused)
+{
+    (void)unused;
+    static const struct fake_step steps[] = {
+        {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", FAKE_KEEP}};
+    struct fake_server *s = FAKE_START(steps);
+    struct http_engine *e = http_engine_new(1);
+    struct call *late = call_new(s->url, "/late");
+    struct call *later = call_new(s->url, "/later");
+    struct call *now = call_new(s->url, "/now");
+    int64_t before_ms = clock_monotonic_ms();
+
+    later->http.delay_ms = 300;
+    late->http.delay_ms = 150;
+    late->http.total_timeout_ms = 5000;
+    assert_int_equal(http_submit(e, &later->http), 0);
+    assert_int_equal(http_submit(e, &late->http), 0);
+    run(e, now);
+    sem_wait(&late->done);
+    assert_true(clock_monotonic_ms() - before_ms >= 150);
+    sem_wait(&later->done);
+    assert_true(clock_monotonic_ms() - before_ms >= 300);
+    assert_int_equal(later->http.error, 0);
+    http_engine_free(e);
+    fake_stop(s);
+    assert_non_null(strstr(s->requests[0], "/now"));
+    assert_non_null(strstr(s->requests[1], "/late "));
+    assert_non_null(strstr(s->requests[2], "/later"));
+    fake_free(s);
+    free(now);
+    free(late);
+    free(later);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_silence_ends),
+        cmocka_unit_test(test_connecting_ends),
+        cmocka_unit_test(test_a_handshake_ends),
+        cmocka_unit_test(test_waiting_for_a_turn_ends),
+        cmocka_unit_test(test_there_is_always_a_limit),
+        cmocka_unit_test(test_delay),
+    };
+    return cmocka_run_group_tests_name("http_time", tests, NULL, NULL);
+}

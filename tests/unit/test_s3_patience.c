@@ -1,0 +1,240 @@
+/* How long a request waits between its attempts, and when it doesn't. */
+#include "tests/unit/s3_call.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "common/clock.h"
+#include "fetch/s3_lore.h"
+
+#define GOOD OK_206("0-9/10", "10") "0123456789"
+
+/* Sleeps included: what the call took. */
+static int64_t timed(struct call *c, const struct fake_step *steps, size_t n)
+{
+    int64_t before_ms = clock_monotonic_ms();
+    fake_free(call_script(c, steps, n));
+    return clock_monotonic_ms() - before_ms;
+}
+
+static void http_date(char *out, size_t size, int64_t offset_s)
+{
+    time_t when = time(NULL) + (time_t)offset_s;
+    struct tm tm;
+    gmtime_r(&when, &tm);
+    strftime(out, size, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+}
+
+/* In seconds, as a date, and as a date of a server whose clock is an hour off. */
+static void test_as_long_as_the_server_says(void **unused)
+{
+    (void)unused;
+    char soon[64], later[64], now_there[64], replies[3][256];
+    http_date(soon, sizeof(soon), 2);
+    http_date(later, sizeof(later), 3602);
+    http_date(now_there, sizeof(now_there), 3600);
+    snprintf(replies[0], 256, "HTTP/1.1 503 Busy\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n");
+    snprintf(replies[1], 256, "HTTP/1.1 429 Busy\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n",
+             soon);
+    snprintf(replies[2], 256,
+             "HTTP/1.1 503 Busy\r\nDate: %s\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n",
+             now_there, later);
+    for (size_t i = 0; i < 3; i++) {
+        const struct fake_step steps[] = {{replies[i], FAKE_KEEP}, {GOOD, FAKE_KEEP}};
+        struct call c;
+        call_init(&c, S3_GET);
+        int64_t took_ms = timed(&c, steps, 2);
+        if (c.s3.result.error || c.s3.result.attempts != 2 || took_ms < 990 || took_ms > 6000)
+            fail_msg("row %zu: %d, %u attempts, %d ms", i, c.s3.result.error, c.s3.result.attempts,
+                     (int)took_ms);
+    }
+}
+
+/* Without that, anything from nothing to the bound, 200 ms at first. That eight draws make less
+ * than 100 ms together is as likely as one in ten million. */
+static void test_waits_are_drawn(void **unused)
+{
+    (void)unused;
+    static const struct fake_step steps[] = {{NO_BODY("500 Oops"), FAKE_KEEP}, {GOOD, FAKE_KEEP}};
+    int64_t all_ms = 0;
+    for (int i = 0; i < 8; i++) {
+        struct call c;
+        call_init(&c, S3_GET);
+        int64_t took_ms = timed(&c, steps, 2);
+        assert_int_equal(c.s3.result.error, 0);
+        all_ms += took_ms;
+    }
+    assert_in_range(all_ms, 100, 8 * 1000);
+}
+
+/* S3's own word counts, whatever the status: a bucket that is asked too much is asked again. */
+static void test_slow_down_by_any_status(void **unused)
+{
+    (void)unused;
+    static const char *const replies[] = {ERROR_DOCUMENT("503 Busy", "SlowDown"),
+                                          ERROR_DOCUMENT("400 Busy", "SlowDown"),
+                                          ERROR_DOCUMENT("503 Busy", "ServiceUnavailable"),
+                                          ERROR_DOCUMENT("400 No", "RequestTimeout")};
+    for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
+        const struct fake_step steps[] = {{replies[i], FAKE_CLOSE}, {GOOD, FAKE_KEEP}};
+        struct call c;
+        call_init(&c, S3_GET);
+        timed(&c, steps, 2);
+        assert_int_equal(c.s3.result.error, 0);
+        assert_int_equal(c.s3.result.attempts, 2);
+    }
+}
+
+/* ---- the pace of a prefix ---- */
+
+/* A server, an engine and a context; and what is remembered of that endpoint. */
+struct session {
+    struct fake_server *server;
+    struct http_engine *engine;
+    struct s3_context *context;
+    struct s3_lore *lore;
+};
+
+static void begin(struct session *s, const struct fake_step *steps, size_t n)
+{
+    s->server = fake_start(steps, n);
+    s->engine = http_engine_new(1);
+    s->context = context_for(s->server->url + strlen("http://"), true);
+    s->lore = s3_lore_get(s3_context_endpoint(s->context));
+}
+
+static void end(struct session *s)
+{
+    http_engine_free(s->engine);
+    s3_context_unref(s->context);
+    s3_lore_unref(s->lore);
+    fake_stop(s->server);
+    fake_free(s->server);
+}
+
+static void test_refusals_set_a_pace(void **unused)
+{
+    (void)unused;
+    static const char *const replies[] = {ERROR_DOCUMENT("503 Busy", "SlowDown"),
+                                          NO_BODY("503 Busy"), NO_BODY("429 Busy")};
+    for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
+        const struct fake_step steps[] = {{replies[i], FAKE_CLOSE}};
+        struct session s;
+        struct call calls[4];
+        begin(&s, steps, 1);
+        for (int n = 0; n < 4; n++) { /* within one second */
+            call_init(&calls[n], S3_GET);
+            calls[n].s3.key = "hot/key";
+            calls[n].s3.deadline_ms = 40;
+            call_run(&calls[n], s.engine, s.context);
+            assert_int_equal(calls[n].s3.result.error, -EIO);
+        }
+        int64_t now_ms = clock_monotonic_ms(), delay_ms = 0;
+        for (int n = 0; n < 3; n++)
+            delay_ms = s3_lore_delay_ms(s.lore, "bucket", "hot/other", now_ms);
+        assert_true(delay_ms > 0);
+        assert_int_equal(s3_lore_delay_ms(s.lore, "bucket", "cold/other", now_ms), 0);
+        end(&s);
+    }
+}
+
+static void test_the_pace_is_kept(void **unused)
+{
+    (void)unused;
+    static const struct fake_step steps[] = {{GOOD, FAKE_KEEP}};
+    static const int64_t deadlines_ms[] = {10000, 1000};
+    struct session s;
+    begin(&s, steps, 1);
+    for (int i = 0; i < 2; i++) { /* a queue of two seconds; nobody waits half a life in it */
+        int64_t now_ms = clock_monotonic_ms();
+        for (int n = 0; n < 20; n++)
+            s3_lore_delay_ms(s.lore, "bucket", "hot/key", now_ms);
+        for (int n = 0; n < 20; n++)
+            s3_lore_rate(s.lore, "bucket", "hot/key", true, now_ms);
+        for (int n = 0; n < 40; n++)
+            s3_lore_delay_ms(s.lore, "bucket", "hot/key", now_ms);
+        struct call c;
+        call_init(&c, S3_GET);
+        c.s3.key = "hot/key";
+        c.s3.deadline_ms = deadlines_ms[i];
+        call_run(&c, s.engine, s.context);
+        assert_int_equal(c.s3.result.error, 0);
+        int64_t took_ms = clock_monotonic_ms() - now_ms;
+        assert_in_range(took_ms, i == 0 ? 1000 : 400, i == 0 ? 9000 : 900);
+    }
+    end(&s);
+}
+
+/* ---- silence ---- */
+
+/* A context whose endpoint refuses connections. */
+static void begin_dead(struct session *s)
+{
+    char authority[32];
+    snprintf(authority, sizeof(authority), "127.0.0.1:%d", fake_dead_port());
+    s->engine = http_engine_new(1);
+    s->context = context_for(authority, true);
+    s->lore = s3_lore_get(s3_context_endpoint(s->context));
+}
+
+static void end_dead(struct session *s)
+{
+    http_engine_free(s->engine);
+    s3_context_unref(s->context);
+    s3_lore_unref(s->lore);
+}
+
+static enum s3_lore_answer may_ask(struct session *s, int64_t in_ms)
+{
+    char why[384];
+    return s3_lore_may_ask(s->lore, clock_monotonic_ms() + in_ms, why, sizeof(why));
+}
+
+/* Is it back? One attempt finds out. */
+static void test_a_probe_is_one_attempt(void **unused)
+{
+    (void)unused;
+    struct session s;
+    struct call c;
+    begin_dead(&s);
+    s3_lore_silent(s.lore, clock_monotonic_ms() - 5000, "nothing");
+    call_init(&c, S3_GET);
+    call_run(&c, s.engine, s.context);
+    assert_int_equal(c.s3.result.error, -EIO);
+    assert_int_equal(c.s3.result.attempts, 1);
+    assert_int_equal(may_ask(&s, 0), S3_LORE_REFUSE);
+    end_dead(&s);
+}
+
+/* One request meets silence while others are answered: the endpoint is not left alone for that. */
+static void test_others_were_answered(void **unused)
+{
+    (void)unused;
+    struct session s;
+    struct call c;
+    begin_dead(&s);
+    call_init(&c, S3_GET);
+    c.s3.deadline_ms = 700;
+    c.s3.context = s.context;
+    assert_int_equal(s3_submit(s.engine, &c.s3), 0);
+    usleep(50000);
+    s3_lore_heard(s.lore, clock_monotonic_ms());
+    sem_wait(&c.done);
+    assert_int_equal(c.s3.result.error, -EIO);
+    assert_int_equal(may_ask(&s, 0), S3_LORE_ASK);
+    end_dead(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_as_long_as_the_server_says),
+        cmocka_unit_test(test_waits_are_drawn),
+        cmocka_unit_test(test_slow_down_by_any_status),
+        cmocka_unit_test(test_refusals_set_a_pace),
+        cmocka_unit_test(test_the_pace_is_kept),
+        cmocka_unit_test(test_a_probe_is_one_attempt),
+        cmocka_unit_test(test_others_were_answered),
+    };
+    return cmocka_run_group_tests_name("s3_patience", tests, NULL, NULL);
+}
