@@ -127,7 +127,7 @@ static struct gather *gather_new(const struct errand *e, uint64_t index)
 {
     struct gather *g = must_calloc(1, sizeof(*g));
     g->id = make_id(e->version, index);
-    g->partial = partial_new(e->agent->store, e->version, index);
+    g->partial = partial_new(e->agent->store, e->version, index, e->agent->piece_bytes);
     HASH_ADD(hh, gathers, id, sizeof(g->id), g);
     return g;
 }
