@@ -17,6 +17,7 @@ struct agent {
     struct store *store;
     struct cluster *cluster; /* NULL: the node stands alone */
     uint32_t block_bytes;
+    uint32_t piece_bytes; /* at least so much is fetched of a block (WARMPATH_READ_PIECE) */
     int64_t deadline_ms; /* for a request to S3, all attempts */
     int64_t started_s;
 };

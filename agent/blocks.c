@@ -12,6 +12,8 @@
 #include "agent/route.h"
 #include "agent/streams.h"
 #include "agent/transfer.h"
+#include "agent/wants.h"
+#include "common/cleanup.h"
 #include "common/log.h"
 
 #define TRANSFERS_AHEAD 48 /* no more prefetches while so many requests are under way */
@@ -55,6 +57,8 @@ struct errand {
     struct context *context;
     struct job *job;
     bool eager;
+    bool read_ahead;      /* what is stored, from the disk */
+    uint64_t begun_bytes; /* what was started so far */
     int error;
     char why[384];
 };
@@ -123,7 +127,7 @@ static struct gather *gather_new(const struct errand *e, uint64_t index)
 {
     struct gather *g = must_calloc(1, sizeof(*g));
     g->id = make_id(e->version, index);
-    g->partial = partial_new(e->agent->store, e->version, index);
+    g->partial = partial_new(e->agent->store, e->version, index, e->agent->piece_bytes);
     HASH_ADD(hh, gathers, id, sizeof(g->id), g);
     return g;
 }
@@ -264,6 +268,7 @@ static void on_ended(struct transfer *t)
         meta_drop(context_serial(t->context), t->version->bucket, t->version->key);
     if (t->error && !waited_for)
         log_info("fetch", "ahead: %s", t->why);
+    wants_go_on(t->version, t->context, t->error);
 }
 
 /* --- starting transfers -------------------------------------------------------------- */
@@ -289,6 +294,7 @@ static bool start(struct errand *e, struct transfer_part *parts, size_t n)
         }
         g->coming |= partial_mask(g->partial, parts[i].span);
         g->n_transfers++;
+        e->begun_bytes += parts[i].span.to - parts[i].span.from;
     }
     return started;
 }
@@ -338,9 +344,20 @@ static void add_to_batch(struct errand *e, struct batch *b, uint64_t index)
     b->bytes += len;
 }
 
-/* Fetches the plan's blocks, neighbours by one request as far as the plan's parts allow. */
-static void fetch_plan(struct errand *e, struct prefetch_stream *s,
-                       const struct prefetch_plan *plan)
+static bool is_stored(const struct errand *e, uint64_t index)
+{
+    struct store *s = e->agent->store;
+    if (!e->read_ahead)
+        return store_has(s, e->version, index);
+    CLEANUP_CLOSE int fd = store_get(s, e->version, index);
+    if (fd >= 0)
+        store_read_ahead(s, fd);
+    return fd >= 0;
+}
+
+/* Fetches the plan's blocks, neighbours by one request as far as the plan's parts allow. The byte
+ * up to which it came before the budget ended. */
+static uint64_t fetch_plan(struct errand *e, const struct prefetch_plan *plan)
 {
     const struct version *v = e->version;
     struct batch batch = {.n = 0};
@@ -348,10 +365,10 @@ static void fetch_plan(struct errand *e, struct prefetch_stream *s,
         struct gather *g = find(v, i);
         bool fine = true;
         if (routes_in_flight() >= TRANSFERS_AHEAD) {
-            prefetch_stopped_at(s, i * v->block_bytes);
-            break;
+            send_batch(e, &batch);
+            return i * v->block_bytes;
         }
-        if (g || store_has(e->agent->store, v, i)) {
+        if (g || is_stored(e, i)) {
             fine = send_batch(e, &batch);
             if (fine && g)
                 fine = fetch_pieces(e, g, UINT64_MAX, 0);
@@ -361,9 +378,18 @@ static void fetch_plan(struct errand *e, struct prefetch_stream *s,
                 fine = send_batch(e, &batch);
         }
         if (!fine)
-            return;
+            return plan->to;
     }
     send_batch(e, &batch);
+    return plan->to;
+}
+
+static void fetch_ahead(struct errand *e, struct prefetch_stream *s,
+                        const struct prefetch_plan *plan)
+{
+    uint64_t at = fetch_plan(e, plan);
+    if (at < plan->to)
+        prefetch_stopped_at(s, at);
 }
 
 /* --- what callers ask for ------------------------------------------------------------- */
@@ -398,7 +424,8 @@ void blocks_fetch(struct agent *a, const struct version *v, uint64_t index, stru
     struct prefetch_read read = {.from = start_byte + w->need.from,
                                  .to = start_byte + w->need.to,
                                  .need = w->need.to - w->need.from,
-                                 .lost = !g};
+                                 .lost = !g,
+                                 .advice = w->advice};
     struct prefetch_plan plan = plan_for(&e, s, &read);
     bool whole = plan.sequential || cluster_may_hold(a, v, index);
     w->gather = NULL;
@@ -417,7 +444,7 @@ void blocks_fetch(struct agent *a, const struct version *v, uint64_t index, stru
         route_hurry(g->partial);
     }
     e.eager = false;
-    fetch_plan(&e, s, &plan);
+    fetch_ahead(&e, s, &plan);
 }
 
 void blocks_cancel(struct block_waiter *w)
@@ -429,26 +456,64 @@ void blocks_cancel(struct block_waiter *w)
 }
 
 void blocks_ahead(struct agent *a, const struct version *v, uint64_t first, uint64_t count,
-                  uint32_t offset, struct context *context, struct job *job)
+                  const struct block_waiter *w)
 {
-    struct errand e = {.agent = a, .version = v, .context = context, .job = job};
-    struct prefetch_stream *s = stream_get(&v->id, job);
-    struct prefetch_read read = {.from = first * v->block_bytes + offset,
-                                 .to = (first + count) * v->block_bytes};
+    struct errand e = {.agent = a, .version = v, .context = w->context, .job = w->job};
+    struct prefetch_stream *s = stream_get(&v->id, w->job);
+    struct prefetch_read read = {.from = first * v->block_bytes + w->need.from,
+                                 .to = (first + count) * v->block_bytes,
+                                 .advice = w->advice};
     read.need = read.to - read.from;
     struct prefetch_plan plan = plan_for(&e, s, &read);
-    fetch_plan(&e, s, &plan);
+    fetch_ahead(&e, s, &plan);
 }
 
-void blocks_want(struct agent *a, const struct version *v, uint64_t from, uint64_t to,
-                 struct context *context, struct job *job)
+/* Is so little of the block wanted that the rest isn't worth fetching? */
+static bool is_small(const struct errand *e, uint64_t index, struct span need)
 {
-    struct errand e = {.agent = a, .version = v, .context = context, .job = job};
-    struct prefetch_stream none = {0};
-    struct prefetch_plan plan = {.from = from / v->block_bytes * v->block_bytes,
-                                 .to = (to + v->block_bytes - 1) / v->block_bytes * v->block_bytes,
-                                 .part_bytes = v->block_bytes};
-    fetch_plan(&e, &none, &plan);
+    uint32_t len = version_block_len(e->version, index);
+    return len > SMALL_BLOCK && need.to - need.from < len / 4 &&
+           !cluster_may_hold(e->agent, e->version, index);
+}
+
+static void want_pieces(struct errand *e, uint64_t index, struct span need)
+{
+    struct gather *g = find(e->version, index);
+    if (!g && is_stored(e, index))
+        return;
+    if (!g)
+        g = gather_new(e, index);
+    fetch_pieces(e, g, partial_mask(g->partial, need), need.from);
+}
+
+struct blocks_begun blocks_want(const struct blocks_order *o)
+{
+    const struct version *v = o->version;
+    struct errand e = {.agent = o->agent,
+                       .version = v,
+                       .context = o->context,
+                       .job = o->job,
+                       .read_ahead = o->read_ahead};
+    struct blocks_begun begun = {.next = o->to};
+    uint64_t first = o->from / v->block_bytes, start_byte = first * v->block_bytes;
+    uint64_t len = version_block_len(v, first);
+    struct span need = {(uint32_t)(o->from - start_byte),
+                        (uint32_t)(o->to - start_byte < len ? o->to - start_byte : len)};
+    if (is_small(&e, first, need)) {
+        want_pieces(&e, first, need);
+        begun.next = start_byte + need.to;
+    } else {
+        /* An end inside a block comes by itself, as it may be small. */
+        uint64_t end = o->to == v->size_bytes ? version_blocks(v) : o->to / v->block_bytes;
+        struct prefetch_plan plan = {.from = start_byte,
+                                     .to = (end > first ? end : first + 1) * v->block_bytes,
+                                     .part_bytes = o->part_bytes};
+        uint64_t at = fetch_plan(&e, &plan);
+        begun.next = at > o->from ? at : o->from;
+    }
+    begun.bytes = e.begun_bytes;
+    begun.failed = e.error != 0;
+    return begun;
 }
 
 void blocks_seed(struct agent *a, const struct version *v, uint64_t index, const void *data,

@@ -13,6 +13,7 @@
 #include "agent/context.h"
 #include "agent/job.h"
 #include "agent/partial.h"
+#include "policy/prefetch.h"
 
 struct block_result {
     int error; /* 0 or -errno: -ESTALE (replaced in S3), -EACCES, -EIO, -ENOENT */
@@ -27,6 +28,7 @@ struct block_waiter {
     struct block_waiter *prev, *next;
     struct gather *gather; /* blocks.c's own; NULL when not waiting */
     struct span need; /* set by the caller, as are the following; inside the block, not empty */
+    enum prefetch_advice advice;
     struct context *context;
     struct job *job;
     void (*wake)(struct block_waiter *w, const struct block_result *r);
@@ -38,9 +40,9 @@ void blocks_fetch(struct agent *a, const struct version *v, uint64_t index, stru
 void blocks_cancel(struct block_waiter *w);
 
 /* The job was given blocks [first, first + count) from the store, of which it needs bytes from
- * `offset` on: fetches ahead. */
+ * `w->need` on: fetches ahead. */
 void blocks_ahead(struct agent *a, const struct version *v, uint64_t first, uint64_t count,
-                  uint32_t offset, struct context *context, struct job *job);
+                  const struct block_waiter *w);
 
 /* The beginning of a block came along with something else: keeps it for readers, and where the
  * object has no other block, fetches the rest. */
@@ -51,10 +53,24 @@ void blocks_seed(struct agent *a, const struct version *v, uint64_t index, const
  * caller's, or -ENOENT. */
 int blocks_peek(const struct version *v, uint64_t index, struct span *ready);
 
-/* Fetches these bytes' blocks for a job that may want them soon, as far as the agent's budget of
- * requests allows. */
-void blocks_want(struct agent *a, const struct version *v, uint64_t from, uint64_t to,
-                 struct context *context, struct job *job);
+/* What a job may want soon. */
+struct blocks_order {
+    struct agent *agent;
+    const struct version *version;
+    struct context *context;
+    struct job *job;
+    uint64_t from, to;   /* bytes of the object, not empty */
+    uint64_t part_bytes; /* in requests of this size, a multiple of the block's */
+    bool read_ahead;     /* from the disk, too, where they are stored */
+};
+struct blocks_begun {
+    uint64_t next;  /* where to go on, if that is before the order's end */
+    uint64_t bytes; /* so many are on their way now */
+    bool failed;    /* nothing can be fetched */
+};
+/* Fetches their blocks, as far as the agent's budget of requests allows; a small part of a block
+ * where the order begins or ends alone. */
+struct blocks_begun blocks_want(const struct blocks_order *order);
 
 /* This block came ahead in another way, and is in the store. */
 void blocks_note_ahead(const struct version *v, uint64_t index);

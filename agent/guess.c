@@ -41,7 +41,12 @@ static void complete(const struct guess *g, const struct meta *m, bool fetched)
     if (fetched)
         blocks_note_ahead(&v, 0);
     else if (m->size_bytes <= o->agent->block_bytes)
-        blocks_want(o->agent, &v, 0, m->size_bytes, o->context, o->job);
+        blocks_want(&(struct blocks_order){.agent = o->agent,
+                                           .version = &v,
+                                           .context = o->context,
+                                           .job = o->job,
+                                           .to = m->size_bytes,
+                                           .part_bytes = o->agent->block_bytes});
 }
 
 static void on_answer(struct lookup_waiter *w, const struct lookup_result *r)

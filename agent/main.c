@@ -208,6 +208,7 @@ static void start_parts(const char *dir)
 {
     char why[1024];
     agent.block_bytes = (uint32_t)option_number(OPT_BLOCK_SIZE);
+    agent.piece_bytes = (uint32_t)option_number(OPT_READ_PIECE);
     agent.deadline_ms = (int64_t)option_number(OPT_DEADLINE) * 1000;
     agent.started_s = clock_wall_s();
     agent.loop = loop_new();

@@ -33,13 +33,24 @@ static uint64_t low_bits(unsigned n)
     return n >= 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
 }
 
-struct partial *partial_new(struct store *s, const struct version *v, uint64_t index)
+static uint32_t piece_of(uint32_t block_bytes, uint32_t least_bytes)
+{
+    uint32_t bytes = block_bytes / PARTIAL_PIECES;
+    if (bytes < least_bytes)
+        bytes = least_bytes;
+    if (bytes < PARTIAL_PIECE_MIN)
+        bytes = PARTIAL_PIECE_MIN;
+    if (bytes > PARTIAL_PIECE_MAX)
+        bytes = PARTIAL_PIECE_MAX;
+    return bytes < block_bytes ? bytes : block_bytes;
+}
+
+struct partial *partial_new(struct store *s, const struct version *v, uint64_t index,
+                            uint32_t piece_bytes)
 {
     struct partial *p = must_calloc(1, sizeof(*p));
     p->len = version_block_len(v, index);
-    p->piece_bytes = v->block_bytes / PARTIAL_PIECES;
-    if (p->piece_bytes < PARTIAL_PIECE_MIN)
-        p->piece_bytes = PARTIAL_PIECE_MIN;
+    p->piece_bytes = piece_of(v->block_bytes, piece_bytes);
     p->all = low_bits(count_pieces(p, p->len));
     pthread_mutex_init(&p->lock, NULL);
     p->writer = store_begin(s, v, index);

@@ -18,6 +18,7 @@
 
 #define PARTIAL_PIECES    64
 #define PARTIAL_PIECE_MIN 4096u
+#define PARTIAL_PIECE_MAX (1u << 20) /* what an open brings, and a buffer holds */
 
 struct partial;
 
@@ -26,7 +27,9 @@ struct span {
     uint32_t from, to;
 };
 
-struct partial *partial_new(struct store *s, const struct version *v, uint64_t index);
+/* A piece is a 64th of the version's blocks; or `piece_bytes`, a power of two, if that is more. */
+struct partial *partial_new(struct store *s, const struct version *v, uint64_t index,
+                            uint32_t piece_bytes);
 /* What is incomplete is thrown away; readers keep the descriptors that they have. */
 void partial_free(struct partial *p);
 

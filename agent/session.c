@@ -341,6 +341,9 @@ static void dispatch(struct conn *c, enum wire_op op, struct wire_buf *b)
     case WIRE_HELD:
         session_held(c, b);
         break;
+    case WIRE_WANT:
+        session_want(c, b);
+        break;
     case WIRE_LIST:
         on_list(c, b);
         break;

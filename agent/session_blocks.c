@@ -1,10 +1,11 @@
-/* The BLOCKS request: is the job allowed, is the first block here, which others go along? And HELD,
- * which asks for no more than what is here. */
+/* The BLOCKS request: is the job allowed, is the first block here, which others go along? HELD,
+ * which asks for no more than what is here. And WANT, a hint. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/session_internal.h"
+#include "agent/wants.h"
 #include "common/options.h"
 
 #define HELD_LOOKS_MOST 512 /* blocks that one request looks for: a millisecond */
@@ -73,19 +74,18 @@ static void serve(struct conn *c)
 {
     int fds[WIRE_MAX_FDS];
     int n = add_stored(c, fds, 0);
+    c->block.context = c->context;
+    c->block.job = c->job;
     if (n > 0) {
         for (int i = 0; n > 1 && i < n; i++)
             store_read_ahead(c->agent->store, fds[i]);
         struct first_block first = {{0, version_block_len(&c->version, c->first)}, true};
         reply_blocks(c, fds, n, &first);
-        blocks_ahead(c->agent, &c->version, c->first, (uint64_t)n, c->block.need.from, c->context,
-                     c->job);
+        blocks_ahead(c->agent, &c->version, c->first, (uint64_t)n, &c->block);
         while (n > 0)
             close(fds[--n]);
         return;
     }
-    c->block.context = c->context;
-    c->block.job = c->job;
     c->block.wake = on_fetched;
     blocks_fetch(c->agent, &c->version, c->first, &c->block);
 }
@@ -137,12 +137,17 @@ static void on_allowed(struct lookup_waiter *w, const struct lookup_result *r)
         serve_allowed(c);
 }
 
+static bool was_allowed(const struct conn *c)
+{
+    const struct meta *m = meta_find(context_serial(c->context), c->name.bucket, c->name.key);
+    return m && m->kind == META_FILE && m->readable_ms > 0;
+}
+
 /* Blocks go only to a context that S3 let read the object. Who opened it here was let through;
  * after a restart of the agent S3 is asked once more. */
 static void check_allowed(struct conn *c)
 {
-    const struct meta *m = meta_find(context_serial(c->context), c->name.bucket, c->name.key);
-    if (m && m->kind == META_FILE && m->readable_ms > 0) {
+    if (was_allowed(c)) {
         serve_allowed(c);
         return;
     }
@@ -200,7 +205,11 @@ void session_blocks(struct conn *c, struct wire_buf *b)
     c->at_most = get_count(b, WIRE_MAX_FDS);
     c->block.need.from = wire_get_u32(b);
     c->block.need.to = wire_get_u32(b);
-    c->goes_on = wire_get_u8(b);
+    uint8_t flags = wire_get_u8(b);
+    c->goes_on = flags & WIRE_BLOCKS_GOES_ON;
+    c->block.advice = flags & WIRE_BLOCKS_RANDOM       ? PREFETCH_RANDOM
+                      : flags & WIRE_BLOCKS_SEQUENTIAL ? PREFETCH_SEQUENTIAL
+                                                       : PREFETCH_NORMAL;
     start(c, fine && !b->bad && c->first < version_blocks(&c->version) &&
                  c->block.need.from < c->block.need.to &&
                  c->block.need.to <= version_block_len(&c->version, c->first));
@@ -213,4 +222,22 @@ void session_held(struct conn *c, struct wire_buf *b)
     c->first = wire_get_u64(b);
     c->at_most = get_count(b, HELD_LOOKS_MOST);
     start(c, fine && !b->bad);
+}
+
+/* Nobody waits for it, so S3 is not asked whether the job may read: it opened the file here, or has
+ * the hint for nothing. */
+void session_want(struct conn *c, struct wire_buf *b)
+{
+    bool fine = get_version(c, b);
+    struct want_range range;
+    range.from = wire_get_u64(b);
+    range.to = wire_get_u64(b);
+    bool wanted = wire_get_u8(b);
+    c->busy = false;
+    if (!fine || b->bad)
+        return;
+    if (!wanted)
+        wants_drop(&c->version, range, c->job);
+    else if (was_allowed(c))
+        wants_add(c->agent, &c->version, range, c->context, c->job);
 }

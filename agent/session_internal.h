@@ -55,8 +55,9 @@ bool conn_use_access(struct conn *c, struct wire_str access);
 /* Books a block that the job is given. */
 void conn_count_block(struct conn *c, const struct version *v, uint64_t index, bool was_stored);
 
-/* BLOCKS and HELD (session_blocks.c). */
+/* BLOCKS, HELD and WANT (session_blocks.c). */
 void session_blocks(struct conn *c, struct wire_buf *b);
 void session_held(struct conn *c, struct wire_buf *b);
+void session_want(struct conn *c, struct wire_buf *b);
 
 #endif

@@ -71,14 +71,29 @@ bool option_block_size_fits(uint64_t bytes)
     return (bytes & (bytes - 1)) == 0 && bytes >= 65536 && bytes <= 64ull << 20;
 }
 
+bool option_read_piece_fits(uint64_t bytes)
+{
+    return (bytes & (bytes - 1)) == 0 && bytes >= 4096 && bytes <= 1u << 20;
+}
+
+static bool size_fits(enum option_id id, uint64_t bytes)
+{
+    switch (id) {
+    case OPT_BLOCK_SIZE:
+        return option_block_size_fits(bytes);
+    case OPT_READ_PIECE:
+        return option_read_piece_fits(bytes);
+    default:
+        return true;
+    }
+}
+
 static bool parse_number(enum option_id id, const char *text, uint64_t *number)
 {
     bool is_percent;
     switch (option_rows[id].type) {
     case OPTION_SIZE:
-        if (!parse_size(text, number))
-            return false;
-        return id != OPT_BLOCK_SIZE || option_block_size_fits(*number);
+        return parse_size(text, number) && size_fits(id, *number);
     case OPTION_SECONDS:
         return parse_seconds(text, number);
     case OPTION_LIMIT:
@@ -118,8 +133,9 @@ static const char *wanted(enum option_id id)
 {
     switch (option_rows[id].type) {
     case OPTION_SIZE:
-        return id == OPT_BLOCK_SIZE ? "a power of two from 64K to 64M"
-                                    : "a size such as 4M or 200G";
+        return id == OPT_BLOCK_SIZE   ? "a power of two from 64K to 64M"
+               : id == OPT_READ_PIECE ? "a power of two from 4K to 1M"
+                                      : "a size such as 4M or 200G";
     case OPTION_SHARE:
         return "a size such as 200G or a share such as 80%";
     case OPTION_SECONDS:

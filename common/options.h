@@ -41,6 +41,8 @@ uint64_t option_number(enum option_id id);
 
 /* A power of two from 64K to 64M. */
 bool option_block_size_fits(uint64_t bytes);
+/* A power of two from 4K to 1M. */
+bool option_read_piece_fits(uint64_t bytes);
 
 /* WARMPATH_CACHE_SIZE against a disk of `disk_bytes`. */
 uint64_t option_share(enum option_id id, uint64_t disk_bytes);

@@ -137,7 +137,8 @@ union control {
 
 /* By number, here and below: sendmsg() and recvmsg() are hooks of the library, which would take
  * what passes for the job's. */
-int wire_send(int sock, const void *data, size_t len, const int *fds, int n_fds)
+static int send_message(int sock, const void *data, size_t len, const int *fds, int n_fds,
+                        int flags)
 {
     struct iovec piece = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
     struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
@@ -156,11 +157,21 @@ int wire_send(int sock, const void *data, size_t len, const int *fds, int n_fds)
     }
     ssize_t sent;
     do
-        sent = syscall(SYS_sendmsg, sock, &message, MSG_NOSIGNAL);
+        sent = syscall(SYS_sendmsg, sock, &message, MSG_NOSIGNAL | flags);
     while (sent < 0 && errno == EINTR);
     if (sent < 0)
         return -errno;
     return (size_t)sent == len ? 0 : -EMSGSIZE;
+}
+
+int wire_send(int sock, const void *data, size_t len, const int *fds, int n_fds)
+{
+    return send_message(sock, data, len, fds, n_fds, 0);
+}
+
+int wire_send_now(int sock, const void *data, size_t len)
+{
+    return send_message(sock, data, len, NULL, 0, MSG_DONTWAIT);
 }
 
 /* By number: a received descriptor must not go through the library's own close hook. */

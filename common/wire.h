@@ -15,10 +15,11 @@
  *          ← status, u8 kind, u64 size, i64 mtime, str etag, u32 block_bytes, part of block 0,
  *            u32 fresh_ms
  *                                                                 fds: placeholder, [block 0]
- *   BLOCKS → version, u64 first, u32 at_most, u32 from, u32 to, u8 goes_on
+ *   BLOCKS → version, u64 first, u32 at_most, u32 from, u32 to, u8 flags
  *          ← status, u32 n, part of the first block               fds: n blocks
  *   HELD   → version, u64 first, u32 among
  *          ← status, u64 next, u32 n, n × u64 index               fds: n blocks
+ *   WANT   → version, u64 from, u64 to, u8 wanted                 (no reply)
  *   LIST   → name (prefix), str token
  *          ← status, str next token, u32 n, n × entry
  *   STATUS → ← JSON text, the whole body
@@ -30,8 +31,11 @@
  * status = i32 errno (0 or negative), str why; entry = str name, u8 kind, u64 size, i64 mtime;
  * part = u32 from, u32 to, u8 complete: what may be read from that block's descriptor. Only a
  * complete block may be mapped. BLOCKS names the bytes [from, to) of the first block that must be
- * there for the reply, and whether the job holds a part of that block already. HELD fetches
- * nothing: it gives the stored ones among [first, next); `next` is where to go on asking. */
+ * there for the reply, and in its flags whether the job holds a part of that block already, and how
+ * it said that it reads. HELD fetches nothing: it gives the stored ones among [first, next); `next`
+ * is where to go on asking. WANT is a hint: the job will soon read these bytes of the object, or
+ * (wanted 0) will not after all. It is the one message without a reply, so it costs the job nothing
+ * but the sending; what is wrong with one is nobody's business. */
 #ifndef WARMPATH_WIRE_H
 #define WARMPATH_WIRE_H
 
@@ -40,7 +44,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define WIRE_VERSION   4
+#define WIRE_VERSION   5
 #define WIRE_MAX_BYTES (96 * 1024)
 #define WIRE_MAX_FDS   16
 #define WIRE_KEY_MAX   1024
@@ -57,6 +61,7 @@ enum wire_op {
     WIRE_STOP,
     WIRE_EVICT,
     WIRE_HELD,
+    WIRE_WANT,
 };
 
 enum wire_kind { WIRE_FILE = 1, WIRE_DIR = 2 };
@@ -65,6 +70,9 @@ enum wire_kind { WIRE_FILE = 1, WIRE_DIR = 2 };
 #define WIRE_HELLO_TOOL          2u /* not a job: does not keep the agent alive */
 #define WIRE_OPEN_DIRECTORY      1u /* the caller expects a directory */
 #define WIRE_OPEN_NO_BLOCK       2u /* don't send block 0 */
+#define WIRE_BLOCKS_GOES_ON      1u /* the job holds a part of the first block already */
+#define WIRE_BLOCKS_SEQUENTIAL   2u /* it said that it reads in sequence */
+#define WIRE_BLOCKS_RANDOM       4u /* it said that it doesn't: fetch nothing ahead */
 
 /* A cursor over a message. Reading past the end or writing past the room sets `bad` and
  * yields zeros; check it once, at the end. Strings are borrowed from the buffer. */
@@ -110,6 +118,9 @@ struct wire_name wire_get_name(struct wire_buf *b);
 
 /* Sends one message with up to WIRE_MAX_FDS descriptors. 0 or -errno. Never raises SIGPIPE. */
 int wire_send(int sock, const void *data, size_t len, const int *fds, int n_fds);
+
+/* The same without descriptors, and without waiting for room: -EAGAIN. */
+int wire_send_now(int sock, const void *data, size_t len);
 
 /* Receives one message. Its length (0: the other side hung up), or -errno (-EMFILE: its
  * descriptors could not be had). Descriptors arrive

@@ -52,7 +52,9 @@ static struct prefetch_cursor *replace(struct prefetch_stream *s)
 /* A run that goes on: is it time for a wider window? */
 static void widen(struct prefetch_cursor *c, const struct prefetch_read *r)
 {
-    uint64_t first = at_most(WINDOW_FIRST_BLOCKS * r->block_bytes, r->most_bytes);
+    uint64_t blocks =
+        r->advice == PREFETCH_SEQUENTIAL ? 2 * WINDOW_FIRST_BLOCKS : WINDOW_FIRST_BLOCKS;
+    uint64_t first = at_most(blocks * r->block_bytes, r->most_bytes);
     if (c->window == 0)
         c->window = first;
     else if (r->to >= c->grow_at)
@@ -62,17 +64,20 @@ static void widen(struct prefetch_cursor *c, const struct prefetch_read *r)
     c->grow_at = r->to + c->window / WINDOW_GROWTH;
 }
 
-static uint64_t part_of(uint64_t window, uint64_t block_bytes)
+uint64_t prefetch_part_bytes(uint64_t bytes, uint64_t block_bytes)
 {
-    uint64_t part = at_most(window / PARTS_IN_WINDOW, PART_MOST_BYTES);
+    uint64_t part = at_most(bytes / PARTS_IN_WINDOW, PART_MOST_BYTES);
     return at_least(part / block_bytes, 1) * block_bytes;
 }
 
 struct prefetch_plan prefetch_next(struct prefetch_stream *s, const struct prefetch_read *r)
 {
     struct prefetch_plan plan = {0};
+    if (r->advice == PREFETCH_RANDOM)
+        return plan;
     struct prefetch_cursor *c = find(s, r->from);
-    bool continues = c || (r->from == 0 && r->need >= PREFETCH_LARGE_READ);
+    bool continues =
+        c || (r->from == 0 && r->need >= PREFETCH_LARGE_READ) || r->advice == PREFETCH_SEQUENTIAL;
     if (!c)
         c = replace(s);
     c->used = ++s->clock;
@@ -90,7 +95,7 @@ struct prefetch_plan prefetch_next(struct prefetch_stream *s, const struct prefe
 
     uint64_t end = round_up(r->size_bytes, r->block_bytes);
     uint64_t stop = at_most(round_up(c->next + c->window, r->block_bytes), end);
-    plan.part_bytes = part_of(c->window, r->block_bytes);
+    plan.part_bytes = prefetch_part_bytes(c->window, r->block_bytes);
     /* A whole part at a time, but at the end. */
     if (stop <= c->ahead || (stop < end && stop - c->ahead < plan.part_bytes))
         return plan;

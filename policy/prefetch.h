@@ -4,7 +4,11 @@
  * A stream holds the cursors of one version for one job: several sequential runs may go through a
  * file at once. A run that continues widens its window, as TCP's slow start and the kernel's
  * on-demand readahead do; a read out of every run's reach starts a new one with no window, so
- * random reads fetch nothing ahead. What the reader needs itself is not part of the plan. */
+ * random reads fetch nothing ahead. What the reader needs itself is not part of the plan.
+ *
+ * A reader may have said how it reads (posix_fadvise, madvise). In sequence: its first read begins
+ * a run already, wherever it is, and with twice the window. At random: it is no run, and neither
+ * moves nor uses up those of others. */
 #ifndef WARMPATH_POLICY_PREFETCH_H
 #define WARMPATH_POLICY_PREFETCH_H
 
@@ -28,6 +32,8 @@ struct prefetch_stream {
     uint64_t clock;
 };
 
+enum prefetch_advice { PREFETCH_NORMAL, PREFETCH_SEQUENTIAL, PREFETCH_RANDOM };
+
 /* What the reader asked for, and got or waits for. */
 struct prefetch_read {
     uint64_t from, to;    /* bytes of the object; `to` is the end of what it is given */
@@ -36,6 +42,7 @@ struct prefetch_read {
     uint64_t block_bytes; /* ranges to fetch are whole blocks */
     uint64_t most_bytes;  /* bounds the window */
     bool lost;            /* `from` is neither here nor under way */
+    enum prefetch_advice advice;
 };
 
 struct prefetch_plan {
@@ -46,6 +53,9 @@ struct prefetch_plan {
 
 /* The ranges of a run's plans do not overlap, unless its bytes got `lost`: then they come again. */
 struct prefetch_plan prefetch_next(struct prefetch_stream *s, const struct prefetch_read *r);
+
+/* Fetching `bytes` at once: in requests of this size, a multiple of the block's. */
+uint64_t prefetch_part_bytes(uint64_t bytes, uint64_t block_bytes);
 
 /* The caller fetched the last plan's range only up to byte `at`: the rest is planned again. */
 void prefetch_stopped_at(struct prefetch_stream *s, uint64_t at);

@@ -26,6 +26,7 @@
 #define ENV_TEXT_BYTES  24576
 #define ENV_VARS_MAX    64
 #define HELLO_TIMEOUT_S 10
+#define HINT_TIMEOUT_S  1
 #define ANSWER_MARGIN_S 20 /* beyond the deadline, for the agent to say so */
 #define RETRY_AFTER_S   5  /* a start that failed is not tried again for that long */
 
@@ -122,14 +123,14 @@ static void limit_waiting(int fd, uint64_t seconds)
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 }
 
-static int connect_socket(const char *path)
+static int connect_socket(const char *path, uint64_t patience_s)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     fd = ownfd_take(fd);
-    limit_waiting(fd, HELLO_TIMEOUT_S); /* connect() too waits while the agent's queue is full */
+    limit_waiting(fd, patience_s); /* connect() too waits while the agent's queue is full */
     strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
         int error = errno;
@@ -201,7 +202,7 @@ static int start_agent(const char *path)
     return r;
 }
 
-static int connect_agent(bool may_start)
+static int connect_agent(bool may_start, uint64_t patience_s)
 {
     const char *path = hello.socket;
     if (!*path) {
@@ -211,12 +212,12 @@ static int connect_agent(bool may_start)
             "108 characters, in a directory of your own");
         return -ENAMETOOLONG;
     }
-    int fd = connect_socket(path);
+    int fd = connect_socket(path, patience_s);
     if (may_start && (fd == -ENOENT || fd == -ECONNREFUSED)) {
         int r = start_agent(path);
         if (r < 0)
             return r;
-        fd = connect_socket(path);
+        fd = connect_socket(path, patience_s);
     }
     if (fd < 0) {
         snprintf(start_failure.why, sizeof(start_failure.why),
@@ -238,7 +239,7 @@ int client_greet(bool may_start)
 {
     if (state.block_bytes)
         return 0;
-    int fd = connect_agent(may_start);
+    int fd = connect_agent(may_start, HELLO_TIMEOUT_S);
     if (fd < 0)
         return fd;
     give_idle(fd);
@@ -293,7 +294,7 @@ static int call(struct client_call *c, void *room, size_t room_bytes, size_t *le
         /* Idle connections may all be dead: only new ones count as attempts. */
         if (fd < 0) {
             attempt++;
-            fd = connect_agent(true);
+            fd = connect_agent(true, HELLO_TIMEOUT_S);
         }
         if (fd < 0) {
             n = fd;
@@ -318,6 +319,27 @@ static int call(struct client_call *c, void *room, size_t room_bytes, size_t *le
         snprintf(start_failure.why, sizeof(start_failure.why),
                  "the agent does not answer; is it stopped? 'warmpath status' asks it too");
     return (int)n;
+}
+
+void client_tell(struct client_call *c)
+{
+    int saved_errno = errno, r = c->out.bad || state_in_vfork_child() ? 0 : -EPIPE;
+    while (r < 0 && r != -EAGAIN) {
+        int fd = take_idle();
+        bool is_new = fd < 0; /* all idle ones were dead */
+        if (is_new)
+            fd = connect_agent(false, HINT_TIMEOUT_S);
+        if (fd < 0)
+            break;
+        r = wire_send_now(fd, c->request, (size_t)(c->out.at - c->request));
+        if (r == 0 || r == -EAGAIN)
+            give_idle(fd);
+        else
+            ownfd_close(fd);
+        if (is_new)
+            break;
+    }
+    errno = saved_errno;
 }
 
 int client_call_raw(struct client_call *c, void *room, size_t room_bytes, size_t *len)

@@ -43,6 +43,7 @@ struct file *file_new(void)
     atomic_store(&f->offset, 0);
     atomic_store(&f->leaving, false);
     f->changed = false;
+    file_forget_advice(f);
     f->kept_fd = -1;
     f->fresh_until_ms = 0;
     atomic_store(&f->dir, NULL);
@@ -296,10 +297,11 @@ ssize_t file_pread(struct file *f, void *buf, size_t n, off_t offset)
         state_count_hit(n);
         return (ssize_t)n;
     }
-    struct run *run = atomic_exchange(&f->run, NULL);
-    ssize_t r = object_read(o, &run, buf, n, (uint64_t)offset);
+    struct reader reader = {.run = atomic_exchange(&f->run, NULL),
+                            .advice = atomic_load_explicit(&f->advice, memory_order_relaxed)};
+    ssize_t r = object_read(o, &reader, buf, n, (uint64_t)offset);
     /* Kept for the next read, unless that takes numbers that the job may want. */
-    run_free(run && ownfd_has_room() ? atomic_exchange(&f->run, run) : run);
+    run_free(reader.run && ownfd_has_room() ? atomic_exchange(&f->run, reader.run) : reader.run);
     if (r > 0) {
         state_count(COUNTER_reads, 1);
         state_count(COUNTER_read_bytes, (uint64_t)r);

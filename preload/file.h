@@ -29,6 +29,8 @@ struct file {
     _Atomic int64_t offset;          /* offset.c's */
     atomic_bool leaving;             /* somebody moves the offset to the kernel */
     _Atomic(struct dirstream *) dir; /* FILE_DIRECTORY, for getdents64 */
+    _Atomic uint8_t advice;          /* enum object_advice */
+    atomic_bool wanted;              /* a hint told of bytes that will be read */
     bool changed;                    /* the job changed flags that stay with the placeholder */
     int kept_fd;                     /* keep.c's own descriptor of the placeholder, or -1 */
     int64_t fresh_until_ms;          /* keep_now_ms() until which another open needs no question */
@@ -40,6 +42,12 @@ struct file *file_new(void);
 /* One more reference unless it is being freed. */
 bool file_try_ref(struct file *f);
 void file_unref(struct file *f);
+/* It reads as nobody said how. */
+static inline void file_forget_advice(struct file *f)
+{
+    atomic_store(&f->advice, OBJECT_NORMAL);
+    atomic_store(&f->wanted, false);
+}
 /* The library's own descriptors for it are closed already. */
 void file_lost_descriptors(struct file *f);
 /* Frees what has no reference. */

@@ -211,12 +211,7 @@ EXPORT int flock(int fd, int operation)
     return REAL(flock)(fd, operation);
 }
 
-/* These two return the error instead of setting errno. */
-EXPORT int posix_fadvise(int fd, off_t offset, off_t len, int advice)
-{
-    return fdtab_has(fd) ? 0 : REAL(posix_fadvise)(fd, offset, len, advice);
-}
-
+/* Returns the error instead of setting errno. */
 EXPORT int posix_fallocate(int fd, off_t offset, off_t len)
 {
     return fdtab_has(fd) ? EBADF : REAL(posix_fallocate)(fd, offset, len);

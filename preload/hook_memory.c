@@ -4,13 +4,6 @@
 #include "preload/lazy.h"
 #include "preload/lazy_map.h"
 
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#endif
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-
 /* Blocks get the protection that the whole range was mapped with. */
 static int before_protection(void *at, size_t len, int protection)
 {
@@ -34,13 +27,6 @@ EXPORT int pkey_mprotect(void *at, size_t len, int protection, int key)
     if (r < 0)
         return (int)hook_result(r);
     return REAL(pkey_mprotect)(at, len, protection, key);
-}
-
-EXPORT int madvise(void *at, size_t len, int advice)
-{
-    if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE)
-        lazy_need(at, len);
-    return REAL(madvise)(at, len, advice);
 }
 
 EXPORT int mlock(const void *at, size_t len)

@@ -16,9 +16,11 @@
 #define FETCH_AT_ONCE WIRE_MAX_FDS
 
 /* All of them, fetched where they have to be. */
-static int place_blocks(const struct span *s, struct object *o)
+static int place_blocks(const struct span *s, struct object *o, int flags)
 {
     uint64_t index = span_first_block(s, o), last = index + span_blocks(s, o) - 1;
+    if ((flags & MAP_POPULATE) && index < last)
+        object_want(o, s->offset, s->offset + s->len, true);
     while (index <= last) {
         int fds[FETCH_AT_ONCE];
         uint64_t left = last - index + 1;
@@ -117,7 +119,7 @@ static void *map_file(struct file *f, void *at, size_t len, int protection, int 
     if (lazy_map_wanted(&s, flags))
         r = lazy_map(&s, o);
     else if (s.len)
-        r = place_blocks(&s, o);
+        r = place_blocks(&s, o, flags);
     if (r == 0)
         r = place_tail(start, len, &s);
     if (r == 0) {

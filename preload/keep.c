@@ -45,6 +45,7 @@ bool keep_put(struct file *f)
     if (f->kept_fd < 0 || !is_worth_keeping(f))
         return false;
     atomic_store(&f->offset, 0);
+    file_forget_advice(f);
     struct file *old = atomic_exchange(slot_of(&f->target), f);
     if (old)
         file_free(old);

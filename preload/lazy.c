@@ -24,6 +24,7 @@ struct lazy {
     struct lazy *next_gone;     /* while it leaves the table */
     uint64_t first, n;          /* blocks of the span */
     size_t bytes;               /* of this structure */
+    _Atomic uint8_t advice;     /* enum object_advice */
     _Atomic uint8_t blocks[];
 };
 
@@ -219,7 +220,8 @@ static int bring_block(struct lazy *l, uint64_t index)
     int n = -EMFILE;
     state_count(COUNTER_map_faults, 1);
     for (int want = WIRE_MAX_FDS; n == -EMFILE && want > 0; want /= WIRE_MAX_FDS) {
-        struct block_part all = {.to = object_block_len(l->object, index)};
+        struct block_part all = {.to = object_block_len(l->object, index),
+                                 .advice = atomic_load(&l->advice)};
         n = object_fetch(l->object, index, want, &all, fds);
     }
     if (n == -EMFILE || n == -ENFILE)
@@ -236,17 +238,29 @@ static int bring_block(struct lazy *l, uint64_t index)
     return r;
 }
 
-enum lazy_answer lazy_bring(uintptr_t address)
+/* The range that this is a part of, with one more reference, or NULL. */
+static struct lazy *hold(uintptr_t address)
 {
     struct quiet q = lock();
     struct lazy *l = find(address);
-    if (!l) {
-        unlock(&q);
-        return LAZY_NOT_OURS;
-    }
-    atomic_fetch_add(&l->refs, 1);
+    if (l)
+        atomic_fetch_add(&l->refs, 1);
     unlock(&q);
-    uint64_t index = (address - (uintptr_t)l->span.at + l->span.offset) >> l->object->block_shift;
+    return l;
+}
+
+/* Which byte of the object lies at this address. */
+static uint64_t byte_at(const struct lazy *l, uintptr_t address)
+{
+    return address - (uintptr_t)l->span.at + l->span.offset;
+}
+
+enum lazy_answer lazy_bring(uintptr_t address)
+{
+    struct lazy *l = hold(address);
+    if (!l)
+        return LAZY_NOT_OURS;
+    uint64_t index = byte_at(l, address) >> l->object->block_shift;
     enum lazy_answer answer = LAZY_IS_HERE;
     if (atomic_load(&l->blocks[index - l->first]) != HERE)
         answer = bring_block(l, index) == 0 ? LAZY_BROUGHT : LAZY_FAILED;
@@ -261,10 +275,7 @@ static void settle(uintptr_t address)
     struct quiet q = lock();
     struct lazy *l = find(address);
     if (l)
-        atomic_store(&l->blocks[((address - (uintptr_t)l->span.at + l->span.offset) >>
-                                 l->object->block_shift) -
-                                l->first],
-                     HERE);
+        atomic_store(&l->blocks[(byte_at(l, address) >> l->object->block_shift) - l->first], HERE);
     unlock(&q);
 }
 
@@ -278,7 +289,7 @@ static uintptr_t next_absent(uintptr_t from, uintptr_t to, bool *half_way)
         if (!l || l->to <= from || l->from >= to)
             continue;
         uintptr_t begin = from > l->from ? from : l->from, part, part_end;
-        uint64_t index = (begin - (uintptr_t)l->span.at + l->span.offset) >> l->object->block_shift;
+        uint64_t index = byte_at(l, begin) >> l->object->block_shift;
         index = lazy_next_absent(l, index);
         if (index == UINT64_MAX || !part_of(l, index, &part, &part_end))
             continue;
@@ -292,13 +303,19 @@ static uintptr_t next_absent(uintptr_t from, uintptr_t to, bool *half_way)
     return best;
 }
 
+/* Beyond these there never was anything absent. */
+static void clip(uintptr_t *from, uintptr_t *to)
+{
+    if (*from < atomic_load(&lowest))
+        *from = atomic_load(&lowest);
+    if (*to > atomic_load(&highest))
+        *to = atomic_load(&highest);
+}
+
 static int fill(uintptr_t from, uintptr_t to)
 {
     bool half_way = false;
-    if (from < atomic_load(&lowest))
-        from = atomic_load(&lowest);
-    if (to > atomic_load(&highest))
-        to = atomic_load(&highest);
+    clip(&from, &to);
     while (from < to && lazy_any()) {
         uintptr_t at = next_absent(from, to, &half_way);
         if (!at)
@@ -334,6 +351,34 @@ void lazy_need_pieces_now(const struct iovec *pieces, size_t n)
 {
     for (size_t i = 0; i < n && n <= IOV_MAX; i++) /* more are refused anyway */
         lazy_need_now((uintptr_t)pieces[i].iov_base, pieces[i].iov_len);
+}
+
+void lazy_want(const void *at, size_t len)
+{
+    uintptr_t from = (uintptr_t)at, to = from + len < from ? UINTPTR_MAX : from + len;
+    bool half_way;
+    clip(&from, &to);
+    while (from < to && lazy_any() && (from = next_absent(from, to, &half_way))) {
+        struct lazy *l = hold(from);
+        if (!l)
+            return;
+        uintptr_t end = to < l->to ? to : l->to;
+        object_want(l->object, byte_at(l, from), byte_at(l, end), true);
+        from = end;
+        lazy_unref(l);
+    }
+}
+
+void lazy_advise(const void *at, size_t len, uint8_t advice)
+{
+    uintptr_t from = (uintptr_t)at, to = from + len < from ? UINTPTR_MAX : from + len;
+    struct quiet q = lock();
+    for (unsigned i = 0; i < atomic_load(&used); i++) {
+        struct lazy *l = entry(i);
+        if (l && l->to > from && l->from < to)
+            atomic_store(&l->advice, advice);
+    }
+    unlock(&q);
 }
 
 int lazy_protection(const void *at, size_t len)

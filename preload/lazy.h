@@ -63,6 +63,11 @@ int lazy_fill(const void *at, size_t len);
 /* Everything that is absent anywhere. 0 or -errno. */
 int lazy_fill_all(void);
 
+/* Hints: the job will soon touch that memory; this is how it will touch it (enum object_advice; for
+ * all of each range that the memory is a part of). Nobody waits, nothing fails. */
+void lazy_want(const void *at, size_t len);
+void lazy_advise(const void *at, size_t len, uint8_t advice);
+
 /* Before the kernel is handed that memory. What can't be brought is left for the call to find: it
  * fails with EFAULT. errno is kept. */
 void lazy_need_now(uintptr_t at, size_t len);

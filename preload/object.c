@@ -124,6 +124,7 @@ void run_forget_all(void)
 
 /* --- fetching -------------------------------------------------------------------------- */
 
+/* With the first of the numbers that are the request's own: a block, or a byte. */
 static void begin_for(struct client_call *c, enum wire_op op, const struct object *o,
                       uint64_t first)
 {
@@ -133,7 +134,7 @@ static void begin_for(struct client_call *c, enum wire_op op, const struct objec
     wire_put_u64(&c->out, o->size_bytes);
     wire_put_u32(&c->out, o->block_bytes);
     wire_put_u64(&c->out, first);
-    state_count(COUNTER_block_requests, 1);
+    state_count(op == WIRE_WANT ? COUNTER_hints : COUNTER_block_requests, 1);
 }
 
 int object_fetch(struct object *o, uint64_t first, int at_most, struct block_part *part, int *fds)
@@ -143,7 +144,9 @@ int object_fetch(struct object *o, uint64_t first, int at_most, struct block_par
     wire_put_u32(&c.out, (uint32_t)at_most);
     wire_put_u32(&c.out, part->from);
     wire_put_u32(&c.out, part->to);
-    wire_put_u8(&c.out, part->goes_on);
+    wire_put_u8(&c.out, (part->goes_on ? WIRE_BLOCKS_GOES_ON : 0) |
+                            (part->advice == OBJECT_SEQUENTIAL ? WIRE_BLOCKS_SEQUENTIAL : 0) |
+                            (part->advice == OBJECT_RANDOM ? WIRE_BLOCKS_RANDOM : 0));
     int r = client_call(&c, o->key, NULL, 0);
     if (r < 0)
         return r;
@@ -155,6 +158,29 @@ int object_fetch(struct object *o, uint64_t first, int at_most, struct block_par
         else
             syscall(SYS_close, c.fds[i]);
     return c.n_fds == 0 ? -EIO : c.n_fds < at_most ? c.n_fds : at_most;
+}
+
+/* Blocks that the process has mapped already need no message. */
+static uint64_t skip_mapped(const struct object *o, uint64_t from, uint64_t to)
+{
+    while (from < to &&
+           atomic_load_explicit(&o->blocks[from >> o->block_shift], memory_order_relaxed))
+        from = ((from >> o->block_shift) + 1) << o->block_shift;
+    return from;
+}
+
+void object_want(struct object *o, uint64_t from, uint64_t to, bool wanted)
+{
+    struct client_call c;
+    to = to < o->size_bytes ? to : o->size_bytes;
+    if (wanted)
+        from = skip_mapped(o, from, to);
+    if (from >= to)
+        return;
+    begin_for(&c, WIRE_WANT, o, from);
+    wire_put_u64(&c.out, to);
+    wire_put_u8(&c.out, wanted);
+    client_tell(&c);
 }
 
 int object_ask_held(struct object *o, uint64_t first, uint64_t end, struct object_held *held)
@@ -221,24 +247,27 @@ static bool covers(const struct run *r, uint64_t index, uint64_t from, uint64_t 
     return index > r->first || r->part.complete || (from >= r->part.from && to <= r->part.to);
 }
 
-/* Makes `*run` cover bytes [from, to) of the block. 0 or -errno. */
-static int run_to(struct object *o, struct run **run, uint64_t index, uint64_t from, uint64_t to)
+/* Makes the reader's run cover bytes [from, to) of the block. 0 or -errno. */
+static int run_to(struct object *o, struct reader *reader, uint64_t index, uint64_t from,
+                  uint64_t to)
 {
-    struct run *r = *run;
+    struct run *r = reader->run;
     if (covers(r, index, from, to))
         return 0;
     int fds[RUN_BLOCKS];
     int want = to - from >= LARGE_READ && ownfd_has_room() ? RUN_BLOCKS : 1;
-    struct block_part part = {
-        .from = (uint32_t)from, .to = (uint32_t)to, .goes_on = r && r->first == index};
+    struct block_part part = {.from = (uint32_t)from,
+                              .to = (uint32_t)to,
+                              .goes_on = r && r->first == index,
+                              .advice = reader->advice};
     int n = object_fetch(o, index, want, &part, fds);
     if (n < 0)
         return n;
     run_free(r);
-    *run = run_new(index, &part, fds, n);
-    if (!*run)
+    reader->run = run_new(index, &part, fds, n);
+    if (!reader->run)
         return -ENFILE;
-    return covers(*run, index, from, to) ? 0 : -EIO;
+    return covers(reader->run, index, from, to) ? 0 : -EIO;
 }
 
 /* A small file is often read once, by one read: that isn't worth a map. Without room to keep its
@@ -248,8 +277,8 @@ static bool is_first_look(const struct object *o, struct run *r)
     return o->n_blocks == 1 && r->uses++ == 0 && ownfd_has_room();
 }
 
-static ssize_t read_block(struct object *o, struct run **run, uint64_t index, void *buf, size_t n,
-                          uint64_t offset)
+static ssize_t read_block(struct object *o, struct reader *reader, uint64_t index, void *buf,
+                          size_t n, uint64_t offset)
 {
     const char *at = atomic_load_explicit(&o->blocks[index], memory_order_acquire);
     if (at) {
@@ -257,22 +286,23 @@ static ssize_t read_block(struct object *o, struct run **run, uint64_t index, vo
         memcpy(buf, at + offset, n);
         return (ssize_t)n;
     }
-    int r = run_to(o, run, index, offset, offset + n);
+    int r = run_to(o, reader, index, offset, offset + n);
     if (r < 0)
         return r;
-    int fd = (*run)->fds[index - (*run)->first];
-    bool incomplete = index == (*run)->first && !(*run)->part.complete;
-    if (n >= LARGE_READ || incomplete || is_first_look(o, *run) || !(at = map_block(o, index, fd)))
+    struct run *run = reader->run;
+    int fd = run->fds[index - run->first];
+    bool incomplete = index == run->first && !run->part.complete;
+    if (n >= LARGE_READ || incomplete || is_first_look(o, run) || !(at = map_block(o, index, fd)))
         return read_fd(fd, buf, n, offset);
     memcpy(buf, at + offset, n);
-    if ((*run)->n == 1) {
-        run_free(*run); /* its only block is mapped now */
-        *run = NULL;
+    if (run->n == 1) {
+        run_free(run); /* its only block is mapped now */
+        reader->run = NULL;
     }
     return (ssize_t)n;
 }
 
-ssize_t object_read(struct object *o, struct run **run, void *buf, size_t n, uint64_t offset)
+ssize_t object_read(struct object *o, struct reader *reader, void *buf, size_t n, uint64_t offset)
 {
     size_t done = 0;
     while (done < n) {
@@ -281,7 +311,7 @@ ssize_t object_read(struct object *o, struct run **run, void *buf, size_t n, uin
         size_t piece = object_block_len(o, index) - inside;
         if (piece > n - done)
             piece = n - done;
-        ssize_t r = read_block(o, run, index, (char *)buf + done, piece, inside);
+        ssize_t r = read_block(o, reader, index, (char *)buf + done, piece, inside);
         if (r < 0)
             return done ? (ssize_t)done : r;
         done += piece;

@@ -14,12 +14,16 @@
 #include "common/wire.h"
 #include "preload/target.h"
 
+/* How the job said that it reads. */
+enum object_advice { OBJECT_NORMAL, OBJECT_SEQUENTIAL, OBJECT_RANDOM };
+
 /* What may be read of a block that is still being fetched: bytes [from, to), and the rest once it
  * is complete. */
 struct block_part {
     uint32_t from, to;
     bool complete;
-    bool goes_on; /* asking: the reader has some of the block already */
+    bool goes_on;   /* asking: the reader has some of the block already */
+    uint8_t advice; /* asking: enum object_advice */
 };
 
 static inline void block_part_get(struct wire_buf *b, struct block_part *part)
@@ -37,6 +41,12 @@ struct run {
     int uses;
     struct block_part part; /* of the first; the others are complete */
     int fds[RUN_BLOCKS];
+};
+
+/* Who reads; its owner's alone while it does. */
+struct reader {
+    struct run *run; /* may be NULL, and may be replaced */
+    uint8_t advice;  /* enum object_advice */
 };
 
 struct object {
@@ -77,9 +87,8 @@ void run_free(struct run *r);
 /* Forgets all runs; their descriptors are closed already. */
 void run_forget_all(void);
 
-/* Reads [offset, offset + n), which lies inside the object. n or -errno. `*run` is the reader's,
- * may be NULL, and may be replaced. */
-ssize_t object_read(struct object *o, struct run **run, void *buf, size_t n, uint64_t offset);
+/* Reads [offset, offset + n), which lies inside the object. n or -errno. */
+ssize_t object_read(struct object *o, struct reader *reader, void *buf, size_t n, uint64_t offset);
 
 /* The same where the whole range lies in one mapped block: the hit, without a system call or a
  * lock. False when it doesn't. */
@@ -98,6 +107,10 @@ static inline bool object_read_mapped(struct object *o, void *buf, size_t n, uin
  * caller's. `part` says on entry which bytes of the first must be there; on return, which are.
  * Their number or -errno (the job's log was told). */
 int object_fetch(struct object *o, uint64_t first, int at_most, struct block_part *part, int *fds);
+
+/* The job will soon read bytes [from, to), which may lie beyond the object's end; or (not `wanted`)
+ * will not after all. A hint: waits for nothing, and can't fail. errno is kept. */
+void object_want(struct object *o, uint64_t from, uint64_t to, bool wanted);
 
 /* Those of blocks [first, end) that the agent holds already; nothing is fetched. */
 struct object_held {

@@ -98,3 +98,30 @@ def case_ls_costs_ten_requests(bed):
         lists = s.proxy.count(lambda r: r.is_list)
         check.that(lists <= 11 and s.proxy.count() <= 12, f"{lists} listings of {s.proxy.count()} requests",
                    "\n".join(s.proxy.names()))
+
+
+def random_reads(bed, name, offsets, **settings):
+    """The ranges that reads of 4 KiB at these offsets fetched, without the open's."""
+    with Scene(bed, name, **settings) as s:
+        s.through_proxy(lambda r: None)
+        s.read("open", s.path("huge"), *[word for at in offsets for word in ("read", at, 4096)])
+        ranges = [re.findall(r"\d+", r.range) for r in s.proxy.seen if r.fetched]
+        return sorted((int(begin), int(to) + 1) for begin, to in ranges if begin != "0")
+
+
+def case_random_reads_fetch_pieces(bed):
+    """Of a 64th of a block, or of WARMPATH_READ_PIECE; the eighth brings the rest."""
+    apart = [(5 << 20) + at * (1 << 20) for at in (0, 4, 9)]
+    for piece, size, block in ((65536, "4K", "4M"), (16384, "4K", "1M"), (262144, "256K", "4M"), (1 << 20, "1M", "1M")):
+        got = random_reads(bed, "piece", apart, WARMPATH_READ_PIECE=size, WARMPATH_BLOCK_SIZE=block)
+        check.equal(f"pieces of {piece}", got, [(at, at + piece) for at in apart])
+    across = [(5 << 20) - 100]
+    check.equal("across", random_reads(bed, "across", across), [((5 << 20) - 65536, (5 << 20) + 65536)])
+
+
+def case_the_eighth_random_read_brings_the_block(bed):
+    places = [(8 << 20) + at * 262144 for at in (3, 12, 0, 7, 10, 5, 1, 14)]
+    got = random_reads(bed, "eighth", places[:7])
+    check.equal("bytes of seven", sum(to - begin for begin, to in got), 7 * 65536)
+    got = random_reads(bed, "eighth", places)
+    check.equal("bytes of eight", sum(to - begin for begin, to in got), 4 << 20)

@@ -7,6 +7,7 @@ import ahead
 import bounds
 import company
 import environments
+import hints
 import hit
 import identity
 import kept
@@ -18,7 +19,7 @@ import sharing
 import tool
 
 
-FAMILIES = (life, sharing, kept, ahead, keys, tool, environments, company, missed, identity, access, bounds, hit, library)
+FAMILIES = (life, sharing, kept, ahead, hints, keys, tool, environments, company, missed, identity, access, bounds, hit, library)
 
 
 def cases(bed):

@@ -28,6 +28,8 @@ BAD_OPTIONS = [
     ("block-size-too-small", {"WARMPATH_BLOCK_SIZE": "1K"}, "64K"),
     ("block-size-too-large", {"WARMPATH_BLOCK_SIZE": "1G"}, "64M"),
     ("block-size-zero", {"WARMPATH_BLOCK_SIZE": "0"}, "power of two"),
+    ("read-piece-no-power-of-two", {"WARMPATH_READ_PIECE": "96K"}, "power of two"),
+    ("read-piece-too-large", {"WARMPATH_READ_PIECE": "4M"}, "4K to 1M"),
     ("mmap-no-size", {"WARMPATH_MMAP": "lazy"}, "whole"),
     ("meta-ttl-negative", {"WARMPATH_META_TTL": "-1"}, "seconds"),
     ("meta-ttl-no-number", {"WARMPATH_META_TTL": "soon"}, "seconds"),

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "policy/allowance.h"
 #include "policy/evict.h"
 #include "policy/prefetch.h"
 
@@ -156,6 +157,92 @@ static void test_stopped_early(void **state)
     assert_int_equal(p.from, 2 * BLOCK); /* what was left out comes again */
 }
 
+static struct prefetch_plan read_advised(struct prefetch_stream *s, uint64_t from, uint64_t need,
+                                         enum prefetch_advice advice)
+{
+    struct prefetch_read r = {.from = from,
+                              .to = from + need,
+                              .need = need,
+                              .size_bytes = (uint64_t)BLOCKS * BLOCK,
+                              .block_bytes = BLOCK,
+                              .most_bytes = MOST,
+                              .lost = true,
+                              .advice = advice};
+    return prefetch_next(s, &r);
+}
+
+static void test_advice_sequential(void **state)
+{
+    struct prefetch_stream s = {0};
+    (void)state;
+    struct prefetch_plan p = read_advised(&s, 500u * BLOCK + 100, 4096, PREFETCH_SEQUENTIAL);
+    assert_true(p.sequential);
+    assert_int_equal(p.from, 501ull * BLOCK);
+    assert_int_equal(bytes(p), 8 * BLOCK); /* twice what a run begins with */
+    uint64_t asked = p.to;
+    for (uint64_t i = 501; i < 600; i++) {
+        p = read_advised(&s, i * BLOCK, BLOCK, PREFETCH_SEQUENTIAL);
+        asked += bytes(p);
+        assert_true(asked <= (i + 1) * BLOCK + MOST); /* but no more than any run's */
+    }
+}
+
+static void test_advice_random(void **state)
+{
+    struct prefetch_stream s = {0};
+    (void)state;
+    for (uint64_t i = 0; i < 10; i++)
+        assert_int_equal(bytes(read_advised(&s, i * BLOCK, BLOCK, PREFETCH_RANDOM)), 0);
+    /* Another reader's run goes on as if they had not been. */
+    struct prefetch_plan p = read_block(&s, 0, BLOCKS, true);
+    assert_int_equal(bytes(p), 4 * BLOCK);
+    for (uint64_t i = 100; i < 200; i += 3)
+        assert_false(read_advised(&s, i * BLOCK, BLOCK, PREFETCH_RANDOM).sequential);
+    assert_true(read_block(&s, 1, BLOCKS, false).sequential);
+}
+
+static void test_part_bytes(void **state)
+{
+    (void)state;
+    assert_int_equal(prefetch_part_bytes(1, BLOCK), BLOCK);
+    assert_int_equal(prefetch_part_bytes(64u << 20, BLOCK), 8u << 20);
+    assert_int_equal(prefetch_part_bytes(100u << 20, BLOCK), 12u << 20);
+    assert_int_equal(prefetch_part_bytes(UINT64_MAX, BLOCK), 32u << 20);
+}
+
+static void test_allowance(void **state)
+{
+    struct allowance a = {0};
+    const uint64_t cache = 400u << 20, most = 100u << 20;
+    (void)state;
+    assert_int_equal(allowance_take(&a, 10, cache, 5000), 10);
+    assert_int_equal(allowance_take(&a, UINT64_MAX, cache, 5000), most - 10);
+    assert_int_equal(allowance_take(&a, 1, cache, 5000), 0);
+    allowance_return(&a, 1000);
+    assert_int_equal(allowance_take(&a, 5000, cache, 5000), 1000);
+    /* A quarter of a minute later a quarter of it is there again, a minute later all of it. */
+    uint64_t got = allowance_take(&a, UINT64_MAX, cache, 20000);
+    assert_true(got > most / 4 - 60000 && got <= most / 4);
+    assert_int_equal(allowance_take(&a, UINT64_MAX, cache, 80000), most);
+    assert_int_equal(allowance_take(&a, 1, cache, 70000), 0); /* a clock that goes back */
+    allowance_return(&a, UINT64_MAX);
+    assert_int_equal(allowance_take(&a, UINT64_MAX, cache, 70000), most);
+    assert_int_equal(allowance_take(&a, 100, 0, 200000), 0); /* no cache */
+}
+
+/* 64 jobs that want a tebibyte each, once a second for five minutes. */
+static void test_allowance_of_many(void **state)
+{
+    struct allowance a = {0};
+    const uint64_t cache = 200ull << 30;
+    uint64_t granted = 0;
+    (void)state;
+    for (int second = 1; second <= 300; second++)
+        for (int job = 0; job < 64; job++)
+            granted += allowance_take(&a, 1ull << 40, cache, second * 1000);
+    assert_true(granted <= cache / 4 * 6);
+}
+
 static void test_evict_goal(void **state)
 {
     (void)state;
@@ -193,6 +280,11 @@ int main(void)
         cmocka_unit_test(test_followers_add_nothing),
         cmocka_unit_test(test_second_pass),
         cmocka_unit_test(test_stopped_early),
+        cmocka_unit_test(test_advice_sequential),
+        cmocka_unit_test(test_advice_random),
+        cmocka_unit_test(test_part_bytes),
+        cmocka_unit_test(test_allowance),
+        cmocka_unit_test(test_allowance_of_many),
         cmocka_unit_test(test_evict_goal),
         cmocka_unit_test(test_evict_picks_oldest),
     };

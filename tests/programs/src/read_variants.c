@@ -41,6 +41,12 @@ int main(int argc, char **argv)
     show("descriptor of a directory", buffer, pread(must_open("text"), buffer, 10, 0));
     show("closed descriptor", buffer, read(-1, buffer, 10));
     printf("readahead: %s\n", result(readahead(fd, 0, 65536)));
-    printf("fadvise: %d\n", posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL));
+    for (int advice = POSIX_FADV_NORMAL; advice <= POSIX_FADV_NOREUSE + 1; advice++)
+        printf("fadvise %d: %d %d\n", advice, posix_fadvise(fd, 0, 0, advice), posix_fadvise(fd, 4194304, 100, advice));
+    printf("fadvise: %d %d\n", posix_fadvise(fd, 0, -1, POSIX_FADV_WILLNEED), posix_fadvise(-1, 0, 0, POSIX_FADV_WILLNEED));
+    printf("beyond the end: %d\n", posix_fadvise(fd, 1LL << 60, 1LL << 60, POSIX_FADV_WILLNEED));
+    printf("of a directory: %d", posix_fadvise(must_open("text"), 0, 0, POSIX_FADV_WILLNEED));
+    printf(" %s\n", result(readahead(must_open("text"), 0, 10)));
+    show("after hints", buffer, pread(fd, buffer, 100, 4194300));
     return 0;
 }
