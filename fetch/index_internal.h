@@ -1,5 +1,5 @@
-/* What index.c (what others call), index_run.c (the thread) and index_beat.c (membership) share;
- * nobody else includes it. */
+/* What index.c (what others call), the thread's rooms (index_batch.h) and index_beat.c (membership)
+ * share; nobody else includes it. */
 #ifndef WARMPATH_FETCH_INDEX_INTERNAL_H
 #define WARMPATH_FETCH_INDEX_INTERNAL_H
 
@@ -16,6 +16,7 @@
 #define LEASE_MS         8000
 #define LOCK_MS          3000 /* without being renewed */
 #define LOCK_RENEW_MS    1000
+#define VIEW_FRESH_MS    1000 /* who holds and reads what: looked up again after that */
 
 /* Something happened to an own block. */
 struct index_news {
