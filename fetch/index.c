@@ -252,6 +252,8 @@ bool index_take_peer(struct index *ix, struct index_want *w, struct index_peer *
 static void note_trouble(struct member *m, const char *why, int64_t now_ms)
 {
     bool was_fine = m->breaker.state == BREAKER_CLOSED;
+    if (!m->trouble_since_s)
+        m->trouble_since_s = clock_wall_s();
     uint32_t random = 0;
     if (getrandom(&random, sizeof(random), 0) < 0)
         random = (uint32_t)now_ms;
@@ -277,6 +279,7 @@ void index_give_peer(struct index *ix, const struct index_peer *p, enum peer_out
         log_warn("peer", "%s is not asked for a minute: %s", m->url, why);
     } else if (m) {
         breaker_succeeded(&m->breaker, now);
+        m->trouble_since_s = 0;
     }
     pthread_mutex_unlock(&ix->lock);
 }
@@ -308,6 +311,7 @@ void index_status(struct index *ix, struct index_status *out)
     memset(out, 0, sizeof(*out));
     out->commands = atomic_load(&ix->commands);
     out->round_trips = atomic_load(&ix->round_trips);
+    out->offered = atomic_load(&ix->is_offered);
     pthread_mutex_lock(&ix->lock);
     out->state = ix->state;
     out->since_s = ix->state_since_s;
@@ -322,7 +326,8 @@ void index_status(struct index *ix, struct index_status *out)
         if (m->breaker.state == BREAKER_CLOSED && now >= m->avoid_until_ms)
             continue;
         out->troubled++;
-        snprintf(out->trouble, sizeof(out->trouble), "%.100s: %.90s", m->url, m->why);
+        snprintf(out->trouble, sizeof(out->trouble), "%s: %s", m->url, m->why);
+        out->trouble_since_s = m->trouble_since_s;
     }
     pthread_mutex_unlock(&ix->lock);
 }

@@ -42,6 +42,8 @@ struct index_config {
     bool other_regions;
     /* Does this node's own store hold the block? Called by the index's thread. */
     bool (*holds)(void *user, const struct index_block *b);
+    /* Is it served to others at present? The same thread, with each renewal of the lease. */
+    bool (*offers)(void *user);
     void *user;
 };
 
@@ -137,12 +139,14 @@ enum index_state {
 struct index_status {
     enum index_state state;
     int64_t since_s; /* wall clock */
+    bool offered;    /* others are told that they may ask this node */
     char why[200];
     uint64_t commands, round_trips;
     uint32_t nodes;    /* with a lease, this one not counted */
     uint32_t peers;    /* of these, that we may and can ask */
     uint32_t troubled; /* of these, that failed lately */
-    char trouble[200]; /* the worst of them: node, cause */
+    char trouble[420]; /* one of them: node, cause */
+    int64_t trouble_since_s;
 };
 
 void index_status(struct index *ix, struct index_status *out);

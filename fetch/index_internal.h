@@ -62,7 +62,7 @@ struct index {
     int64_t state_since_s;
     char why[200];
 
-    atomic_bool is_usable;
+    atomic_bool is_usable, is_offered;
     atomic_uint_fast64_t commands, round_trips;
 
     /* thread's own */

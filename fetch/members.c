@@ -87,6 +87,7 @@ struct member *members_put(struct members *m, const struct member *fresh, const 
         memcpy(known->url, fresh->url, sizeof(known->url));
         known->breaker = (struct breaker){0};
         known->avoid_until_ms = 0;
+        known->trouble_since_s = 0;
     }
     memcpy(known->zone, fresh->zone, sizeof(known->zone));
     known->distance = placement_distance(own_zone, known->zone);

@@ -22,8 +22,9 @@ struct member {
     bool is_alive;  /* its lease holds */
     uint32_t asked; /* our requests to it, under way */
     struct breaker breaker;
-    int64_t avoid_until_ms; /* it sent what did not verify */
-    char why[160];          /* its last failure */
+    int64_t avoid_until_ms;  /* it sent what did not verify */
+    char why[160];           /* its last failure */
+    int64_t trouble_since_s; /* wall clock; 0: the last request to it went well */
 };
 
 struct members {

@@ -187,9 +187,15 @@ static bool holds_nothing(void *user, const struct index_block *b)
     return false;
 }
 
+static bool offers_all(void *user)
+{
+    (void)user;
+    return true;
+}
+
 static struct index *join(uint64_t node, uint8_t tenant)
 {
-    struct index_config c = {.node = node, .holds = holds_nothing};
+    struct index_config c = {.node = node, .holds = holds_nothing, .offers = offers_all};
     char why[256];
     const char *url = getenv("WARMPATH_TEST_REDIS");
     if (!url)
