@@ -44,7 +44,7 @@ AGENT_OBJ   := $(PARTS_OBJ) $(BUILD)/obj/agent/main.o
 TOOL_OBJ    := $(patsubst %.c,$(BUILD)/obj/%.o,$(COMMON_SRC) $(TOOL_SRC))
 UNIT_BIN    := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(UNIT_SRC))
 
-.PHONY: all deps build demo test bench lint layers format asan tsan fuzz fuzz-build unit install clean help
+.PHONY: all deps build demo test scale bench lint layers format asan tsan fuzz fuzz-build unit install clean help
 
 all:
 	@scripts/deps build
@@ -54,6 +54,7 @@ help:
 	@echo 'all (default)  install what is missing, build'
 	@echo 'demo           a real inference job on a real S3, from nothing'
 	@echo 'test           every test; closes with "N passed, N failed"'
+	@echo 'scale          eight nodes read 1 GiB together: S3 is asked for each block once (needs root)'
 	@echo 'bench          side by side with local files, curl, s3fs and rclone'
 	@echo 'lint           compilers, clang-tidy, format, layers, shellcheck'
 	@echo 'fuzz           what parses, FUZZ_SECONDS (20) for each target'
@@ -74,6 +75,10 @@ test: all
 	@scripts/deps test
 	@$(MAKE) --no-print-directory unit
 	@tests/run
+
+scale: all
+	@scripts/deps test
+	@tests/run --only scale
 
 bench: all
 	@scripts/deps bench
