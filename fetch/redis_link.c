@@ -173,7 +173,7 @@ static int start_tls(struct redis_link *l, char *why, size_t why_size)
     long verdict = ssl ? SSL_get_verify_result(ssl) : X509_V_OK;
     snprintf(what, sizeof(what), "can't be talked to over TLS: %s",
              verdict != X509_V_OK ? X509_verify_cert_error_string(verdict)
-             : l->context->err    ? l->context->errstr
+             : l->context->err    ? "no handshake; does the server speak TLS there?"
                                   : "OpenSSL can't be set up");
     SSL_free(ssl);
     ERR_clear_error();
