@@ -11,9 +11,6 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-#define WAIT_MOST_MS 8000
-#define ROUNDS_MAX   4 /* times that the index is asked */
-
 struct elsewhere {
     struct loop_task task;
     struct agent *agent;
@@ -133,7 +130,7 @@ static void look(struct elsewhere *e)
     struct index *ix = cluster_index(e->agent->cluster);
     if (ask_peer(e))
         return;
-    if (index_usable(ix) && e->rounds++ < ROUNDS_MAX)
+    if (index_usable(ix) && e->rounds++ < WANT_ROUNDS_MAX)
         index_want(ix, &e->want);
     else
         finish(e, ELSEWHERE_ORIGIN);
@@ -152,7 +149,8 @@ struct elsewhere *elsewhere_start(struct agent *a, const struct version *v, uint
 {
     if (!a->cluster)
         return NULL;
-    int64_t wait_ms = a->deadline_ms / 3 < WAIT_MOST_MS ? a->deadline_ms / 3 : WAIT_MOST_MS;
+    int64_t wait_ms =
+        a->deadline_ms / 3 < WANT_WAIT_MOST_MS ? a->deadline_ms / 3 : WANT_WAIT_MOST_MS;
     struct elsewhere *e = must_calloc(1, sizeof(*e));
     e->task.run = on_task;
     e->agent = a;
@@ -168,8 +166,8 @@ struct elsewhere *elsewhere_start(struct agent *a, const struct version *v, uint
     memcpy(e->want.what.version, v->id.bytes, sizeof(e->want.what.version));
     e->want.what.block = index;
     e->want.what.blocks = version_blocks(v);
-    e->want.is_demanded = demanded;
-    e->want.until_ms = clock_monotonic_ms() + wait_ms;
+    e->want.want.is_demanded = demanded;
+    e->want.want.until_ms = clock_monotonic_ms() + wait_ms;
     e->want.answer = on_answer;
     if (ask_peer(e))
         return e;

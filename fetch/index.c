@@ -148,11 +148,9 @@ void index_opened(struct index *ix, const uint8_t version[INDEX_VERSION_BYTES], 
 
 void index_want(struct index *ix, struct index_want *w)
 {
-    w->since_ms = w->due_ms = clock_monotonic_ms();
-    w->poll_ms = 0;
-    w->claims = 0;
     w->is_locked = false;
     pthread_mutex_lock(&ix->lock);
+    want_begin(&w->want, clock_monotonic_ms());
     w->is_waiting = true;
     DL_APPEND(ix->wants, w);
     pthread_cond_signal(&ix->wake);
@@ -162,11 +160,9 @@ void index_want(struct index *ix, struct index_want *w)
 void index_hurry(struct index *ix, struct index_want *w)
 {
     pthread_mutex_lock(&ix->lock);
-    if (!w->is_demanded && w->is_waiting) {
-        w->due_ms = clock_monotonic_ms();
+    want_hurry(&w->want, clock_monotonic_ms());
+    if (w->is_waiting)
         pthread_cond_signal(&ix->wake);
-    }
-    w->is_demanded = true;
     pthread_mutex_unlock(&ix->lock);
 }
 

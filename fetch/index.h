@@ -22,6 +22,7 @@
 #include "common/secret.h"
 #include "fetch/members.h"
 #include "fetch/redis_url.h"
+#include "policy/want.h"
 
 #define INDEX_VERSION_BYTES 16
 
@@ -77,19 +78,15 @@ enum index_answer {
 /* A block that is wanted. Embedded in the caller's; zeroed but for the first members. */
 struct index_want {
     struct index_block what;
-    bool is_demanded; /* a job waits for it; else it is read ahead, and left to other nodes a while
-                       */
-    int64_t until_ms; /* no more waiting for others from then on (monotonic) */
+    struct want want;                                          /* times are monotonic */
     void (*answer)(struct index_want *w, enum index_answer a); /* index's thread */
 
     /* the index's own */
     struct index_want *prev, *next;
     uint64_t tried[INDEX_TRIES]; /* nodes that were asked for it */
     uint32_t n_tried;
-    bool is_waiting, was_patient, is_locked;
-    int64_t since_ms, due_ms, patient_until_ms;
-    int64_t poll_ms;
-    uint32_t claims;
+    bool is_waiting, is_locked;
+    enum want_step step; /* once it isn't waiting any more: how it ended */
 };
 
 /* False: Redis is away, don't ask. */

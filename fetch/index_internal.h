@@ -14,8 +14,6 @@
 #define INDEX_TTL_S      604800
 #define BEAT_MS          2000
 #define LEASE_MS         8000
-#define LOCK_MS          3000 /* without being renewed */
-#define LOCK_RENEW_MS    1000
 #define VIEW_FRESH_MS    1000 /* who holds and reads what: looked up again after that */
 
 /* Something happened to an own block. */

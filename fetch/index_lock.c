@@ -35,7 +35,7 @@ static void add_script(struct index *ix, struct index_batch *b, const char *scri
     batch_arg(b, c, key, strlen(key));
     redis_arg(c, ix->token, strlen(ix->token));
     if (script == renew_script)
-        batch_arg_number(b, c, LOCK_MS);
+        batch_arg_number(b, c, WANT_LOCK_MS);
 }
 
 void index_end_lock(struct index *ix, const struct segment_id *id)
@@ -71,7 +71,7 @@ void index_add_locks(struct index *ix, struct index_batch *b, int64_t now)
             free(l);
         } else if (now >= l->renew_ms) {
             add_script(ix, b, renew_script, &l->id);
-            l->renew_ms = now + LOCK_RENEW_MS;
+            l->renew_ms = now + WANT_LOCK_RENEW_MS;
         }
     }
 }
@@ -83,7 +83,7 @@ void index_note_lock(struct index *ix, const struct index_want *w, int64_t now, 
         abort();
     memcpy(l->id.version, w->what.version, sizeof(l->id.version));
     l->id.number = w->what.block;
-    l->renew_ms = now + LOCK_RENEW_MS;
+    l->renew_ms = now + WANT_LOCK_RENEW_MS;
     l->give_up_ms = now + LOCK_OUR_MOST;
     l->release = release;
     struct index_lock *old;

@@ -1,14 +1,5 @@
-/* The index's thread: takes what came in, sends it as one pipeline, hands out answers.
- *
- *   a want ─┬─ somebody holds it ────────────────────────────────────────────▶ PEER
- *           ├─ read ahead, another node's turn: look now and then, a while ──▶ (as below)
- *           └─ SET lock NX, then look who holds it
- *                  somebody does (give the lock back) ───────────────────────▶ PEER
- *                  the lock is ours ─────────────────────────────────────────▶ YOURS
- *                  another's: again soon, until `until_ms` ──────────────────▶ ORIGIN
- *
- * First the lock, then the look: a holder announces a block before it lets go of the lock, so
- * whoever finds no lock finds the block. */
+/* The index's thread: takes what came in, sends it as one pipeline, hands out answers. What is done
+ * for a want, and when, says policy/want. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -83,7 +74,8 @@ static int64_t next_ms(struct index *ix, int64_t now)
         return now;
     DL_FOREACH(ix->wants, w)
     {
-        int64_t due = w->due_ms < w->until_ms ? w->due_ms : w->until_ms;
+        const struct want *t = &w->want;
+        int64_t due = t->due_ms < t->until_ms ? t->due_ms : t->until_ms;
         next = due < next ? due : next;
     }
     for (l = ix->locks; l; l = l->hh.next)

@@ -1,4 +1,5 @@
-/* Blocks that are wanted: from whom, or whose turn it is to fetch them. See index_run.c. */
+/* Blocks that are wanted: policy/want says what is to be done for each, from the facts that are
+ * brought together here. */
 #include <string.h>
 #include <utlist.h>
 
@@ -6,13 +7,8 @@
 #include "fetch/index_batch.h"
 #include "policy/placement.h"
 
-#define POLL_FIRST_MS   8
-#define POLL_MOST_MS    64
-#define CLAIM_EVERY     4 /* polls of a lock that another has, between tries to take it */
-#define PATIENT_LOOK_MS 20
-
-/* How long this node leaves the block to others that read the same object. */
-static int64_t patience_ms(struct index *ix, const struct index_want *w)
+/* How many of the nodes that read the same object come before this one. */
+static size_t rank_among_readers(struct index *ix, const struct index_want *w)
 {
     uint64_t nodes[HOLDERS_MAX], content;
     size_t n = 0;
@@ -23,49 +19,40 @@ static int64_t patience_ms(struct index *ix, const struct index_want *w)
             nodes[n++] = m->node;
     }
     memcpy(&content, w->what.version, sizeof(content));
-    return placement_patience_ms(
-        placement_rank(content, placement_extent(w->what.block), nodes, n, ix->config.node));
+    return placement_rank(content, placement_extent(w->what.block), nodes, n, ix->config.node);
 }
 
-/* Who else reads it is only worth something while it is new. */
-static bool knows_readers(struct index *ix, const struct index_want *w, int64_t now)
+/* The segment where the readers stand. */
+static struct segment *readers_of(struct index *ix, const struct index_want *w)
 {
     struct index_block first = w->what;
     first.block = 0;
-    struct segment *s = segment_get(&ix->segments, &first, &ix->config.secret);
-    if (s->viewed_ms != 0 && now - s->viewed_ms < VIEW_FRESH_MS)
-        return true;
-    index_look_up(ix, s);
-    return false;
+    return segment_get(&ix->segments, &first, &ix->config.secret);
 }
 
-static bool must_be_patient(struct index *ix, struct index_want *w, int64_t now)
+static struct want_facts facts_for(struct index *ix, struct index_want *w, int64_t now)
 {
-    if (w->is_demanded)
-        return false;
-    if (!w->was_patient) {
-        w->was_patient = true;
-        w->patient_until_ms = w->since_ms + patience_ms(ix, w);
-    }
-    return now < w->patient_until_ms;
+    struct want_facts f = {
+        .now_ms = now, .index_usable = index_usable(ix), .has_peer = index_find_peer(ix, w, NULL)};
+    if (!want_needs_rank(&w->want) || !f.index_usable || f.has_peer || now < w->want.due_ms)
+        return f;
+    /* Who else reads it is only worth something while it is new. */
+    const struct segment *s = readers_of(ix, w);
+    f.knows_readers = s->viewed_ms != 0 && now - s->viewed_ms < VIEW_FRESH_MS;
+    f.rank = f.knows_readers ? rank_among_readers(ix, w) : 0;
+    return f;
 }
 
-static void add_want(struct index *ix, struct index_batch *b, struct index_want *w, int64_t now)
+/* The questions that a step brings. */
+static void add_want(struct index *ix, struct index_batch *b, struct index_want *w,
+                     enum want_step step)
 {
     struct segment *s = segment_get(&ix->segments, &w->what, &ix->config.secret);
     char key[INDEX_LOCK_KEY_SIZE];
     index_look_up(ix, s);
-    if (!w->is_demanded && !w->was_patient && !knows_readers(ix, w, now))
-        return; /* they decide whose turn it is: look first */
-    if (must_be_patient(ix, w, now)) {
-        w->due_ms = now + PATIENT_LOOK_MS;
-        return;
-    }
-    w->poll_ms = w->poll_ms == 0                 ? POLL_FIRST_MS
-                 : w->poll_ms * 2 < POLL_MOST_MS ? w->poll_ms * 2
-                                                 : POLL_MOST_MS;
-    w->due_ms = now + w->poll_ms;
-    if (w->claims++ % CLAIM_EVERY != 0)
+    if (step == WANT_READERS)
+        index_look_up(ix, readers_of(ix, w));
+    if (step != WANT_CLAIM)
         return;
     index_lock_key(ix, w->what.version, w->what.block, key);
     struct redis_command *c = batch_add(b, STEP_CLAIM, s, "SET", key);
@@ -73,15 +60,15 @@ static void add_want(struct index *ix, struct index_batch *b, struct index_want 
     redis_arg(c, ix->token, strlen(ix->token));
     redis_arg(c, "NX", 2);
     redis_arg(c, "PX", 2);
-    batch_arg_number(b, c, LOCK_MS);
+    batch_arg_number(b, c, WANT_LOCK_MS);
 }
 
-static void answer(struct index *ix, struct index_want *w, enum index_answer a,
+static void answer(struct index *ix, struct index_want *w, enum want_step step,
                    struct index_want **answered)
 {
     DL_DELETE(ix->wants, w);
     w->is_waiting = false;
-    w->poll_ms = (int64_t)a; /* its own part is over; handed out without the lock */
+    w->step = step; /* handed out without the lock */
     DL_APPEND(*answered, w);
 }
 
@@ -90,7 +77,9 @@ void index_hand_out(struct index_want *answered)
     struct index_want *w;
     while ((w = answered)) {
         DL_DELETE(answered, w);
-        w->answer(w, (enum index_answer)w->poll_ms); /* may free it */
+        w->answer(w, w->step == WANT_PEER    ? INDEX_PEER
+                     : w->step == WANT_YOURS ? INDEX_YOURS
+                                             : INDEX_ORIGIN); /* may free it */
     }
 }
 
@@ -100,14 +89,14 @@ void index_take_wants(struct index *ix, struct index_batch *b, int64_t now,
     struct index_want *w, *next;
     DL_FOREACH_SAFE(ix->wants, w, next)
     {
-        if (!index_usable(ix))
-            answer(ix, w, INDEX_ORIGIN, answered);
-        else if (index_find_peer(ix, w, NULL))
-            answer(ix, w, INDEX_PEER, answered);
-        else if (now >= w->until_ms)
-            answer(ix, w, INDEX_ORIGIN, answered);
-        else if (now >= w->due_ms && batch_has_room(b))
-            add_want(ix, b, w, now);
+        struct want_facts facts = facts_for(ix, w, now);
+        if (now >= w->want.due_ms && !batch_has_room(b))
+            continue;
+        enum want_step step = want_next(&w->want, &facts);
+        if (step == WANT_PEER || step == WANT_ORIGIN)
+            answer(ix, w, step, answered);
+        else if (step != WANT_LATER)
+            add_want(ix, b, w, step);
     }
 }
 
@@ -115,18 +104,15 @@ void index_take_claim(struct index *ix, struct index_want *w, const redisReply *
                       struct index_want **answered)
 {
     bool good = reply && reply->type != REDIS_REPLY_ERROR;
-    bool ours = good && reply->type == REDIS_REPLY_STATUS;
+    bool is_ours = good && reply->type == REDIS_REPLY_STATUS;
     if (!good) {
-        answer(ix, w, INDEX_ORIGIN, answered);
+        answer(ix, w, WANT_ORIGIN, answered);
         return;
     }
-    if (index_find_peer(ix, w, NULL)) {
-        if (ours)
-            index_note_lock(ix, w, now, true);
-        answer(ix, w, INDEX_PEER, answered);
-    } else if (ours) {
-        index_note_lock(ix, w, now, false);
-        w->is_locked = true;
-        answer(ix, w, INDEX_YOURS, answered);
-    }
+    enum want_step step = want_claimed(is_ours, index_find_peer(ix, w, NULL));
+    if (is_ours)
+        index_note_lock(ix, w, now, step == WANT_PEER);
+    w->is_locked = step == WANT_YOURS;
+    if (step != WANT_LATER)
+        answer(ix, w, step, answered);
 }

@@ -212,8 +212,8 @@ static struct probe *ask(struct index *ix, struct index_block what, int64_t wait
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->cond, NULL);
     p->want.what = what;
-    p->want.is_demanded = true;
-    p->want.until_ms = clock_monotonic_ms() + wait_ms;
+    p->want.want.is_demanded = true;
+    p->want.want.until_ms = clock_monotonic_ms() + wait_ms;
     p->want.answer = on_answer;
     index_want(ix, &p->want);
     return p;
