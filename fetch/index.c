@@ -212,12 +212,13 @@ bool index_find_peer(struct index *ix, struct index_want *w, struct index_peer *
             (struct placement_holder){.node = m->node, .distance = m->distance, .asked = m->asked};
     }
     memcpy(&content, w->what.version, sizeof(content));
-    if (placement_order(holders, n, content, w->what.block, ix->config.node,
-                        ix->config.other_regions) == 0)
+    size_t best = placement_pick(holders, n, content, w->what.block, ix->config.node,
+                                 ix->config.other_regions);
+    if (best == n)
         return false;
     if (!out)
         return true;
-    struct member *m = members_find(&ix->members, holders[0].node);
+    struct member *m = members_find(&ix->members, holders[best].node);
     breaker_allows(&m->breaker, &peer_rules, now);
     m->asked++;
     out->node = m->node;
