@@ -84,7 +84,7 @@ static bool ask_peer(struct elsewhere *e)
         if (peer_submit(e->agent->engine, &e->peer) == 0)
             return true;
         peer_block_drop(take_ptr(e->incoming));
-        index_give_peer(ix, &e->peer.peer, PEER_FAILED, "its URL is too long");
+        index_give_peer(ix, &e->want, &e->peer.peer, PEER_FAILED, "its URL is too long");
     }
     return false;
 }
@@ -100,7 +100,8 @@ static void finish(struct elsewhere *e, enum elsewhere_end end)
 static void take_peer_outcome(struct elsewhere *e)
 {
     const struct peer_request *r = &e->peer;
-    index_give_peer(cluster_index(e->agent->cluster), &r->peer, r->outcome, r->why);
+    index_give_peer(cluster_index(e->agent->cluster), &e->want, &r->peer, r->outcome, r->why);
+    e->rounds -= r->outcome == PEER_BUSY; /* that one doesn't count */
     job_count(e->job, COUNTER_peer_requests, 1);
     job_count(e->job, COUNTER_peer_bytes, r->bytes);
     if (r->outcome == PEER_GOOD && e->fd >= 0) {

@@ -118,10 +118,14 @@ struct index_peer {
 };
 
 /* The best node to ask that was not asked for it yet; false when there is none. Every one that is
- * taken is given back with how it went. */
+ * taken is given back with how it went; one that was busy may be taken again in a moment. */
 bool index_take_peer(struct index *ix, struct index_want *w, struct index_peer *out);
-void index_give_peer(struct index *ix, const struct index_peer *p, enum peer_outcome how,
-                     const char *why);
+void index_give_peer(struct index *ix, struct index_want *w, const struct index_peer *p,
+                     enum peer_outcome how, const char *why);
+
+/* Other nodes that read the version and may be asked, as far as it is known; how many there are. */
+size_t index_readers(struct index *ix, const uint8_t version[INDEX_VERSION_BYTES], uint64_t *nodes,
+                     size_t most);
 
 /* --- how it goes -------------------------------------------------------------------- */
 

@@ -92,6 +92,9 @@ static bool take_answer(struct index *ix, const struct redis_command c[2], struc
     for (size_t i = 0; i + 1 < all->elements; i += 2)
         take_member(ix, all->element[i], all->element[i + 1], beat);
     members_sweep(&ix->members);
+    ix->beat_ms = clock_monotonic_ms();
+    ix->wants_beat = false;
+    ix->crowd = 0;
     if (ix->was_member && !beat->found_self)
         announce_again(ix);
     pthread_mutex_unlock(&ix->lock);

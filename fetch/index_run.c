@@ -30,6 +30,7 @@ static void take_view(struct index *ix, struct segment *s, const redisReply *rep
             values[n++] = (struct segment_value){node, (uint8_t *)value->str, (size_t)value->len};
     }
     segment_set_view(s, values, n, ix->config.node, now);
+    ix->crowd = n > ix->crowd ? n : ix->crowd;
     if (s->own_known && !own_right) { /* lost, or from before: say it again */
         s->dirty = true;
         index_queue(ix, s);
@@ -64,10 +65,17 @@ static void take_replies(struct index *ix, struct index_batch *b, struct index_w
 
 /* --- the thread ------------------------------------------------------------------------ */
 
-/* With the lock: when there is something to do next. */
+/* With the lock, as the following. */
+static int64_t next_beat_ms(const struct index *ix)
+{
+    int64_t early = ix->beat_ms + want_nodes_gap_ms(index_nodes(ix));
+    return ix->wants_beat && early < ix->next_beat_ms ? early : ix->next_beat_ms;
+}
+
+/* When there is something to do next. */
 static int64_t next_ms(struct index *ix, int64_t now)
 {
-    int64_t next = ix->next_beat_ms;
+    int64_t next = next_beat_ms(ix);
     const struct index_want *w;
     const struct index_lock *l;
     if (ix->n_news || ix->n_ends || ix->n_opened || (ix->queue && index_usable(ix)))
@@ -86,7 +94,12 @@ static int64_t next_ms(struct index *ix, int64_t now)
 static void wait_for_work(struct index *ix)
 {
     int64_t now = clock_monotonic_ms(), next;
-    while (!ix->stopping && (next = next_ms(ix, now)) > now) {
+    for (;;) {
+        next = next_ms(ix, now);
+        if (!ix->is_urgent && next < ix->next_batch_ms)
+            next = ix->next_batch_ms;
+        if (ix->stopping || next <= now)
+            break;
         struct timespec until = {.tv_sec = next / 1000, .tv_nsec = next % 1000 * 1000000};
         pthread_cond_timedwait(&ix->wake, &ix->lock, &until);
         now = clock_monotonic_ms();
@@ -103,6 +116,7 @@ static void run_batch(struct index *ix, struct index_batch *b)
     wait_for_work(ix);
     int64_t now = clock_monotonic_ms();
     bool usable = index_usable(ix);
+    ix->is_urgent = false;
     size_t taken = index_take_news(ix, b);
     index_take_ends(ix);
     index_take_opened(ix, now);
@@ -114,6 +128,8 @@ static void run_batch(struct index *ix, struct index_batch *b)
         index_add_looks(ix, b);
     else
         b->n = 0;
+    if (b->n > 0)
+        ix->next_batch_ms = now + want_batch_gap_ms(index_nodes(ix));
     pthread_mutex_unlock(&ix->lock);
 
     index_hand_out(answered);
@@ -140,8 +156,9 @@ void *index_run(void *arg)
     for (;;) {
         pthread_mutex_lock(&ix->lock);
         bool stopping = ix->stopping;
+        bool beats = clock_monotonic_ms() >= next_beat_ms(ix) && !stopping;
         pthread_mutex_unlock(&ix->lock);
-        if (clock_monotonic_ms() >= ix->next_beat_ms && !stopping) {
+        if (beats) {
             index_beat(ix);
             ix->next_beat_ms = clock_monotonic_ms() + (index_usable(ix) ? BEAT_MS : BEAT_MS / 4);
         }

@@ -11,13 +11,7 @@
 static size_t rank_among_readers(struct index *ix, const struct index_want *w)
 {
     uint64_t nodes[HOLDERS_MAX], content;
-    size_t n = 0;
-    const struct segment *first = segment_find(ix->segments, w->what.version, 0);
-    for (uint32_t i = 0; first && i < first->n_holders; i++) {
-        const struct member *m = members_find(&ix->members, first->nodes[i]);
-        if (m && m->is_alive && m->distance != PLACEMENT_OTHER_REGION)
-            nodes[n++] = m->node;
-    }
+    size_t n = index_known_readers(ix, w->what.version, nodes, HOLDERS_MAX);
     memcpy(&content, w->what.version, sizeof(content));
     return placement_rank(content, placement_extent(w->what.block), nodes, n, ix->config.node);
 }
@@ -32,8 +26,11 @@ static struct segment *readers_of(struct index *ix, const struct index_want *w)
 
 static struct want_facts facts_for(struct index *ix, struct index_want *w, int64_t now)
 {
-    struct want_facts f = {
-        .now_ms = now, .index_usable = index_usable(ix), .has_peer = index_find_peer(ix, w, NULL)};
+    enum index_found found = index_find_peer(ix, w, NULL);
+    struct want_facts f = {.now_ms = now,
+                           .index_usable = index_usable(ix),
+                           .has_peer = found == FOUND,
+                           .has_peer_soon = found == FOUND_SOON};
     if (!want_needs_rank(&w->want) || !f.index_usable || f.has_peer || now < w->want.due_ms)
         return f;
     /* Who else reads it is only worth something while it is new. */
@@ -45,11 +42,13 @@ static struct want_facts facts_for(struct index *ix, struct index_want *w, int64
 
 /* The questions that a step brings. */
 static void add_want(struct index *ix, struct index_batch *b, struct index_want *w,
-                     enum want_step step)
+                     enum want_step step, int64_t now)
 {
     struct segment *s = segment_get(&ix->segments, &w->what, &ix->config.secret);
     char key[INDEX_LOCK_KEY_SIZE];
-    index_look_up(ix, s);
+    if (step != WANT_LOOK || s->viewed_ms == 0 ||
+        now - s->viewed_ms >= want_look_gap_ms(index_nodes(ix)))
+        index_look_up(ix, s);
     if (step == WANT_READERS)
         index_look_up(ix, readers_of(ix, w));
     if (step != WANT_CLAIM)
@@ -96,7 +95,7 @@ void index_take_wants(struct index *ix, struct index_batch *b, int64_t now,
         if (step == WANT_PEER || step == WANT_ORIGIN)
             answer(ix, w, step, answered);
         else if (step != WANT_LATER)
-            add_want(ix, b, w, step);
+            add_want(ix, b, w, step, now);
     }
 }
 
@@ -109,9 +108,10 @@ void index_take_claim(struct index *ix, struct index_want *w, const redisReply *
         answer(ix, w, WANT_ORIGIN, answered);
         return;
     }
-    enum want_step step = want_claimed(is_ours, index_find_peer(ix, w, NULL));
+    enum index_found found = index_find_peer(ix, w, NULL);
+    enum want_step step = want_claimed(is_ours, found == FOUND, found == FOUND_SOON);
     if (is_ours)
-        index_note_lock(ix, w, now, step == WANT_PEER);
+        index_note_lock(ix, w, now, step != WANT_YOURS);
     w->is_locked = step == WANT_YOURS;
     if (step != WANT_LATER)
         answer(ix, w, step, answered);

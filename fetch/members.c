@@ -116,6 +116,14 @@ void members_free(struct members *m)
     *m = (struct members){0};
 }
 
+size_t members_alive(const struct members *m)
+{
+    size_t alive = 0;
+    for (size_t i = 0; i < m->n; i++)
+        alive += m->all[i].is_alive;
+    return alive;
+}
+
 bool member_usable(const struct member *m, int64_t now_ms)
 {
     return m->is_alive && m->url[0] && now_ms >= m->avoid_until_ms &&

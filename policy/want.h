@@ -2,6 +2,7 @@
  * Pure: the index (fetch/index_run.c) and the simulator (sim/) bring the facts and do what it says.
  *
  *   a want ─┬─ somebody holds it ─────────────────────────────────────────────▶ PEER
+ *           ├─ all who hold it are busy: LOOK now and then ───────────────────▶ (as below)
  *           ├─ read ahead, another node's turn: LOOK now and then, a while ───▶ (as below)
  *           └─ CLAIM: take its lock, then look who holds it
  *                  somebody does (the lock goes back) ────────────────────────▶ PEER
@@ -48,6 +49,7 @@ struct want_facts {
     int64_t now_ms;
     bool index_usable;
     bool has_peer;      /* a holder is known that may be asked and wasn't */
+    bool has_peer_soon; /* somebody has it who is busy, or isn't known as a node yet */
     bool knows_readers; /* and that is new enough to decide whose turn it is */
     size_t rank;        /* then: readers before this node, as placement_rank() says */
 };
@@ -61,11 +63,28 @@ bool want_needs_rank(const struct want *w);
 /* What is to be done for it now. Changes `due_ms`. */
 enum want_step want_next(struct want *w, const struct want_facts *f);
 
-/* After CLAIM: did we get the lock, does the look show a holder? PEER (the lock, if ours, goes
- * back), YOURS or LATER. */
-enum want_step want_claimed(bool is_ours, bool has_peer);
+/* After CLAIM: did we get the lock, does the look show a holder? YOURS, or PEER or LATER: then the
+ * lock, if it is ours, goes back. */
+enum want_step want_claimed(bool is_ours, bool has_peer, bool has_peer_soon);
 
 /* A job waits for it now. */
 void want_hurry(struct want *w, int64_t now_ms);
+
+/* --- how often Redis is asked ---------------------------------------------------------- */
+
+/* One thread of Redis serves all nodes, and what it does for one of them is answer with what all of
+ * them hold. So each node asks the less often the more there are. `nodes`: that are known as nodes,
+ * or as holders of what is looked for, whichever are more: of nodes that all start together only
+ * the holders are known at first. Figures from the simulator (docs/simulator.md). */
+
+/* From one pipeline to the next. */
+int64_t want_batch_gap_ms(size_t nodes);
+/* How old what is known of a segment may be when a want is to LOOK. CLAIM always looks. */
+int64_t want_look_gap_ms(size_t nodes);
+/* A holder shows up that isn't known as a node: from the last look at the nodes to the next. */
+int64_t want_nodes_gap_ms(size_t nodes);
+
+/* How long a holder that is busy is left alone. `random`: 32 random bits. */
+int64_t want_busy_ms(uint32_t random);
 
 #endif

@@ -107,10 +107,41 @@ static void test_waiting_is_bounded(void **state)
 static void test_claims(void **state)
 {
     (void)state;
-    assert_int_equal(want_claimed(true, false), WANT_YOURS);
-    assert_int_equal(want_claimed(true, true), WANT_PEER);
-    assert_int_equal(want_claimed(false, true), WANT_PEER);
-    assert_int_equal(want_claimed(false, false), WANT_LATER);
+    assert_int_equal(want_claimed(true, false, false), WANT_YOURS);
+    assert_int_equal(want_claimed(true, false, true), WANT_LATER);
+    assert_int_equal(want_claimed(true, true, false), WANT_PEER);
+    assert_int_equal(want_claimed(false, true, false), WANT_PEER);
+    assert_int_equal(want_claimed(false, false, false), WANT_LATER);
+}
+
+/* Somebody has it and is busy: it isn't fetched from the origin before the time is over. */
+static void test_a_busy_holder_is_waited_for(void **state)
+{
+    struct want w = begun(true);
+    int64_t now = 0;
+    (void)state;
+    for (;;) {
+        struct want_facts f = at(now);
+        f.has_peer_soon = true;
+        enum want_step step = want_next(&w, &f);
+        if (step == WANT_ORIGIN)
+            break;
+        assert_int_equal(step, WANT_LOOK);
+        assert_true(w.due_ms > now);
+        now = w.due_ms < w.until_ms ? w.due_ms : w.until_ms;
+    }
+    assert_int_equal(now, WANT_WAIT_MOST_MS);
+}
+
+static void test_many_nodes_ask_seldom(void **state)
+{
+    (void)state;
+    assert_int_equal(want_batch_gap_ms(0), 0);
+    assert_true(want_batch_gap_ms(4) <= 1); /* a small cluster doesn't notice */
+    assert_true(want_batch_gap_ms(400) > want_batch_gap_ms(200));
+    assert_true(want_look_gap_ms(400) > want_batch_gap_ms(400));
+    for (uint32_t random = 0; random < 1000; random++)
+        assert_in_range(want_busy_ms(random * 0x01000193u), 10, 100);
 }
 
 int main(void)
@@ -123,6 +154,8 @@ int main(void)
         cmocka_unit_test(test_a_hurry_ends_patience),
         cmocka_unit_test(test_waiting_is_bounded),
         cmocka_unit_test(test_claims),
+        cmocka_unit_test(test_a_busy_holder_is_waited_for),
+        cmocka_unit_test(test_many_nodes_ask_seldom),
     };
     return cmocka_run_group_tests_name("want", tests, NULL, NULL);
 }
