@@ -8,10 +8,12 @@
 
 #include "agent/alloc.h"
 #include "agent/cluster.h"
+#include "agent/far_ahead.h"
 #include "agent/meta.h"
 #include "agent/route.h"
 #include "agent/streams.h"
 #include "agent/transfer.h"
+#include "common/cleanup.h"
 #include "common/log.h"
 
 #define TRANSFERS_AHEAD 48 /* no more prefetches while so many requests are under way */
@@ -37,6 +39,7 @@ struct gather {
     uint64_t coming;      /* pieces under way */
     unsigned n_transfers; /* 0: idle */
     unsigned touches;
+    struct far_run *far; /* fetched for it; NULL: not */
     bool given; /* to some reader, in part or out of the store before the loop knew it landed */
     bool is_idle;
     bool landed; /* complete: not in the table any more */
@@ -257,8 +260,11 @@ static void on_ended(struct transfer *t)
         waited_for |= g->waiters != NULL;
         wake_ready(g);
         wake_failed(g, t);
+        struct far_run *far = g->n_transfers == 0 ? take_ptr(g->far) : NULL;
         if (g->n_transfers == 0)
             settle(g);
+        if (far)
+            far_ahead_ended(far, t->error == 0);
     }
     if (t->error == -ESTALE)
         meta_drop(context_serial(t->context), t->version->bucket, t->version->key);
@@ -347,7 +353,7 @@ static void fetch_plan(struct errand *e, struct prefetch_stream *s,
     for (uint64_t i = plan->from / v->block_bytes; i < plan->to / v->block_bytes; i++) {
         struct gather *g = find(v, i);
         bool fine = true;
-        if (routes_in_flight() >= TRANSFERS_AHEAD) {
+        if (routes_in_flight() >= far_ahead_most(v, e->job, TRANSFERS_AHEAD)) {
             prefetch_stopped_at(s, i * v->block_bytes);
             break;
         }
@@ -418,6 +424,8 @@ void blocks_fetch(struct agent *a, const struct version *v, uint64_t index, stru
     }
     e.eager = false;
     fetch_plan(&e, s, &plan);
+    if (plan.sequential)
+        far_ahead_read(a, v, index, e.context, e.job);
 }
 
 void blocks_cancel(struct block_waiter *w)
@@ -438,6 +446,22 @@ void blocks_ahead(struct agent *a, const struct version *v, uint64_t first, uint
     read.need = read.to - read.from;
     struct prefetch_plan plan = plan_for(&e, s, &read);
     fetch_plan(&e, s, &plan);
+    if (plan.sequential)
+        far_ahead_read(a, v, first + count - 1, context, job);
+}
+
+bool blocks_fetch_far(struct agent *a, const struct version *v, uint64_t index,
+                      struct context *context, struct job *job, struct far_run *far)
+{
+    struct errand e = {.agent = a, .version = v, .context = context, .job = job};
+    if (find(v, index) || store_has(a->store, v, index))
+        return false;
+    struct gather *g = gather_new(&e, index);
+    if (!fetch_pieces(&e, g, UINT64_MAX, 0))
+        return false;
+    g->far = far;
+    job_count(job, COUNTER_prefetched_blocks, 1);
+    return true;
 }
 
 void blocks_want(struct agent *a, const struct version *v, uint64_t from, uint64_t to,

@@ -217,6 +217,11 @@ bool cluster_may_hold(const struct agent *a, const struct version *v, uint64_t i
     return a->cluster && index_may_hold(a->cluster->index, &b);
 }
 
+uint64_t cluster_node(const struct cluster *c)
+{
+    return c->node;
+}
+
 struct index *cluster_index(const struct cluster *c)
 {
     return c->index;
