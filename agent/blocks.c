@@ -106,9 +106,8 @@ static void leave_idle(struct gather *g)
 /* Nothing is under way for it any more: what is it good for? */
 static void settle(struct gather *g)
 {
-    bool broken = partial_have(g->partial) ==
-                      partial_mask(g->partial, (struct span){0, partial_len(g->partial)}) &&
-                  !partial_is_complete(g->partial);
+    bool broken =
+        !partial_missing(g->partial, UINT64_MAX) && !partial_is_complete(g->partial);
     if (g->landed || broken || partial_have(g->partial) == 0) {
         gather_free(g);
         return;
@@ -303,7 +302,7 @@ static bool start(struct errand *e, struct transfer_part *parts, size_t n)
 static bool fetch_pieces(struct errand *e, struct gather *g, uint64_t wanted, uint32_t first_byte)
 {
     struct span behind = {first_byte, partial_len(g->partial)};
-    uint64_t missing = wanted & ~partial_have(g->partial) & ~g->coming;
+    uint64_t missing = partial_missing(g->partial, wanted) & ~g->coming;
     uint64_t rounds[] = {missing & partial_mask(g->partial, behind),
                          missing & ~partial_mask(g->partial, behind)};
     if (missing)

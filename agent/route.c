@@ -67,7 +67,7 @@ static void on_elsewhere(void *user, enum elsewhere_end end, int fd)
  * rest behind the first bytes, which a reader that begins in small steps has had from S3. */
 static bool is_most(const struct transfer_part *part)
 {
-    return part->span.to - part->span.from > partial_len(part->partial) / 2;
+    return part->span.to > part->span.from + partial_len(part->partial) / 2;
 }
 
 /* False: this part has to come from S3. */
