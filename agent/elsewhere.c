@@ -129,9 +129,10 @@ static void on_task(struct loop_task *task)
 static void look(struct elsewhere *e)
 {
     struct index *ix = cluster_index(e->agent->cluster);
-    if (ask_peer(e))
+    bool is_over = want_is_over(&e->want.want, clock_monotonic_ms());
+    if (!is_over && ask_peer(e))
         return;
-    if (index_usable(ix) && e->rounds++ < WANT_ROUNDS_MAX)
+    if (!is_over && index_usable(ix) && e->rounds++ < WANT_ROUNDS_MAX)
         index_want(ix, &e->want);
     else
         finish(e, ELSEWHERE_ORIGIN);

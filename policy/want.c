@@ -17,6 +17,11 @@ void want_begin(struct want *w, int64_t now_ms)
     w->claims = 0;
 }
 
+bool want_is_over(const struct want *w, int64_t now_ms)
+{
+    return now_ms >= w->until_ms;
+}
+
 bool want_needs_rank(const struct want *w)
 {
     return !w->is_demanded && !w->was_patient;
@@ -37,10 +42,10 @@ enum want_step want_next(struct want *w, const struct want_facts *f)
 {
     if (!f->index_usable)
         return WANT_ORIGIN;
+    if (want_is_over(w, f->now_ms))
+        return WANT_ORIGIN;
     if (f->has_peer)
         return WANT_PEER;
-    if (f->now_ms >= w->until_ms)
-        return WANT_ORIGIN;
     if (f->now_ms < w->due_ms)
         return WANT_LATER;
     if (want_needs_rank(w) && !f->knows_readers)

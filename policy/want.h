@@ -57,6 +57,11 @@ struct want_facts {
 /* It is asked about (again). */
 void want_begin(struct want *w, int64_t now_ms);
 
+/* No other node is asked for it, or waited for, from then on: whatever they do, a reader that waits
+ * goes to the origin by `until_ms`, or once the peer that it asked before has answered or run into
+ * its deadlines (fetch/peer.c). */
+bool want_is_over(const struct want *w, int64_t now_ms);
+
 /* Is `rank` needed for the next step? */
 bool want_needs_rank(const struct want *w);
 

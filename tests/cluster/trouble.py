@@ -2,13 +2,16 @@
 
 import os
 import signal
+import subprocess
 import time
 
 import check
 import job
 import proxy
 from node import processes, state, wait_until
-from world import World, finish
+from world import PEER_PORT, World, finish
+
+BUSY_PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "busy_peer.py")
 
 
 def kill_node(node):
@@ -111,6 +114,37 @@ def case_nginx_stopped(bed):
         w.right(second.cat("big"), "big")
         counters = second.counters()
         check.that(1 <= counters["peer_errors"] <= 8, f"peer_errors {counters['peer_errors']}")
+
+
+def case_peers_that_are_always_busy(bed):
+    """Both who hold a block say "later" whenever they are asked, and there is always one whose "later" is over:
+    the reader goes to S3 after a third of its deadline, not never."""
+    with World(bed, 3) as w:
+        *holders, reader = w.nodes
+        key = f"busy-{w.number}"
+        w.objects[key] = key.encode() * 10000
+        bed.store.put_all(w.bucket, [(key, w.objects[key])])
+        reader.settings["WARMPATH_DEADLINE"] = 6
+        w.joined()
+        busy = []
+        try:
+            for node in holders:
+                w.right(node.cat(key), key)
+                node.tool("node", "stop", "--now")
+                busy.append(job.start(node.command([bed.python, BUSY_PEER, PEER_PORT]), bed.base_env(),
+                                      out=subprocess.PIPE))
+                busy[-1].stdout.readline()   # it listens
+                os.unlink(os.path.join(node.cache, "blocks", "closed"))   # the node still offers its blocks
+            check.that(wait_until(lambda: reader.cluster()["peers"] == 2, 10), "the holders are not known")
+            began = time.monotonic()
+            w.right(reader.cat(key, deadline_s=40), key)
+            took = time.monotonic() - began
+        finally:
+            for process in busy:
+                job.kill(process)
+        asked = reader.counters()["peer_requests"]
+        check.that(asked > 10, f"{asked} requests to peers: this shows nothing")
+        check.that(1 < took < 6, f"it took {took:.1f} s")
 
 
 def case_corrupted_block_of_a_peer(bed):

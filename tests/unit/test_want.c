@@ -133,6 +133,25 @@ static void test_a_busy_holder_is_waited_for(void **state)
     assert_int_equal(now, WANT_WAIT_MOST_MS);
 }
 
+/* Holders that take turns in being busy: there is always one that may be asked. */
+static void test_busy_holders_in_turns_are_not_asked_for_ever(void **state)
+{
+    struct want w = begun(true);
+    (void)state;
+    for (int64_t now = 0; now < WANT_WAIT_MOST_MS; now += 50) {
+        struct want_facts f = at(now);
+        f.has_peer = true;
+        want_begin(&w, now);
+        assert_false(want_is_over(&w, now));
+        assert_int_equal(want_next(&w, &f), WANT_PEER);
+    }
+    struct want_facts f = at(WANT_WAIT_MOST_MS);
+    f.has_peer = true;
+    want_begin(&w, f.now_ms);
+    assert_true(want_is_over(&w, f.now_ms));
+    assert_int_equal(want_next(&w, &f), WANT_ORIGIN);
+}
+
 static void test_many_nodes_ask_seldom(void **state)
 {
     (void)state;
@@ -155,6 +174,7 @@ int main(void)
         cmocka_unit_test(test_waiting_is_bounded),
         cmocka_unit_test(test_claims),
         cmocka_unit_test(test_a_busy_holder_is_waited_for),
+        cmocka_unit_test(test_busy_holders_in_turns_are_not_asked_for_ever),
         cmocka_unit_test(test_many_nodes_ask_seldom),
     };
     return cmocka_run_group_tests_name("want", tests, NULL, NULL);
