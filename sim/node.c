@@ -34,11 +34,11 @@ void node_free(struct node *n)
 /* A peer that is known, else the index. */
 void route_look(struct node *n, struct route *r)
 {
-    bool soon;
-    int peer = peers_find(n, r, &soon);
+    bool soon, is_over = want_is_over(&r->want, n->world->queue.now_us / 1000);
+    int peer = is_over ? -1 : peers_find(n, r, &soon);
     if (peer >= 0) {
         peers_ask(n, r, peer);
-    } else if (n->index_usable && r->rounds++ < WANT_ROUNDS_MAX) {
+    } else if (!is_over && n->index_usable && r->rounds++ < WANT_ROUNDS_MAX) {
         want_begin(&r->want, n->world->queue.now_us / 1000);
         r->is_wanting = true;
         index_wake(n);
