@@ -106,8 +106,7 @@ static void leave_idle(struct gather *g)
 /* Nothing is under way for it any more: what is it good for? */
 static void settle(struct gather *g)
 {
-    bool broken =
-        !partial_missing(g->partial, UINT64_MAX) && !partial_is_complete(g->partial);
+    bool broken = !partial_missing(g->partial, UINT64_MAX) && !partial_is_complete(g->partial);
     if (g->landed || broken || partial_have(g->partial) == 0) {
         gather_free(g);
         return;

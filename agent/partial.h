@@ -6,9 +6,8 @@
  * A block has up to 64 pieces, so that a word tells which are there. Bytes that were given to a
  * reader never change: they are of one version, and a piece that comes twice is the same twice.
  *
- * Threads: partial_prepare, partial_write, partial_adopt, partial_have, partial_missing and partial_reader from
- * any;
- * the rest on the loop's. */
+ * Threads: partial_prepare, partial_write, partial_adopt, partial_have, partial_missing and
+ * partial_reader from any; the rest on the loop's. */
 #ifndef WARMPATH_AGENT_PARTIAL_H
 #define WARMPATH_AGENT_PARTIAL_H
 

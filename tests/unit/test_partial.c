@@ -63,7 +63,7 @@ static void assert_runs_cover(const struct partial *p, uint32_t from)
 
 static void test_a_block_has_no_pieces_behind_its_end(void **state)
 {
-    static const uint32_t sizes[] = {1,         100,       PIECE,     PIECE + 1,
+    static const uint32_t sizes[] = {1,        100,       PIECE, PIECE + 1,
                                      3u << 20, BLOCK - 1, BLOCK, BLOCK - PIECE};
     (void)state;
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
