@@ -250,6 +250,7 @@ static void test_a_busy_holder_is_waited_for(void **state)
     struct probe *p = ask(b, block, 60000);
     while (answer_of(p) == INDEX_YOURS) { /* it asked before the block was announced */
         index_fetched(b, &p->want, false);
+        free(p);
         p = ask(b, block, 60000);
     }
     for (int i = 0; i < 2 * INDEX_TRIES; i++) {
@@ -257,11 +258,13 @@ static void test_a_busy_holder_is_waited_for(void **state)
         index_give_peer(b, &p->want, &peer, PEER_BUSY, "");
         assert_false(index_take_peer(b, &p->want, &peer));
         assert_true(index_may_hold(b, &block));
+        free(p);
         p = ask(b, block, 60000);
         assert_int_equal(answer_of(p), INDEX_PEER);
     }
     index_free(a);
     index_free(b);
+    free(p);
 }
 
 /* One of two gets the lock; the other is sent to it once it has the block, or may go on when it
