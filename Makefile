@@ -33,6 +33,7 @@ AGENT_SRC   := $(wildcard agent/*.c)
 FETCH_SRC   := $(wildcard fetch/*.c)
 POLICY_SRC  := $(wildcard policy/*.c)
 TOOL_SRC    := $(wildcard tool/*.c)
+SIM_SRC     := $(wildcard sim/*.c)
 UNIT_SRC    := $(wildcard tests/unit/test_*.c)
 
 PRELOAD_COMMON := common/map.c common/options.c common/wire.c common/log.c common/counters.c common/elf.c \
@@ -41,10 +42,11 @@ PRELOAD_OBJ := $(patsubst %.c,$(BUILD)/pic/%.o,$(PRELOAD_SRC) $(PRELOAD_COMMON))
 PARTS_OBJ   := $(patsubst %.c,$(BUILD)/obj/%.o,$(COMMON_SRC) $(FETCH_SRC) $(POLICY_SRC) \
                  $(filter-out agent/main.c,$(AGENT_SRC)))
 AGENT_OBJ   := $(PARTS_OBJ) $(BUILD)/obj/agent/main.o
+SIM_OBJ     := $(patsubst %.c,$(BUILD)/obj/%.o,$(SIM_SRC) $(POLICY_SRC))
 TOOL_OBJ    := $(patsubst %.c,$(BUILD)/obj/%.o,$(COMMON_SRC) $(TOOL_SRC))
 UNIT_BIN    := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(UNIT_SRC))
 
-.PHONY: all deps build demo test bench lint layers format asan tsan fuzz fuzz-build unit install clean help
+.PHONY: all deps build demo test scale bench sim lint layers format asan tsan fuzz fuzz-build unit install clean help
 
 all:
 	@scripts/deps build
@@ -54,7 +56,9 @@ help:
 	@echo 'all (default)  install what is missing, build'
 	@echo 'demo           a real inference job on a real S3, from nothing'
 	@echo 'test           every test; closes with "N passed, N failed"'
+	@echo 'scale          eight nodes read 1 GiB together: S3 is asked for each block once (needs root)'
 	@echo 'bench          side by side with local files, curl, s3fs and rclone'
+	@echo 'sim            hundreds of simulated nodes over the same policy: a table, and plots in build/sim'
 	@echo 'lint           compilers, clang-tidy, format, layers, shellcheck'
 	@echo 'fuzz           what parses, FUZZ_SECONDS (20) for each target'
 	@echo 'asan           agent and unit tests under address and undefined-behaviour sanitizers'
@@ -75,9 +79,19 @@ test: all
 	@$(MAKE) --no-print-directory unit
 	@tests/run
 
+scale: all
+	@scripts/deps test
+	@tests/run --only scale
+
 bench: all
 	@scripts/deps bench
 	@bench/run
+
+# The table comes first: without matplotlib there is no picture, but there are figures.
+sim: $(BUILD)/warmpath-sim
+	@mkdir -p $(BUILD)/sim && rm -f $(BUILD)/sim/*.csv $(BUILD)/sim/*.png
+	@status=0; $(BUILD)/warmpath-sim --out $(BUILD)/sim $(SIM_ARGS) || status=1; \
+	  scripts/deps demo && $$(scripts/venv | tail -n 1)/bin/python sim/plots.py $(BUILD)/sim && exit $$status
 
 unit: $(UNIT_BIN)
 
@@ -114,6 +128,15 @@ $(BUILD)/warmpath: $(TOOL_OBJ)
 	@echo 'LINK $@'
 	@$(CC) $(SANITIZE) -o $@ $^ $(TOOL_LIBS)
 
+$(BUILD)/warmpath-sim: $(SIM_OBJ)
+	@echo 'LINK $@'
+	@$(CC) $(SANITIZE) -o $@ $^
+
+$(BUILD)/tests/unit/test_sim: tests/unit/test_sim.c $(filter-out %/sim/main.o,$(SIM_OBJ))
+	@mkdir -p $(@D)
+	@echo 'LINK $@'
+	@$(CC) $(AGENT_CFLAGS) -o $@ $< $(filter-out %/sim/main.o,$(SIM_OBJ)) -lcmocka
+
 $(BUILD)/tests/unit/%: tests/unit/%.c $(PARTS_OBJ)
 	@mkdir -p $(@D)
 	@echo 'LINK $@'
@@ -121,7 +144,7 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(PARTS_OBJ)
 
 # --- checks ------------------------------------------------------------------------
 
-C_FILES := $(wildcard common/*.[ch] preload/*.[ch] agent/*.[ch] fetch/*.[ch] policy/*.[ch] tool/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch])
+C_FILES := $(wildcard common/*.[ch] preload/*.[ch] agent/*.[ch] fetch/*.[ch] policy/*.[ch] tool/*.[ch] sim/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch])
 
 lint: layers
 	@scripts/deps lint
@@ -176,4 +199,4 @@ install: build
 clean:
 	rm -rf $(BUILD)
 
--include $(PRELOAD_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(UNIT_BIN:=.d)
+-include $(PRELOAD_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(SIM_OBJ:.o=.d) $(UNIT_BIN:=.d)

@@ -8,6 +8,7 @@
 
 #include "agent/alloc.h"
 #include "agent/cluster.h"
+#include "agent/far_ahead.h"
 #include "agent/meta.h"
 #include "agent/route.h"
 #include "agent/streams.h"
@@ -39,6 +40,7 @@ struct gather {
     uint64_t coming;      /* pieces under way */
     unsigned n_transfers; /* 0: idle */
     unsigned touches;
+    struct far_run *far; /* fetched for it; NULL: not */
     bool given; /* to some reader, in part or out of the store before the loop knew it landed */
     bool is_idle;
     bool landed; /* complete: not in the table any more */
@@ -107,9 +109,7 @@ static void leave_idle(struct gather *g)
 /* Nothing is under way for it any more: what is it good for? */
 static void settle(struct gather *g)
 {
-    bool broken = partial_have(g->partial) ==
-                      partial_mask(g->partial, (struct span){0, partial_len(g->partial)}) &&
-                  !partial_is_complete(g->partial);
+    bool broken = !partial_missing(g->partial, UINT64_MAX) && !partial_is_complete(g->partial);
     if (g->landed || broken || partial_have(g->partial) == 0) {
         gather_free(g);
         return;
@@ -261,8 +261,11 @@ static void on_ended(struct transfer *t)
         waited_for |= g->waiters != NULL;
         wake_ready(g);
         wake_failed(g, t);
+        struct far_run *far = g->n_transfers == 0 ? take_ptr(g->far) : NULL;
         if (g->n_transfers == 0)
             settle(g);
+        if (far)
+            far_ahead_ended(far, t->error == 0);
     }
     if (t->error == -ESTALE)
         meta_drop(context_serial(t->context), t->version->bucket, t->version->key);
@@ -303,7 +306,7 @@ static bool start(struct errand *e, struct transfer_part *parts, size_t n)
 static bool fetch_pieces(struct errand *e, struct gather *g, uint64_t wanted, uint32_t first_byte)
 {
     struct span behind = {first_byte, partial_len(g->partial)};
-    uint64_t missing = wanted & ~partial_have(g->partial) & ~g->coming;
+    uint64_t missing = partial_missing(g->partial, wanted) & ~g->coming;
     uint64_t rounds[] = {missing & partial_mask(g->partial, behind),
                          missing & ~partial_mask(g->partial, behind)};
     if (missing)
@@ -364,7 +367,7 @@ static uint64_t fetch_plan(struct errand *e, const struct prefetch_plan *plan)
     for (uint64_t i = plan->from / v->block_bytes; i < plan->to / v->block_bytes; i++) {
         struct gather *g = find(v, i);
         bool fine = true;
-        if (routes_in_flight() >= TRANSFERS_AHEAD) {
+        if (routes_in_flight() >= far_ahead_most(v, e->job, TRANSFERS_AHEAD)) {
             send_batch(e, &batch);
             return i * v->block_bytes;
         }
@@ -445,6 +448,8 @@ void blocks_fetch(struct agent *a, const struct version *v, uint64_t index, stru
     }
     e.eager = false;
     fetch_ahead(&e, s, &plan);
+    if (plan.sequential)
+        far_ahead_read(a, v, index, e.context, e.job);
 }
 
 void blocks_cancel(struct block_waiter *w)
@@ -466,6 +471,22 @@ void blocks_ahead(struct agent *a, const struct version *v, uint64_t first, uint
     read.need = read.to - read.from;
     struct prefetch_plan plan = plan_for(&e, s, &read);
     fetch_ahead(&e, s, &plan);
+    if (plan.sequential)
+        far_ahead_read(a, v, first + count - 1, w->context, w->job);
+}
+
+bool blocks_fetch_far(struct agent *a, const struct version *v, uint64_t index,
+                      struct context *context, struct job *job, struct far_run *far)
+{
+    struct errand e = {.agent = a, .version = v, .context = context, .job = job};
+    if (find(v, index) || store_has(a->store, v, index))
+        return false;
+    struct gather *g = gather_new(&e, index);
+    if (!fetch_pieces(&e, g, UINT64_MAX, 0))
+        return false;
+    g->far = far;
+    job_count(job, COUNTER_prefetched_blocks, 1);
+    return true;
 }
 
 /* Is so little of the block wanted that the rest isn't worth fetching? */

@@ -44,6 +44,12 @@ void blocks_cancel(struct block_waiter *w);
 void blocks_ahead(struct agent *a, const struct version *v, uint64_t first, uint64_t count,
                   const struct block_waiter *w);
 
+/* Fetches all of a block for agent/far_ahead.h, which hears when it is here. False: there is
+ * nothing to do, or it can't be started. */
+struct far_run;
+bool blocks_fetch_far(struct agent *a, const struct version *v, uint64_t index,
+                      struct context *context, struct job *job, struct far_run *far);
+
 /* The beginning of a block came along with something else: keeps it for readers, and where the
  * object has no other block, fetches the rest. */
 void blocks_seed(struct agent *a, const struct version *v, uint64_t index, const void *data,

@@ -32,6 +32,15 @@ static bool holds(void *user, const struct index_block *b)
     return store_has(c->store, &v, b->block);
 }
 
+/* `warmpath node stop` leaves a file that says no. */
+static bool offers(void *user)
+{
+    const struct cluster *c = user;
+    char path[4200];
+    snprintf(path, sizeof(path), "%s/" NODE_CLOSED_FILE, store_dir(c->store));
+    return access(path, F_OK) < 0;
+}
+
 static void on_published(void *user, const struct version *v, uint64_t index)
 {
     struct cluster *c = user;
@@ -151,7 +160,7 @@ static bool read_access(struct cluster *c, struct secret *secret)
 struct cluster *cluster_start(struct store *store)
 {
     const char *url = option_text(OPT_REDIS);
-    struct index_config config = {.holds = holds};
+    struct index_config config = {.holds = holds, .offers = offers};
     char why[400];
     if (!*url)
         return NULL;
@@ -208,6 +217,11 @@ bool cluster_may_hold(const struct agent *a, const struct version *v, uint64_t i
     return a->cluster && index_may_hold(a->cluster->index, &b);
 }
 
+uint64_t cluster_node(const struct cluster *c)
+{
+    return c->node;
+}
+
 struct index *cluster_index(const struct cluster *c)
 {
     return c->index;
@@ -226,10 +240,11 @@ json_t *cluster_status(const struct agent *a)
         return NULL;
     index_status(a->cluster->index, &s);
     snprintf(node, sizeof(node), "%016llx", (unsigned long long)a->cluster->node);
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:I, s:I, s:i, s:i, s:i, s:s}", "node", node,
-                     "url", a->cluster->url, "zone", a->cluster->zone, "index",
-                     index_state_name(s.state), "index_since_s", (json_int_t)s.since_s, "index_why",
-                     s.why, "redis_commands", (json_int_t)s.commands, "redis_round_trips",
-                     (json_int_t)s.round_trips, "nodes", (int)s.nodes, "peers", (int)s.peers,
-                     "troubled_peers", (int)s.troubled, "trouble", s.trouble);
+    return json_pack(
+        "{s:s, s:s, s:b, s:s, s:s, s:I, s:s, s:I, s:I, s:i, s:i, s:i, s:s, s:I}", "node", node,
+        "url", a->cluster->url, "offered", s.offered, "zone", a->cluster->zone, "index",
+        index_state_name(s.state), "index_since_s", (json_int_t)s.since_s, "index_why", s.why,
+        "redis_commands", (json_int_t)s.commands, "redis_round_trips", (json_int_t)s.round_trips,
+        "nodes", (int)s.nodes, "peers", (int)s.peers, "troubled_peers", (int)s.troubled, "trouble",
+        s.trouble, "trouble_since_s", (json_int_t)s.trouble_since_s);
 }

@@ -1,17 +1,15 @@
 #include "agent/elsewhere.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "agent/alloc.h"
-#include "agent/block_file.h"
 #include "agent/cluster.h"
-#include "agent/xxh3.h"
+#include "agent/peer_block.h"
+#include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"
-
-#define WAIT_MOST_MS 8000
-#define ROUNDS_MAX   4 /* times that the index is asked */
 
 struct elsewhere {
     struct loop_task task;
@@ -29,11 +27,7 @@ struct elsewhere {
     /* the engine's thread until the task runs */
     struct peer_request peer;
     char path[STORE_NAME_MAX + 1];
-    struct store_writer *writer;
-    XXH3_state_t *hash;
-    uint64_t got;
-    uint8_t tail[BLOCK_FILE_ALIGN + BLOCK_FILE_TRAILER_MAX]; /* padding and trailer */
-    uint32_t tail_len;
+    struct peer_block *incoming;
     int fd;
 };
 
@@ -44,50 +38,22 @@ static void look(struct elsewhere *e);
 static bool on_data(struct peer_request *r, const void *data, size_t len)
 {
     struct elsewhere *e = r->user;
-    uint32_t block_len = version_block_len(&e->version, e->index);
-    const uint8_t *p = data;
-    if (e->got < block_len) {
-        size_t n = block_len - e->got < len ? (size_t)(block_len - e->got) : len;
-        XXH3_64bits_update(e->hash, p, n);
-        if (store_write(e->writer, (uint32_t)e->got, p, n) < 0)
-            return false;
-        e->got += n;
-        p += n;
-        len -= n;
-    }
-    if (len > sizeof(e->tail) - e->tail_len)
-        return false;
-    memcpy(e->tail + e->tail_len, p, len);
-    e->tail_len += (uint32_t)len;
-    return true;
-}
-
-/* The trailer of the block that we want, with the checksum of what came, must be the one that came.
- */
-static bool is_right(const struct elsewhere *e)
-{
-    uint8_t expected[BLOCK_FILE_TRAILER_MAX];
-    uint32_t block_len = version_block_len(&e->version, e->index);
-    uint32_t padding = (uint32_t)(block_file_trailer_at(block_len) - block_len);
-    uint32_t len = block_file_trailer(&e->version, e->index, XXH3_64bits_digest(e->hash), expected);
-    return e->got == block_len && e->tail_len == padding + len &&
-           memcmp(e->tail + padding, expected, len) == 0;
+    return peer_block_take(e->incoming, data, len);
 }
 
 static void on_peer_done(struct peer_request *r)
 {
     struct elsewhere *e = r->user;
-    bool published;
-    uint64_t hash = XXH3_64bits_digest(e->hash);
-    if (r->outcome == PEER_GOOD && !is_right(e)) {
-        r->outcome = PEER_LIED;
-        snprintf(r->why, sizeof(r->why), "its block %s does not verify", e->path);
+    struct peer_block *incoming = take_ptr(e->incoming);
+    if (r->outcome == PEER_GOOD) {
+        e->fd = peer_block_end(incoming);
+        if (e->fd == -EBADMSG) {
+            r->outcome = PEER_LIED;
+            snprintf(r->why, sizeof(r->why), "its block %s does not verify", e->path);
+        }
+    } else {
+        peer_block_drop(incoming);
     }
-    if (r->outcome == PEER_GOOD)
-        e->fd = store_commit(e->writer, &hash, &published);
-    else
-        store_abort(e->writer, -1);
-    e->writer = NULL;
     loop_post(e->agent->loop, &e->task);
 }
 
@@ -107,22 +73,18 @@ static bool ask_peer(struct elsewhere *e)
 {
     struct index *ix = cluster_index(e->agent->cluster);
     while (index_take_peer(ix, &e->want, &e->peer.peer)) {
-        uint32_t block_len = version_block_len(&e->version, e->index);
         e->peer.access = cluster_access(e->agent->cluster);
         e->peer.path = e->path;
-        e->peer.max_bytes = block_file_trailer_at(block_len) + BLOCK_FILE_TRAILER_MAX;
+        e->peer.max_bytes = peer_block_most_bytes(&e->version, e->index);
         e->peer.write = on_data;
         e->peer.done = on_peer_done;
         e->peer.user = e;
         e->from_peer = true;
-        e->got = e->tail_len = 0;
-        XXH3_64bits_reset(e->hash);
-        e->writer = store_begin(e->agent->store, &e->version, e->index);
+        e->incoming = peer_block_begin(e->agent->store, &e->version, e->index);
         if (peer_submit(e->agent->engine, &e->peer) == 0)
             return true;
-        store_abort(e->writer, -1);
-        e->writer = NULL;
-        index_give_peer(ix, &e->peer.peer, PEER_FAILED, "its URL is too long");
+        peer_block_drop(take_ptr(e->incoming));
+        index_give_peer(ix, &e->want, &e->peer.peer, PEER_FAILED, "its URL is too long");
     }
     return false;
 }
@@ -138,7 +100,8 @@ static void finish(struct elsewhere *e, enum elsewhere_end end)
 static void take_peer_outcome(struct elsewhere *e)
 {
     const struct peer_request *r = &e->peer;
-    index_give_peer(cluster_index(e->agent->cluster), &r->peer, r->outcome, r->why);
+    index_give_peer(cluster_index(e->agent->cluster), &e->want, &r->peer, r->outcome, r->why);
+    e->rounds -= r->outcome == PEER_BUSY; /* that one doesn't count */
     job_count(e->job, COUNTER_peer_requests, 1);
     job_count(e->job, COUNTER_peer_bytes, r->bytes);
     if (r->outcome == PEER_GOOD && e->fd >= 0) {
@@ -166,9 +129,10 @@ static void on_task(struct loop_task *task)
 static void look(struct elsewhere *e)
 {
     struct index *ix = cluster_index(e->agent->cluster);
-    if (ask_peer(e))
+    bool is_over = want_is_over(&e->want.want, clock_monotonic_ms());
+    if (!is_over && ask_peer(e))
         return;
-    if (index_usable(ix) && e->rounds++ < ROUNDS_MAX)
+    if (!is_over && index_usable(ix) && e->rounds++ < WANT_ROUNDS_MAX)
         index_want(ix, &e->want);
     else
         finish(e, ELSEWHERE_ORIGIN);
@@ -176,7 +140,6 @@ static void look(struct elsewhere *e)
 
 static void elsewhere_free(struct elsewhere *e)
 {
-    XXH3_freeState(e->hash);
     job_unref(e->job);
     free(e);
 }
@@ -188,7 +151,8 @@ struct elsewhere *elsewhere_start(struct agent *a, const struct version *v, uint
 {
     if (!a->cluster)
         return NULL;
-    int64_t wait_ms = a->deadline_ms / 3 < WAIT_MOST_MS ? a->deadline_ms / 3 : WAIT_MOST_MS;
+    int64_t wait_ms =
+        a->deadline_ms / 3 < WANT_WAIT_MOST_MS ? a->deadline_ms / 3 : WANT_WAIT_MOST_MS;
     struct elsewhere *e = must_calloc(1, sizeof(*e));
     e->task.run = on_task;
     e->agent = a;
@@ -199,14 +163,13 @@ struct elsewhere *elsewhere_start(struct agent *a, const struct version *v, uint
     e->ended = ended;
     e->user = user;
     e->fd = -1;
-    e->hash = must(XXH3_createState());
     e->path[0] = '/';
     store_block_name(v, index, e->path + 1);
     memcpy(e->want.what.version, v->id.bytes, sizeof(e->want.what.version));
     e->want.what.block = index;
     e->want.what.blocks = version_blocks(v);
-    e->want.is_demanded = demanded;
-    e->want.until_ms = clock_monotonic_ms() + wait_ms;
+    e->want.want.is_demanded = demanded;
+    e->want.want.until_ms = clock_monotonic_ms() + wait_ms;
     e->want.answer = on_answer;
     if (ask_peer(e))
         return e;

@@ -110,6 +110,11 @@ uint64_t partial_have(const struct partial *p)
     return atomic_load(&p->have);
 }
 
+uint64_t partial_missing(const struct partial *p, uint64_t wanted)
+{
+    return wanted & p->all & ~partial_have(p);
+}
+
 bool partial_is_complete(const struct partial *p)
 {
     return atomic_load(&p->complete);

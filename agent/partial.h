@@ -6,8 +6,8 @@
  * A block has up to 64 pieces, so that a word tells which are there. Bytes that were given to a
  * reader never change: they are of one version, and a piece that comes twice is the same twice.
  *
- * Threads: partial_prepare, partial_write, partial_adopt, partial_have and partial_reader from any;
- * the rest on the loop's. */
+ * Threads: partial_prepare, partial_write, partial_adopt, partial_have, partial_missing and
+ * partial_reader from any; the rest on the loop's. */
 #ifndef WARMPATH_AGENT_PARTIAL_H
 #define WARMPATH_AGENT_PARTIAL_H
 
@@ -54,6 +54,8 @@ void partial_adopt(struct partial *p, int fd);
 
 /* The pieces that are there. */
 uint64_t partial_have(const struct partial *p);
+/* Those of a mask that the block has (a short one hasn't all 64) and that aren't there yet. */
+uint64_t partial_missing(const struct partial *p, uint64_t wanted);
 /* All there, and in the store unless the disk failed. */
 bool partial_is_complete(const struct partial *p);
 /* The longest range around `need` that is there; empty when part of `need` isn't. */

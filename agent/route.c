@@ -63,15 +63,17 @@ static void on_elsewhere(void *user, enum elsewhere_end end, int fd)
     on_transfer_ended(&r->how);
 }
 
-static bool is_whole(const struct transfer_part *part)
+/* Peers hand out whole blocks only. That is worth it where most of one is wanted: all of it, or the
+ * rest behind the first bytes, which a reader that begins in small steps has had from S3. */
+static bool is_most(const struct transfer_part *part)
 {
-    return part->span.from == 0 && part->span.to == partial_len(part->partial);
+    return part->span.to > part->span.from + partial_len(part->partial) / 2;
 }
 
 /* False: this part has to come from S3. */
 static bool start_elsewhere(const struct transfer *how, const struct transfer_part *part)
 {
-    if (!is_whole(part))
+    if (!is_most(part))
         return false;
     struct route *r = must_calloc(1, sizeof(*r));
     r->partial = part->partial;

@@ -58,6 +58,10 @@ bool parse_size(const char *text, uint64_t *bytes);
  * set, or when it does not fit. */
 bool option_cache_dir(char *out, size_t size);
 
+/* In the cache's directory: other nodes are not to be sent here for blocks. `warmpath node stop`
+ * makes it, `start` removes it, the agent looks for it when it renews its lease. */
+#define NODE_CLOSED_FILE "blocks/closed"
+
 /* The agent's socket: WARMPATH_SOCKET, else one in a directory of the user's own, named by
  * the store (so that two stores are two agents). False when it does not fit a socket address. */
 bool option_socket_path(char *out, size_t size);

@@ -22,6 +22,7 @@
 #include "common/secret.h"
 #include "fetch/members.h"
 #include "fetch/redis_url.h"
+#include "policy/want.h"
 
 #define INDEX_VERSION_BYTES 16
 
@@ -42,6 +43,8 @@ struct index_config {
     bool other_regions;
     /* Does this node's own store hold the block? Called by the index's thread. */
     bool (*holds)(void *user, const struct index_block *b);
+    /* Is it served to others at present? The same thread, with each renewal of the lease. */
+    bool (*offers)(void *user);
     void *user;
 };
 
@@ -75,19 +78,15 @@ enum index_answer {
 /* A block that is wanted. Embedded in the caller's; zeroed but for the first members. */
 struct index_want {
     struct index_block what;
-    bool is_demanded; /* a job waits for it; else it is read ahead, and left to other nodes a while
-                       */
-    int64_t until_ms; /* no more waiting for others from then on (monotonic) */
+    struct want want;                                          /* times are monotonic */
     void (*answer)(struct index_want *w, enum index_answer a); /* index's thread */
 
     /* the index's own */
     struct index_want *prev, *next;
     uint64_t tried[INDEX_TRIES]; /* nodes that were asked for it */
     uint32_t n_tried;
-    bool is_waiting, was_patient, is_locked;
-    int64_t since_ms, due_ms, patient_until_ms;
-    int64_t poll_ms;
-    uint32_t claims;
+    bool is_waiting, is_locked;
+    enum want_step step; /* once it isn't waiting any more: how it ended */
 };
 
 /* False: Redis is away, don't ask. */
@@ -119,10 +118,14 @@ struct index_peer {
 };
 
 /* The best node to ask that was not asked for it yet; false when there is none. Every one that is
- * taken is given back with how it went. */
+ * taken is given back with how it went; one that was busy may be taken again in a moment. */
 bool index_take_peer(struct index *ix, struct index_want *w, struct index_peer *out);
-void index_give_peer(struct index *ix, const struct index_peer *p, enum peer_outcome how,
-                     const char *why);
+void index_give_peer(struct index *ix, struct index_want *w, const struct index_peer *p,
+                     enum peer_outcome how, const char *why);
+
+/* Other nodes that read the version and may be asked, as far as it is known; how many there are. */
+size_t index_readers(struct index *ix, const uint8_t version[INDEX_VERSION_BYTES], uint64_t *nodes,
+                     size_t most);
 
 /* --- how it goes -------------------------------------------------------------------- */
 
@@ -137,12 +140,14 @@ enum index_state {
 struct index_status {
     enum index_state state;
     int64_t since_s; /* wall clock */
+    bool offered;    /* others are told that they may ask this node */
     char why[200];
     uint64_t commands, round_trips;
     uint32_t nodes;    /* with a lease, this one not counted */
     uint32_t peers;    /* of these, that we may and can ask */
     uint32_t troubled; /* of these, that failed lately */
-    char trouble[200]; /* the worst of them: node, cause */
+    char trouble[420]; /* one of them: node, cause */
+    int64_t trouble_since_s;
 };
 
 void index_status(struct index *ix, struct index_status *out);

@@ -92,6 +92,9 @@ static bool take_answer(struct index *ix, const struct redis_command c[2], struc
     for (size_t i = 0; i + 1 < all->elements; i += 2)
         take_member(ix, all->element[i], all->element[i + 1], beat);
     members_sweep(&ix->members);
+    ix->beat_ms = clock_monotonic_ms();
+    ix->wants_beat = false;
+    ix->crowd = 0;
     if (ix->was_member && !beat->found_self)
         announce_again(ix);
     pthread_mutex_unlock(&ix->lock);
@@ -101,8 +104,9 @@ static bool take_answer(struct index *ix, const struct redis_command c[2], struc
 static bool renew(struct index *ix, const struct beat *beat)
 {
     char value[MEMBER_URL_MAX + MEMBER_ZONE_MAX + 32];
-    int len = member_format(value, sizeof(value), beat->redis_ms + LEASE_MS, ix->config.url,
-                            ix->config.zone);
+    bool offered = ix->config.url[0] && ix->config.offers(ix->config.user);
+    int len = member_format(value, sizeof(value), beat->redis_ms + LEASE_MS,
+                            offered ? ix->config.url : "", ix->config.zone);
     struct redis_command c[] = {command("HSET", ix->nodes_key), command("EXPIRE", ix->nodes_key),
                                 command("HDEL", ix->nodes_key)};
     redis_arg(&c[0], &ix->config.node, sizeof(ix->config.node));
@@ -112,6 +116,8 @@ static bool renew(struct index *ix, const struct beat *beat)
         redis_arg(&c[2], beat->dead[i], sizeof(beat->dead[i]));
     size_t n = beat->n_dead ? 3 : 2;
     bool good = index_call(ix, c, n) == 0 && !index_note_error(ix, c[0].reply);
+    if (good)
+        atomic_store(&ix->is_offered, offered);
     redis_free_replies(c, n);
     return good;
 }

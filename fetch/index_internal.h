@@ -1,5 +1,5 @@
-/* What index.c (what others call), index_run.c (the thread) and index_beat.c (membership) share;
- * nobody else includes it. */
+/* What index.c (what others call), the thread's rooms (index_batch.h) and index_beat.c (membership)
+ * share; nobody else includes it. */
 #ifndef WARMPATH_FETCH_INDEX_INTERNAL_H
 #define WARMPATH_FETCH_INDEX_INTERNAL_H
 
@@ -14,8 +14,7 @@
 #define INDEX_TTL_S      604800
 #define BEAT_MS          2000
 #define LEASE_MS         8000
-#define LOCK_MS          3000 /* without being renewed */
-#define LOCK_RENEW_MS    1000
+#define VIEW_FRESH_MS    1000 /* who holds and reads what: looked up again after that */
 
 /* Something happened to an own block. */
 struct index_news {
@@ -60,13 +59,17 @@ struct index {
     enum index_state state;
     int64_t state_since_s;
     char why[200];
+    int64_t beat_ms; /* the members are as they were then */
+    bool wants_beat; /* somebody holds a block who isn't one of them */
+    bool is_urgent;  /* somebody waits for the next batch */
+    size_t crowd;    /* the most holders that were seen of one segment since then */
 
-    atomic_bool is_usable;
+    atomic_bool is_usable, is_offered;
     atomic_uint_fast64_t commands, round_trips;
 
     /* thread's own */
     struct index_lock *locks;
-    int64_t next_beat_ms;
+    int64_t next_beat_ms, next_batch_ms;
     int64_t redis_ahead_ms; /* Redis's clock less the monotonic one */
     bool was_member;
 };
@@ -90,8 +93,19 @@ void index_queue(struct index *ix, struct segment *s);
 /* Room for one more at the end of a growing array. */
 void *index_grow(void *array, size_t n, size_t *room, size_t size);
 
+enum index_found {
+    FOUND_NONE,
+    FOUND_SOON, /* nobody to ask now, but somebody has it */
+    FOUND,
+};
+
 /* Does any node that may be asked, and wasn't yet, hold the block? Fills `out`, which may be NULL.
- * With the lock. */
-bool index_find_peer(struct index *ix, struct index_want *w, struct index_peer *out);
+ * With the lock, as the next. */
+enum index_found index_find_peer(struct index *ix, struct index_want *w, struct index_peer *out);
+
+/* As policy/want wants the nodes counted. */
+size_t index_nodes(const struct index *ix);
+
+size_t index_known_readers(struct index *ix, const uint8_t *version, uint64_t *nodes, size_t most);
 
 #endif

@@ -17,7 +17,7 @@
 #define SEGMENT_BLOCKS 512
 #define SEGMENT_BYTES  (SEGMENT_BLOCKS / 8)
 #define SEGMENTS_MAX   32768
-#define HOLDERS_MAX    256 /* of one segment; more are of no use */
+#define HOLDERS_MAX    512 /* of one segment; more are of no use */
 
 struct segment_id {
     uint8_t version[INDEX_VERSION_BYTES];

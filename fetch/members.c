@@ -87,6 +87,7 @@ struct member *members_put(struct members *m, const struct member *fresh, const 
         memcpy(known->url, fresh->url, sizeof(known->url));
         known->breaker = (struct breaker){0};
         known->avoid_until_ms = 0;
+        known->trouble_since_s = 0;
     }
     memcpy(known->zone, fresh->zone, sizeof(known->zone));
     known->distance = placement_distance(own_zone, known->zone);
@@ -113,6 +114,14 @@ void members_free(struct members *m)
 {
     free(m->all);
     *m = (struct members){0};
+}
+
+size_t members_alive(const struct members *m)
+{
+    size_t alive = 0;
+    for (size_t i = 0; i < m->n; i++)
+        alive += m->all[i].is_alive;
+    return alive;
 }
 
 bool member_usable(const struct member *m, int64_t now_ms)

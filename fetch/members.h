@@ -22,8 +22,10 @@ struct member {
     bool is_alive;  /* its lease holds */
     uint32_t asked; /* our requests to it, under way */
     struct breaker breaker;
-    int64_t avoid_until_ms; /* it sent what did not verify */
-    char why[160];          /* its last failure */
+    int64_t avoid_until_ms;  /* it sent what did not verify */
+    int64_t busy_until_ms;   /* it said so */
+    char why[160];           /* its last failure */
+    int64_t trouble_since_s; /* wall clock; 0: the last request to it went well */
 };
 
 struct members {
@@ -45,6 +47,9 @@ void members_all_dead(struct members *m);
 /* Forgets the dead that nobody is asking any more. */
 void members_sweep(struct members *m);
 void members_free(struct members *m);
+
+/* Those whose lease holds. */
+size_t members_alive(const struct members *m);
 
 bool member_usable(const struct member *m, int64_t now_ms);
 

@@ -7,72 +7,12 @@
 #include <sys/random.h>
 
 #include "common/clock.h"
-#include "fetch/redis_link.h"
+#include "fetch/redis_servers.h"
 
-#define SLOTS           16384
-#define LINKS_MAX       256
-#define NO_LINK         0xffff
-#define ROUNDS_MAX      4 /* a command that is sent on and on is given up */
-#define RELOAD_AGAIN_MS 500
+#define ROUNDS_MAX 4 /* a command that is sent on and on is given up */
 
 static const struct breaker_rules link_rules = {
     .failures = 2, .open_ms = 500, .open_max_ms = 10000};
-
-struct redis {
-    struct redis_target target;
-    bool is_cluster; /* told so, or found out by MOVED */
-    bool slots_known;
-    int64_t loaded_ms; /* slots, or the master's address: last try */
-    size_t n_links;
-    struct redis_link *links[LINKS_MAX];
-    struct redis_link sentinel; /* while asking one */
-    uint16_t slots[SLOTS];
-    uint64_t turn;
-    char why[600];
-};
-
-/* CRC-16/XMODEM over the part in braces, else all of it. Source: Redis Cluster specification. */
-static unsigned slot_of(const char *key, size_t len)
-{
-    const char *open = memchr(key, '{', len);
-    if (open) {
-        const char *close = memchr(open + 1, '}', len - (size_t)(open + 1 - key));
-        if (close && close > open + 1) {
-            key = open + 1;
-            len = (size_t)(close - key);
-        }
-    }
-    unsigned crc = 0;
-    for (size_t i = 0; i < len; i++) {
-        crc ^= (unsigned)(unsigned char)key[i] << 8;
-        for (int bit = 0; bit < 8; bit++)
-            crc = crc & 0x8000 ? crc << 1 ^ 0x1021 : crc << 1;
-    }
-    return crc & (SLOTS - 1);
-}
-
-static struct redis_link *find_link(struct redis *r, const struct redis_address *address)
-{
-    for (size_t i = 0; i < r->n_links; i++)
-        if (r->links[i]->address.port == address->port &&
-            strcmp(r->links[i]->address.host, address->host) == 0)
-            return r->links[i];
-    if (r->n_links == LINKS_MAX)
-        return NULL;
-    struct redis_link *l = calloc(1, sizeof(*l));
-    if (!l)
-        return NULL;
-    l->address = *address;
-    return r->links[r->n_links++] = l;
-}
-
-static uint16_t link_number(const struct redis *r, const struct redis_link *l)
-{
-    for (size_t i = 0; i < r->n_links; i++)
-        if (r->links[i] == l)
-            return (uint16_t)i;
-    return NO_LINK;
-}
 
 int redis_supports(const struct redis_target *target, char *why, size_t why_size)
 {
@@ -97,10 +37,10 @@ struct redis *redis_new(const struct redis_target *target)
         abort();
     r->target = *target;
     r->is_cluster = target->kind == REDIS_CLUSTER;
-    for (size_t i = 0; i < SLOTS; i++)
-        r->slots[i] = NO_LINK;
+    for (size_t i = 0; i < REDIS_SLOTS; i++)
+        r->slots[i] = REDIS_NO_LINK;
     for (size_t i = 0; target->kind != REDIS_SENTINEL && i < target->n_seeds; i++)
-        find_link(r, &target->seeds[i]);
+        redis_find_link(r, &target->seeds[i]);
     return r;
 }
 
@@ -127,8 +67,7 @@ static uint32_t draw(void)
     return n;
 }
 
-/* Connected and allowed to be used; else its `error` says why. */
-static bool ready(struct redis *r, struct redis_link *l, int64_t until_ms)
+bool redis_ready(struct redis *r, struct redis_link *l, int64_t until_ms)
 {
     int64_t now = clock_monotonic_ms();
     if (l->error < 0 || l->tried)
@@ -151,8 +90,8 @@ static void lose(struct redis *r, struct redis_link *l)
         r->slots_known = false;
 }
 
-/* Tells the breaker how the attempt that ready() began has ended. */
-static void settle(struct redis *r, struct redis_link *l)
+/* Tells the breaker how the attempt that redis_ready() began has ended. */
+void redis_settle(struct redis *r, struct redis_link *l)
 {
     l->appended = 0;
     if (!l->tried)
@@ -164,132 +103,7 @@ static void settle(struct redis *r, struct redis_link *l)
         breaker_succeeded(&l->breaker, clock_monotonic_ms());
 }
 
-/* --- who has which slot ---------------------------------------------------------- */
-
-static bool read_address(const redisReply *node, const struct redis_link *from,
-                         struct redis_address *out)
-{
-    if (node->type != REDIS_REPLY_ARRAY || node->elements < 2 ||
-        node->element[0]->type != REDIS_REPLY_STRING ||
-        node->element[1]->type != REDIS_REPLY_INTEGER)
-        return false;
-    const char *host = node->element[0]->str;
-    if (!*host || strcmp(host, "?") == 0)
-        host = from->address.host; /* "as you reached me" */
-    if (strlen(host) >= sizeof(out->host))
-        return false;
-    memset(out, 0, sizeof(*out));
-    memcpy(out->host, host, strlen(host) + 1);
-    out->port = (uint16_t)node->element[1]->integer;
-    return out->port != 0;
-}
-
-static bool read_slots(struct redis *r, const struct redis_link *from, const redisReply *reply)
-{
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0)
-        return false;
-    for (size_t i = 0; i < reply->elements; i++) {
-        const redisReply *range = reply->element[i];
-        struct redis_address address;
-        if (range->type != REDIS_REPLY_ARRAY || range->elements < 3 ||
-            range->element[0]->type != REDIS_REPLY_INTEGER ||
-            range->element[1]->type != REDIS_REPLY_INTEGER ||
-            !read_address(range->element[2], from, &address))
-            continue;
-        struct redis_link *l = find_link(r, &address);
-        long long last = range->element[1]->integer;
-        for (long long s = range->element[0]->integer; l && s >= 0 && s <= last && s < SLOTS; s++)
-            r->slots[s] = link_number(r, l);
-    }
-    return true;
-}
-
-/* Asks the servers that answer, one after the other. */
-static void load_slots(struct redis *r, int64_t until_ms)
-{
-    int64_t now = clock_monotonic_ms();
-    if (r->loaded_ms && now - r->loaded_ms < RELOAD_AGAIN_MS)
-        return;
-    r->loaded_ms = now;
-    for (size_t i = 0; i < r->n_links && clock_monotonic_ms() < until_ms; i++) {
-        struct redis_link *l = r->links[(i + r->turn) % r->n_links];
-        redisReply *reply =
-            ready(r, l, until_ms)
-                ? redis_link_ask(l, until_ms, r->why, sizeof(r->why), "CLUSTER", "SLOTS", NULL)
-                : NULL;
-        bool good = reply && read_slots(r, l, reply);
-        if (reply)
-            freeReplyObject(reply);
-        settle(r, l);
-        if (good) {
-            r->slots_known = true;
-            return;
-        }
-    }
-    r->turn++;
-}
-
-/* --- who is the master ------------------------------------------------------------ */
-
-static bool ask_sentinel(struct redis *r, const struct redis_address *at, int64_t until_ms)
-{
-    bool found = false;
-    r->sentinel.address = *at;
-    r->sentinel.error = 0;
-    if (redis_link_connect(&r->sentinel, &r->target, true, until_ms, r->why, sizeof(r->why)) < 0)
-        return false;
-    redisReply *reply = redis_link_ask(&r->sentinel, until_ms, r->why, sizeof(r->why), "SENTINEL",
-                                       "get-master-addr-by-name", r->target.master);
-    if (reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
-        reply->element[0]->type == REDIS_REPLY_STRING &&
-        reply->element[1]->type == REDIS_REPLY_STRING &&
-        strlen(reply->element[0]->str) < sizeof(at->host)) {
-        struct redis_address master = {.port = (uint16_t)atoi(reply->element[1]->str)};
-        memcpy(master.host, reply->element[0]->str, strlen(reply->element[0]->str) + 1);
-        struct redis_link *l = find_link(r, &master);
-        if (l) {
-            found = true;
-            for (size_t s = 0; s < SLOTS; s++)
-                r->slots[s] = link_number(r, l);
-        }
-    } else if (reply) {
-        snprintf(r->why, sizeof(r->why), "Sentinel at %s:%u knows no master '%s'", at->host,
-                 at->port, r->target.master);
-    }
-    if (reply)
-        freeReplyObject(reply);
-    redis_link_close(&r->sentinel);
-    return found;
-}
-
-static void find_master(struct redis *r, int64_t until_ms)
-{
-    int64_t now = clock_monotonic_ms();
-    if (r->loaded_ms && now - r->loaded_ms < RELOAD_AGAIN_MS)
-        return;
-    r->loaded_ms = now;
-    for (size_t i = 0; i < r->target.n_seeds && clock_monotonic_ms() < until_ms; i++) {
-        if (ask_sentinel(r, &r->target.seeds[(i + r->turn) % r->target.n_seeds], until_ms)) {
-            r->slots_known = true;
-            return;
-        }
-    }
-    r->turn++;
-}
-
 /* --- running ---------------------------------------------------------------------- */
-
-static void learn_servers(struct redis *r, int64_t until_ms)
-{
-    if (r->slots_known)
-        return;
-    int64_t now = clock_monotonic_ms();
-    until_ms = now + (until_ms - now) / 2; /* the rest is for the commands */
-    if (r->target.kind == REDIS_SENTINEL)
-        find_master(r, until_ms);
-    else if (r->is_cluster)
-        load_slots(r, until_ms);
-}
 
 static struct redis_link *choose(struct redis *r, const struct redis_command *c)
 {
@@ -297,8 +111,8 @@ static struct redis_link *choose(struct redis *r, const struct redis_command *c)
         return c->link; /* as MOVED or ASK said */
     if (r->target.kind == REDIS_SINGLE && !r->is_cluster)
         return r->links[0];
-    uint16_t l = r->slots[c->key_at ? slot_of(c->args[c->key_at], c->lens[c->key_at]) : 0];
-    if (l != NO_LINK)
+    uint16_t l = r->slots[c->key_at ? redis_slot(c->args[c->key_at], c->lens[c->key_at]) : 0];
+    if (l != REDIS_NO_LINK)
         return r->links[l];
     return r->n_links ? r->links[r->turn % r->n_links] : NULL;
 }
@@ -306,7 +120,7 @@ static struct redis_link *choose(struct redis *r, const struct redis_command *c)
 static void append(struct redis *r, struct redis_command *c, int64_t until_ms)
 {
     c->link = choose(r, c);
-    if (!c->link || !ready(r, c->link, until_ms))
+    if (!c->link || !redis_ready(r, c->link, until_ms))
         return;
     if (c->asking)
         redisAppendCommand(c->link->context, "ASKING");
@@ -329,12 +143,12 @@ static bool follow(struct redis *r, struct redis_command *c)
     if (colon == at)
         memcpy(address.host, c->link->address.host, sizeof(address.host));
     address.port = (uint16_t)atoi(colon + 1);
-    struct redis_link *l = find_link(r, &address);
+    struct redis_link *l = redis_find_link(r, &address);
     if (!l)
         return false;
     if (moved) {
         r->is_cluster = true;
-        r->slots[slot_of(c->args[c->key_at], c->lens[c->key_at])] = link_number(r, l);
+        r->slots[redis_slot(c->args[c->key_at], c->lens[c->key_at])] = redis_link_number(r, l);
     }
     c->link = l;
     c->asking = ask;
@@ -393,7 +207,7 @@ static void run_round(struct redis *r, struct redis_command *c, size_t n, int64_
         if (!c[i].is_done && c[i].link && c[i].link->appended && c[i].link->error == 0)
             receive(r, &c[i], until_ms);
     for (size_t i = 0; i < r->n_links; i++)
-        settle(r, r->links[i]);
+        redis_settle(r, r->links[i]);
 }
 
 static int outcome(const struct redis_command *c, size_t n)
@@ -422,7 +236,7 @@ int redis_run(struct redis *r, struct redis_command *commands, size_t n, int64_t
     }
     for (size_t i = 0; i < r->n_links; i++)
         r->links[i]->error = 0;
-    learn_servers(r, until_ms);
+    redis_learn_servers(r, until_ms);
     for (int round = 0; round < ROUNDS_MAX && !all_done(commands, n); round++)
         run_round(r, commands, n, until_ms);
     int result = outcome(commands, n);

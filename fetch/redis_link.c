@@ -11,6 +11,8 @@
 /* hiredis 1.0 and later can bring a TLS of its own (libhiredis_ssl). */
 #ifdef WARMPATH_REDIS_TLS
 #include <hiredis/hiredis_ssl.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #endif
 
 static int fail(struct redis_link *l, int error, const char *what, char *why, size_t why_size)
@@ -141,19 +143,40 @@ static int log_in(struct redis_link *l, const struct redis_target *t, int64_t un
 }
 
 #ifdef WARMPATH_REDIS_TLS
+/* The system's authorities, or those that SSL_CERT_FILE or SSL_CERT_DIR name. Made once, by the one
+ * thread that talks to Redis; NULL when OpenSSL can't. */
+static SSL_CTX *authorities(void)
+{
+    static SSL_CTX *ctx;
+    if (!ctx && (ctx = SSL_CTX_new(TLS_client_method()))) {
+        SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+        SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+        SSL_CTX_set_default_verify_paths(ctx);
+    }
+    return ctx;
+}
+
+/* Whose certificate it has to be: hiredis itself looks at no name. */
+static bool expect_name(SSL *ssl, const char *host)
+{
+    if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1)
+        return true;
+    return SSL_set_tlsext_host_name(ssl, host) == 1 && SSL_set1_host(ssl, host) == 1;
+}
+
 static int start_tls(struct redis_link *l, char *why, size_t why_size)
 {
-    static redisSSLContext *ssl; /* the system's authorities, or those of SSL_CERT_FILE */
-    redisSSLContextError error = REDIS_SSL_CTX_NONE;
-    if (!ssl) {
-        redisInitOpenSSL();
-        ssl = redisCreateSSLContext(NULL, "/etc/ssl/certs", NULL, NULL, l->address.host, &error);
-    }
-    if (ssl && redisInitiateSSLWithContext(l->context, ssl) == REDIS_OK)
-        return 0;
     char what[300];
+    SSL *ssl = authorities() ? SSL_new(authorities()) : NULL;
+    if (ssl && expect_name(ssl, l->address.host) && redisInitiateSSL(l->context, ssl) == REDIS_OK)
+        return 0; /* it is the context's now */
+    long verdict = ssl ? SSL_get_verify_result(ssl) : X509_V_OK;
     snprintf(what, sizeof(what), "can't be talked to over TLS: %s",
-             ssl ? l->context->errstr : redisSSLContextGetError(error));
+             verdict != X509_V_OK ? X509_verify_cert_error_string(verdict)
+             : l->context->err    ? "no handshake; does the server speak TLS there?"
+                                  : "OpenSSL can't be set up");
+    SSL_free(ssl);
+    ERR_clear_error();
     redis_link_close(l);
     return fail(l, -EPROTO, what, why, why_size);
 }

@@ -1,6 +1,5 @@
 #include "policy/placement.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define PATIENCE_STEP_MS 60 /* about a GET of 4 MiB */
@@ -52,45 +51,33 @@ enum placement_distance placement_distance(const char *own_zone, const char *zon
     return strcmp(own_zone, zone) == 0 ? PLACEMENT_SAME_ZONE : PLACEMENT_SAME_REGION;
 }
 
-/* Nothing but numbers to compare: qsort has no argument for more. */
-struct ranked {
-    struct placement_holder holder;
-    bool unwanted;
-    uint64_t score;
-};
-
-static int compare(const void *left, const void *right)
+/* Is `a` to be asked rather than `b`? Both may be asked. */
+static bool is_better(const struct placement_holder *a, uint64_t a_score,
+                      const struct placement_holder *b, uint64_t b_score)
 {
-    const struct ranked *a = left, *b = right;
-    if (a->unwanted != b->unwanted)
-        return a->unwanted ? 1 : -1;
-    if (a->holder.distance != b->holder.distance)
-        return a->holder.distance < b->holder.distance ? -1 : 1;
-    uint32_t a_asked = a->holder.asked / ASKED_ALIKE, b_asked = b->holder.asked / ASKED_ALIKE;
+    uint32_t a_asked = a->asked / ASKED_ALIKE, b_asked = b->asked / ASKED_ALIKE;
+    if (a->distance != b->distance)
+        return a->distance < b->distance;
     if (a_asked != b_asked)
-        return a_asked < b_asked ? -1 : 1;
-    return a->score > b->score ? -1 : a->score < b->score;
+        return a_asked < b_asked;
+    return a_score > b_score;
 }
 
-#define ORDER_MAX 256 /* holders beyond these are not needed for any block */
-
-size_t placement_order(struct placement_holder *holders, size_t n, uint64_t content, uint64_t block,
-                       uint64_t self, bool other_regions)
+size_t placement_pick(const struct placement_holder *holders, size_t n, uint64_t content,
+                      uint64_t block, uint64_t self, bool other_regions)
 {
-    struct ranked ranked[ORDER_MAX];
-    size_t wanted = 0;
-    if (n > ORDER_MAX)
-        n = ORDER_MAX;
+    size_t best = n;
+    uint64_t best_score = 0;
     for (size_t i = 0; i < n; i++) {
         const struct placement_holder *h = &holders[i];
         bool far = h->distance == PLACEMENT_OTHER_REGION && !other_regions;
-        ranked[i] = (struct ranked){.holder = *h,
-                                    .unwanted = h->avoid || far || h->node == self,
-                                    .score = placement_score(content ^ mix(self), block, h->node)};
-        wanted += !ranked[i].unwanted;
+        if (far || h->node == self)
+            continue;
+        uint64_t score = placement_score(content ^ mix(self), block, h->node);
+        if (best == n || is_better(h, score, &holders[best], best_score)) {
+            best = i;
+            best_score = score;
+        }
     }
-    qsort(ranked, n, sizeof(ranked[0]), compare);
-    for (size_t i = 0; i < n; i++)
-        holders[i] = ranked[i].holder;
-    return wanted;
+    return best;
 }

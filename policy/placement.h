@@ -13,9 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Blocks that one node reads ahead together: 8 of 4 MiB are what one node fetches at a time, and
- * 16 GiB are still 512 extents to spread over 200 nodes. */
-#define PLACEMENT_EXTENT_BLOCKS 8
+/* Blocks that one node reads ahead together. In the simulator 8 leave too many uplinks idle where
+ * 400 nodes read a few hundred blocks, and 1 costs Redis more. */
+#define PLACEMENT_EXTENT_BLOCKS 4
 
 static inline uint64_t placement_extent(uint64_t block)
 {
@@ -40,19 +40,18 @@ enum placement_distance { PLACEMENT_SAME_ZONE, PLACEMENT_SAME_REGION, PLACEMENT_
 
 enum placement_distance placement_distance(const char *own_zone, const char *zone);
 
+/* One that may be asked. */
 struct placement_holder {
     uint64_t node;
     enum placement_distance distance;
     uint32_t asked; /* of our own requests to it, those that are under way */
-    bool avoid;     /* it failed or lied lately */
-    uint32_t ref;   /* the caller's */
 };
 
-/* Puts the holders into the order in which they are to be asked; those not to be asked go to the
- * end. How many are to be asked. Near ones come first, then those that we don't ask already; among
- * equals each asking node (`self`) and each block has an order of its own, so that the
- * holders share the load. Other regions are asked only where `other_regions` (their bytes cost). */
-size_t placement_order(struct placement_holder *holders, size_t n, uint64_t content, uint64_t block,
-                       uint64_t self, bool other_regions);
+/* Which of the holders is to be asked; `n` when none is. A near one, then one that we don't ask
+ * already; among equals each asking node (`self`) and each block has an order of its own, so that
+ * the holders share the load. Other regions are asked only where `other_regions` (their bytes
+ * cost). */
+size_t placement_pick(const struct placement_holder *holders, size_t n, uint64_t content,
+                      uint64_t block, uint64_t self, bool other_regions);
 
 #endif

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <netdb.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "common/cleanup.h"
 #include "common/hash.h"
 #include "common/options.h"
+#include "tool/agent_call.h"
 #include "tool/commands.h"
 #include "tool/nginx_conf.h"
 
@@ -20,11 +22,15 @@
 #define START_TRIES  100
 #define WAIT_US      50000
 #define DEFAULT_PORT "9470"
+/* An agent renews its lease every two seconds, and as often looks who else is there. */
+#define LEAVE_US 4500000
 
 static const char usage_text[] =
-    "usage: warmpath node config|start|stop|status [--listen ADDR:PORT]\n"
+    "usage: warmpath node config|start|stop|status [--listen ADDR:PORT] [--now]\n"
     "  config   print the nginx configuration that serves this node's blocks\n"
-    "  start    start nginx with it; stop ends it, status says whether it serves\n"
+    "  start    start nginx with it, and offer the blocks to other nodes\n"
+    "  stop     offer them no more, wait until all nodes know (not with --now), end nginx\n"
+    "  status   whether it serves; the exit status is 0 if it does\n"
     "Other nodes learn of it from WARMPATH_PEER_URL, which has to lead to ADDR:PORT.\n";
 
 /* --- what to serve, and where --------------------------------------------------------- */
@@ -195,11 +201,16 @@ static bool answers(const char *listen)
     return fine;
 }
 
+static void closed_path(const struct nginx_conf *n, char *out, size_t size)
+{
+    snprintf(out, size, "%s/" NODE_CLOSED_FILE, n->store);
+}
+
 /* --- the four words ----------------------------------------------------------------------- */
 
 static int start(struct nginx_conf *n)
 {
-    char conf[1200];
+    char conf[1200], closed[4200];
     pid_t pid = running(n);
     if (pid) {
         printf("already serving %s (nginx, pid %d)\n", n->store, (int)pid);
@@ -207,6 +218,8 @@ static int start(struct nginx_conf *n)
     }
     if (!write_conf(n, conf, sizeof(conf)))
         return 1;
+    closed_path(n, closed, sizeof(closed));
+    unlink(closed);
     int status = run_nginx(n, conf, "-q");
     if (status != 0) {
         fprintf(stderr, "warmpath: nginx did not start (status %d); look into %s/error.log\n",
@@ -228,9 +241,39 @@ static int start(struct nginx_conf *n)
     return 1;
 }
 
-static int stop(const struct nginx_conf *n)
+/* Does an agent tell the cluster of this node? */
+static bool is_offered(void)
+{
+    char reply[WIRE_MAX_BYTES];
+    ssize_t len = agent_call(WIRE_STATUS, reply, sizeof(reply));
+    json_t *status = len > 0 ? json_loadb(reply, (size_t)len, 0, NULL) : NULL;
+    bool offered = json_is_true(json_object_get(json_object_get(status, "cluster"), "offered"));
+    json_decref(status);
+    return offered;
+}
+
+/* Others learn that there is nothing to be had here before the door closes. */
+static void leave(const struct nginx_conf *n, bool wait)
+{
+    char path[4200];
+    closed_path(n, path, sizeof(path));
+    CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        if (errno != ENOENT) /* no store yet: nothing is offered */
+            fprintf(stderr, "warmpath: %s can't be made: %s; other nodes go on asking this one\n",
+                    path, strerror(errno));
+        return;
+    }
+    if (wait && is_offered()) {
+        usleep(LEAVE_US);
+        puts("blocks of this node are not offered any more");
+    }
+}
+
+static int stop(const struct nginx_conf *n, bool wait)
 {
     pid_t pid = running(n);
+    leave(n, wait && pid);
     if (!pid) {
         puts("nginx is not running for this store");
         return 0;
@@ -265,17 +308,21 @@ int cmd_node(int n_args, char **args)
 {
     struct nginx_conf n = {.is_root = geteuid() == 0};
     const char *word = n_args > 1 ? args[1] : "", *listen = NULL;
-    bool is_good = n_args == 2 || (n_args == 4 && strcmp(args[2], "--listen") == 0);
-    if (n_args == 4)
-        listen = args[3];
+    bool wait = true;
     if (strcmp(word, "--help") == 0)
         return fputs(usage_text, stdout) < 0;
-    if (!is_good)
-        return fputs(usage_text, stderr), 2;
+    for (int i = 2; i < n_args; i++) {
+        if (strcmp(args[i], "--listen") == 0 && i + 1 < n_args)
+            listen = args[++i];
+        else if (strcmp(args[i], "--now") == 0 && strcmp(word, "stop") == 0)
+            wait = false;
+        else
+            return fputs(usage_text, stderr), 2;
+    }
     if (!find_dirs(&n) || !find_listen(&n, listen))
         return 1;
     if (strcmp(word, "stop") == 0)
-        return stop(&n);
+        return stop(&n, wait);
     if (strcmp(word, "status") == 0)
         return status(&n);
     if (strcmp(word, "config") != 0 && strcmp(word, "start") != 0)

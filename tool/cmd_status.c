@@ -67,29 +67,53 @@ static void print_memory(const json_t *s)
            mib(m, "listing_bytes"), (long long)number(m, "incomplete_blocks"));
 }
 
+static void format_time(const json_t *o, const char *name, char out[32])
+{
+    time_t at = (time_t)number(o, name);
+    struct tm local;
+    out[0] = '\0';
+    if (localtime_r(&at, &local))
+        strftime(out, 32, "%F %T", &local);
+}
+
+/* Of what others may take here. */
+static const char *offer_of(const json_t *cluster, const char *url)
+{
+    if (!url || !*url)
+        return " offers its blocks to nobody: WARMPATH_PEER_URL is not set";
+    if (!json_is_true(json_object_get(cluster, "offered")))
+        return " does not offer its blocks at present: ";
+    return " at ";
+}
+
+static void print_trouble(const json_t *cluster)
+{
+    char since[32];
+    const char *trouble = json_string_value(json_object_get(cluster, "trouble"));
+    if (!trouble || !*trouble)
+        return;
+    format_time(cluster, "trouble_since_s", since);
+    printf("         trouble since %s with %s\n", since, trouble);
+}
+
 static void print_cluster(const json_t *s)
 {
     const json_t *o = json_object_get(s, "cluster"), *c = json_object_get(s, "counters");
-    char since[32] = "";
-    time_t at = (time_t)number(o, "index_since_s");
-    struct tm local;
+    char since[32];
     if (!o)
         return;
-    if (localtime_r(&at, &local))
-        strftime(since, sizeof(since), "%F %T", &local);
+    format_time(o, "index_since_s", since);
     const char *why = json_string_value(json_object_get(o, "index_why"));
-    const char *trouble = json_string_value(json_object_get(o, "trouble"));
     const char *url = json_string_value(json_object_get(o, "url"));
     printf("cluster  index %s since %s%s%s; node %s%s%s\n",
            json_string_value(json_object_get(o, "index")), since, why && *why ? ": " : "",
-           why ? why : "", json_string_value(json_object_get(o, "node")),
-           url && *url ? " at " : " offers its blocks to nobody", url ? url : "");
-    printf("peers    %lld nodes, %lld to ask%s%s; %lld blocks, %.2f GiB, %lld requests, "
-           "%lld errors\n",
+           why ? why : "", json_string_value(json_object_get(o, "node")), offer_of(o, url),
+           url ? url : "");
+    printf("peers    %lld nodes, %lld to ask; %lld blocks, %.2f GiB, %lld requests, %lld errors\n",
            (long long)number(o, "nodes"), (long long)number(o, "peers"),
-           trouble && *trouble ? ", trouble with " : "", trouble ? trouble : "",
            (long long)number(c, "peer_hit_blocks"), gib(c, "peer_bytes"),
            (long long)number(c, "peer_requests"), (long long)number(c, "peer_errors"));
+    print_trouble(o);
 }
 
 int cmd_status(int n_args, char **args)

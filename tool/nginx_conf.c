@@ -26,7 +26,7 @@ static void write_location(const struct nginx_conf *n, FILE *to)
     fputs("        # Only names of blocks; everything else is not found.\n"
           "        location ~ \"^/blocks/[0-9a-f]{2}/[0-9a-f]{32}-[0-9a-f]{8,}$\" {\n"
           "            limit_except GET { deny all; }\n"
-          "            limit_conn warmpath_all 256;\n",
+          "            limit_conn warmpath_all 32;\n",
           to);
     if (n->signs)
         fprintf(to,

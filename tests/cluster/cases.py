@@ -2,10 +2,13 @@
 
 from suite import Case
 
-import trouble
+import moves
+import redis_trouble
+import secure
 import together
+import trouble
 
-FAMILIES = (together, trouble)
+FAMILIES = (together, trouble, moves, redis_trouble, secure)
 
 
 def cases(bed):

@@ -4,6 +4,7 @@ import os
 
 import check
 import job
+import proxy
 from node import wait_until
 from world import World, blocks_of, finish, finish_open, go_on
 
@@ -50,6 +51,20 @@ def case_small_objects_together(bed):
         for reader, order in zip(readers, orders, strict=True):
             w.right(finish(reader), *order)
         check.that(w.gets(asked) <= 42, f"{w.gets(asked)} GETs for 40 objects", "\n".join(w.proxy.names(asked)))
+
+
+def case_names_learned_while_a_block_is_on_its_way(bed):
+    """The directory's list comes while one of its small objects is open and its block still missing: that block
+    is guessed to be opened next, and is on its way already."""
+    with World(bed, 1) as w:
+        w.joined()
+        keys = [f"learned-{w.number}/{i}" for i in range(10, 20)]
+        w.objects.update((key, f"{key} ".encode()) for key in keys)
+        bed.store.put_all(w.bucket, [(key, w.objects[key]) for key in keys])
+        w.proxy.rule = lambda r: (proxy.delay(0.3) if r.is_list else
+                                  proxy.delay(0.8) if r.is_block and r.path.endswith("/13") else None)
+        w.right(w.nodes[0].cat(*keys, deadline_s=20), *keys)
+        check.that(any(r.is_list for r in w.proxy.seen), "the names were not learned: this shows nothing")
 
 
 def case_restarted_node_is_found_again(bed):

@@ -3,8 +3,8 @@
     with World(bed, 4) as w:
         w.right(w.nodes[0].cat("big"), "big")
 
-The hub is this machine's own namespace, at 10.213.N.1; S3 is reached there through the fault proxy,
-which counts what S3 is asked for. Node i is at 10.213.N.(10+i), with a store, an agent and an
+The hub is this machine's own namespace: at 10.213.N.1 is S3 behind the fault proxy, which counts
+what S3 is asked for, at 10.213.N.2 Redis. Node i is at 10.213.N.(10+i), with a store, an agent and an
 nginx of its own; a node is cut off by taking its link down. Needs root.
 """
 
@@ -103,6 +103,18 @@ class ClusterNode(Node):
     def link_is(self, state):
         sh("ip", "link", "set", self.link, state)
 
+    def slow_link(self, rate):
+        """What the node sends goes no faster than this."""
+        sh("tc", "-n", self.space, "qdisc", "add", "dev", "eth0", "root", "tbf", "rate", rate, "burst", "64kb",
+           "latency", "400ms")
+
+    def lose_packets_to(self, address):
+        """They vanish, without a word to the sender: nobody has the card that they are sent to."""
+        sh("ip", "-n", self.space, "neigh", "replace", address, "lladdr", "02:00:00:00:00:99", "dev", "eth0", "nud", "permanent")
+
+    def lose_nothing_to(self, address):
+        sh("ip", "-n", self.space, "neigh", "del", address, "dev", "eth0")
+
     def cluster(self):
         return self.status()["cluster"]
 
@@ -118,7 +130,7 @@ class ClusterNode(Node):
                       for name in names if "-" in name)
 
     def close(self):
-        self.tool("node", "stop")
+        self.tool("node", "stop", "--now")
         super().close()
         # The link by name: a connection that isn't closed yet may keep the namespace for a while.
         subprocess.run(["ip", "link", "del", self.link], check=False)
@@ -149,7 +161,7 @@ class Redis:
     """A server of this world's own, that may be killed, stopped and filled."""
 
     def __init__(self, world, *options):
-        self.host = world.hub
+        self.host = world.redis_host
         self.dir = os.path.join(world.dir, f"redis{next(_numbers)}")
         os.mkdir(self.dir)
         with socket.create_server((self.host, 0)) as probe:
@@ -186,6 +198,7 @@ class World:
         self.number = next(_numbers) % 250
         self.bridge = f"wpbr{self.number}"
         self.hub = f"10.213.{self.number}.1"
+        self.redis_host = f"10.213.{self.number}.2"
         self.dir = bed.fresh_dir("world")
         self.bucket, self.objects = shared_bucket(bed)
         self.secret = secrets.token_hex(16)
@@ -193,6 +206,8 @@ class World:
         try:
             sh("ip", "link", "add", self.bridge, "type", "bridge")
             sh("ip", "addr", "add", f"{self.hub}/24", "dev", self.bridge)
+            # A network of its own: what one Redis sends to another must come from this address.
+            sh("ip", "addr", "add", f"{self.redis_host}/32", "dev", self.bridge)
             sh("ip", "link", "set", self.bridge, "up")
             self.proxy = Proxy(bed.endpoint, self.hub)
             self.redis = Redis(self, *redis_options)

@@ -14,9 +14,9 @@ import suite
 import unit
 from testbed import ROOT, Testbed
 
-SUITES_ASKED_FOR = ("libc",)     # only where --only names them
+SUITES_ASKED_FOR = ("libc", "scale")   # only where --only names them
 SUITES = ("unit", "docs", "programs", "cpython", "random", "faults", "agent", "cluster")
-AT_ONCE = {"docs": 1, "programs": 2, "cpython": 2, "random": 2, "faults": 4, "agent": 1, "cluster": 1, "libc": 1}
+AT_ONCE = {"docs": 1, "programs": 2, "cpython": 2, "random": 2, "faults": 4, "agent": 1, "cluster": 1, "libc": 1, "scale": 1}
 
 
 def options():

@@ -28,15 +28,15 @@ def name(error):
 
 
 def cat(path):
-    data = b""
+    pieces = []   # joined once: a file of 64 MiB that grows by 256 KiB at a time is copied for seconds
     try:
         fd = os.open(path, os.O_RDONLY)
         while piece := os.read(fd, 1 << 18):
-            data += piece
+            pieces.append(piece)
     except OSError as error:
-        return f"{path} {name(error)} after {digest(data)}"
+        return f"{path} {name(error)} after {digest(b''.join(pieces))}"
     os.close(fd)
-    return f"{path} {digest(data)}"
+    return f"{path} {digest(b''.join(pieces))}"
 
 
 class Reader:

@@ -190,24 +190,22 @@ static void test_placement_distance(void **state)
     assert_int_equal(placement_distance("eu/a", "a"), PLACEMENT_OTHER_REGION);
 }
 
-static void test_order_of_holders(void **state)
+static void test_pick_of_a_holder(void **state)
 {
-    struct placement_holder h[] = {
+    const struct placement_holder h[] = {
+        {.node = 6, .distance = PLACEMENT_SAME_ZONE}, /* itself */
         {.node = 1, .distance = PLACEMENT_OTHER_REGION},
         {.node = 2, .distance = PLACEMENT_SAME_REGION},
         {.node = 3, .distance = PLACEMENT_SAME_ZONE, .asked = 30},
         {.node = 4, .distance = PLACEMENT_SAME_ZONE},
-        {.node = 5, .avoid = true},
-        {.node = 6, .distance = PLACEMENT_SAME_ZONE},
     };
+    const uint64_t picked[] = {0, 0, 0, 2, 3, 4}; /* of the first so many */
     (void)state;
-    assert_int_equal(placement_order(h, 6, 1, 2, 6, false), 3); /* not itself, not the bad one */
-    assert_int_equal(h[0].node, 4);
-    assert_int_equal(h[1].node, 3);
-    assert_int_equal(h[2].node, 2);
-    assert_int_equal(placement_order(h, 6, 1, 2, 6, true), 4);
-    assert_int_equal(h[3].node, 1);
-    assert_int_equal(placement_order(h, 0, 1, 2, 6, true), 0);
+    for (size_t n = 0; n <= 5; n++) {
+        size_t at = placement_pick(h, n, 1, 2, 6, false);
+        assert_int_equal(at < n ? h[at].node : 0, picked[n]);
+    }
+    assert_int_equal(placement_pick(h, 2, 1, 2, 6, true), 1); /* where it was asked for */
 }
 
 static void test_holders_share_the_load(void **state)
@@ -218,9 +216,8 @@ static void test_holders_share_the_load(void **state)
         for (uint64_t block = 0; block < 16; block++) {
             struct placement_holder h[8];
             for (uint32_t i = 0; i < 8; i++)
-                h[i] = (struct placement_holder){.node = i + 1, .ref = i};
-            assert_int_equal(placement_order(h, 8, 3, block, self, false), 8);
-            first[h[0].ref]++;
+                h[i] = (struct placement_holder){.node = i + 1};
+            first[placement_pick(h, 8, 3, block, self, false)]++;
         }
     }
     for (size_t i = 0; i < 8; i++)
@@ -241,7 +238,7 @@ int main(void)
         cmocka_unit_test(test_placement_of_a_dead_node_falls_to_all_others),
         cmocka_unit_test(test_placement_ranks_are_a_permutation),
         cmocka_unit_test(test_placement_distance),
-        cmocka_unit_test(test_order_of_holders),
+        cmocka_unit_test(test_pick_of_a_holder),
         cmocka_unit_test(test_holders_share_the_load),
     };
     return cmocka_run_group_tests_name("cluster policy", tests, NULL, NULL);

@@ -187,9 +187,15 @@ static bool holds_nothing(void *user, const struct index_block *b)
     return false;
 }
 
+static bool offers_all(void *user)
+{
+    (void)user;
+    return true;
+}
+
 static struct index *join(uint64_t node, uint8_t tenant)
 {
-    struct index_config c = {.node = node, .holds = holds_nothing};
+    struct index_config c = {.node = node, .holds = holds_nothing, .offers = offers_all};
     char why[256];
     const char *url = getenv("WARMPATH_TEST_REDIS");
     if (!url)
@@ -206,8 +212,8 @@ static struct probe *ask(struct index *ix, struct index_block what, int64_t wait
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->cond, NULL);
     p->want.what = what;
-    p->want.is_demanded = true;
-    p->want.until_ms = clock_monotonic_ms() + wait_ms;
+    p->want.want.is_demanded = true;
+    p->want.want.until_ms = clock_monotonic_ms() + wait_ms;
     p->want.answer = on_answer;
     index_want(ix, &p->want);
     return p;
@@ -232,6 +238,35 @@ static void wait_for_nodes(struct index *ix, uint32_t n)
     } while (s.nodes != n);
 }
 
+/* A holder that is busy is asked again in a moment, and its block not fetched from the origin. */
+static void test_a_busy_holder_is_waited_for(void **state)
+{
+    struct index *a = join(1, 103), *b = join(2, 103);
+    struct index_block block = {.version = {7, 7}, .block = 1, .blocks = 600};
+    struct index_peer peer;
+    (void)state;
+    wait_for_nodes(b, 1);
+    index_publish(a, &block);
+    struct probe *p = ask(b, block, 60000);
+    while (answer_of(p) == INDEX_YOURS) { /* it asked before the block was announced */
+        index_fetched(b, &p->want, false);
+        free(p);
+        p = ask(b, block, 60000);
+    }
+    for (int i = 0; i < 2 * INDEX_TRIES; i++) {
+        assert_true(index_take_peer(b, &p->want, &peer));
+        index_give_peer(b, &p->want, &peer, PEER_BUSY, "");
+        assert_false(index_take_peer(b, &p->want, &peer));
+        assert_true(index_may_hold(b, &block));
+        free(p);
+        p = ask(b, block, 60000);
+        assert_int_equal(answer_of(p), INDEX_PEER);
+    }
+    index_free(a);
+    index_free(b);
+    free(p);
+}
+
 /* One of two gets the lock; the other is sent to it once it has the block, or may go on when it
  * failed. */
 static void test_one_fetches_the_other_waits(void **state)
@@ -253,7 +288,7 @@ static void test_one_fetches_the_other_waits(void **state)
     assert_true(index_take_peer(b, &second->want, &peer));
     assert_int_equal(peer.node, 1);
     assert_false(index_take_peer(b, &second->want, &peer)); /* each is asked once */
-    index_give_peer(b, &peer, PEER_GOOD, "");
+    index_give_peer(b, &second->want, &peer, PEER_GOOD, "");
 
     block.block = 6;
     struct probe *third = ask(a, block, 60000);
@@ -305,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_signature),
         cmocka_unit_test(test_member_lines),
         cmocka_unit_test(test_members),
+        cmocka_unit_test(test_a_busy_holder_is_waited_for),
         cmocka_unit_test(test_one_fetches_the_other_waits),
         cmocka_unit_test(test_waiting_is_bounded),
     };

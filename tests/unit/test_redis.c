@@ -284,8 +284,8 @@ static void test_moved(void **state)
     snprintf(moved, sizeof(moved), "-MOVED 7629 127.0.0.1:%d\r\n", new.port);
     snprintf(slots, sizeof(slots), "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:%d\r\n",
              new.port);
-    struct server old = {
-        .steps = {{.wait_for = "k", .reply = moved}, {.wait_for = "SLOTS", .reply = slots}}};
+    struct server old = {.steps = {{.wait_for = "k", .reply = moved},
+                                   {.wait_for = "$5\r\nSLOTS\r\n", .reply = slots}}};
     server_start(&old);
     struct redis *r = connect_to("redis://127.0.0.1:%d", old.port);
     for (int i = 0; i < 2; i++) {

@@ -1,0 +1,96 @@
+/* Locks in Redis: "this node fetches this block from the origin, wait for it". They expire unless
+ * they are renewed, and are let go once the block is announced, or when it could not be had. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fetch/index_batch.h"
+
+#define LOCK_OUR_MOST 20000 /* fetched, but never published: let go */
+
+static const char release_script[] =
+    "if redis.call('get',KEYS[1])==ARGV[1] then return redis.call('del',KEYS[1]) end return 0";
+static const char renew_script[] = "if redis.call('get',KEYS[1])==ARGV[1] then return "
+                                   "redis.call('pexpire',KEYS[1],ARGV[2]) end return 0";
+
+void index_lock_key(struct index *ix, const uint8_t *version, uint64_t block,
+                    char out[INDEX_LOCK_KEY_SIZE])
+{
+    char tag[INDEX_TAG_SIZE];
+    segment_tag(&ix->config.secret, version, tag);
+    snprintf(out, INDEX_LOCK_KEY_SIZE, "%sl%llu", tag, (unsigned long long)block);
+}
+
+static void add_script(struct index *ix, struct index_batch *b, const char *script,
+                       const struct segment_id *id)
+{
+    char key[INDEX_LOCK_KEY_SIZE];
+    index_lock_key(ix, id->version, id->number, key);
+    struct redis_command *c = &b->commands[b->n];
+    b->steps[b->n++] = (struct batch_step){.kind = STEP_LOCK};
+    *c = (struct redis_command){.key_at = 3};
+    redis_arg(c, "EVAL", 4);
+    redis_arg(c, script, strlen(script));
+    redis_arg(c, "1", 1);
+    batch_arg(b, c, key, strlen(key));
+    redis_arg(c, ix->token, strlen(ix->token));
+    if (script == renew_script)
+        batch_arg_number(b, c, WANT_LOCK_MS);
+}
+
+void index_end_lock(struct index *ix, const struct segment_id *id)
+{
+    struct index_lock *l;
+    HASH_FIND(hh, ix->locks, id, sizeof(*id), l);
+    if (l)
+        l->release = true;
+}
+
+void index_take_ends(struct index *ix)
+{
+    for (size_t i = 0; i < ix->n_ends; i++) {
+        struct index_lock *l;
+        HASH_FIND(hh, ix->locks, &ix->ends[i].id, sizeof(ix->ends[i].id), l);
+        if (l && !ix->ends[i].ok)
+            l->release = true; /* a good block lets go when it is published */
+    }
+    ix->n_ends = 0;
+}
+
+void index_add_locks(struct index *ix, struct index_batch *b, int64_t now)
+{
+    struct index_lock *l, *next;
+    HASH_ITER(hh, ix->locks, l, next)
+    {
+        if (!batch_has_room(b))
+            return;
+        if (l->release || now >= l->give_up_ms) {
+            if (l->release)
+                add_script(ix, b, release_script, &l->id);
+            HASH_DEL(ix->locks, l);
+            free(l);
+        } else if (now >= l->renew_ms) {
+            add_script(ix, b, renew_script, &l->id);
+            l->renew_ms = now + WANT_LOCK_RENEW_MS;
+        }
+    }
+}
+
+void index_note_lock(struct index *ix, const struct index_want *w, int64_t now, bool release)
+{
+    struct index_lock *l = calloc(1, sizeof(*l));
+    if (!l)
+        abort();
+    memcpy(l->id.version, w->what.version, sizeof(l->id.version));
+    l->id.number = w->what.block;
+    l->renew_ms = now + WANT_LOCK_RENEW_MS;
+    l->give_up_ms = now + LOCK_OUR_MOST;
+    l->release = release;
+    struct index_lock *old;
+    HASH_FIND(hh, ix->locks, &l->id, sizeof(l->id), old);
+    if (old) {
+        HASH_DEL(ix->locks, old);
+        free(old);
+    }
+    HASH_ADD(hh, ix->locks, id, sizeof(l->id), l);
+}

@@ -1,0 +1,143 @@
+/* What this node holds, as the index tells it, and the look-ups of what others hold. */
+#include <stdio.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "fetch/index_batch.h"
+#include "policy/placement.h"
+
+#define OPENED_SEGMENTS 16 /* looked up at once: 32 GiB in blocks of 4 MiB */
+#define KEEP_AGAIN_MS   3600000
+
+/* --- segments that the next batch has to do with ------------------------------------- */
+
+void index_queue(struct index *ix, struct segment *s)
+{
+    if (!s->is_queued)
+        DL_APPEND(ix->queue, s);
+    s->is_queued = true;
+}
+
+void index_look_up(struct index *ix, struct segment *s)
+{
+    s->look_up = true;
+    index_queue(ix, s);
+}
+
+static void add_keep(struct index_batch *b, struct segment *s, int64_t now)
+{
+    s->kept_ms = now;
+    batch_arg_number(b, batch_add(b, STEP_KEEP, s, "EXPIRE", s->key), INDEX_TTL_S);
+}
+
+static void add_own(struct index *ix, struct index_batch *b, struct segment *s, int64_t now)
+{
+    uint8_t value[SEGMENT_BYTES];
+    int len = segment_encode_own(s, value);
+    struct redis_command *c = batch_add(b, STEP_PUT, s, len < 0 ? "HDEL" : "HSET", s->key);
+    redis_arg(c, &ix->config.node, sizeof(ix->config.node));
+    if (len >= 0)
+        batch_arg(b, c, value, (size_t)len);
+    if (len >= 0 && (s->kept_ms == 0 || now - s->kept_ms > KEEP_AGAIN_MS))
+        add_keep(b, s, now);
+    s->dirty = false;
+}
+
+void index_add_dirty(struct index *ix, struct index_batch *b, int64_t now)
+{
+    struct segment *s;
+    DL_FOREACH(ix->queue, s)
+    {
+        if (s->dirty && batch_has_room(b))
+            add_own(ix, b, s, now);
+    }
+}
+
+void index_add_looks(struct index *ix, struct index_batch *b)
+{
+    struct segment *s, *next;
+    DL_FOREACH_SAFE(ix->queue, s, next)
+    {
+        if (s->look_up && batch_has_room(b)) {
+            s->look_up = false;
+            batch_add(b, STEP_LOOK, s, "HGETALL", s->key);
+        }
+        if (!s->look_up && !s->dirty) {
+            DL_DELETE(ix->queue, s);
+            s->is_queued = false;
+        }
+    }
+}
+
+/* --- own blocks -------------------------------------------------------------------- */
+
+/* What of this segment lies in the store? Once; from then on news keep it right. */
+static void know_own(struct index *ix, struct segment *s)
+{
+    if (s->own_known)
+        return;
+    s->own_known = true;
+    struct index_block b;
+    memcpy(b.version, s->id.version, sizeof(b.version));
+    b.blocks = s->id.number * SEGMENT_BLOCKS + s->n_blocks;
+    for (uint32_t i = 0; i < s->n_blocks; i++) {
+        b.block = s->id.number * SEGMENT_BLOCKS + i;
+        if (ix->config.holds(ix->config.user, &b))
+            segment_set_own(s, b.block, true);
+    }
+}
+
+/* A block of which nothing is known but its number: our entry for its segment goes. */
+static void drop_unknown(struct index *ix, struct index_batch *b, const struct index_block *block)
+{
+    char key[48], tag[INDEX_TAG_SIZE];
+    segment_tag(&ix->config.secret, block->version, tag);
+    snprintf(key, sizeof(key), "%ss%llu", tag, (unsigned long long)segment_number(block->block));
+    struct redis_command *c = batch_add(b, STEP_DROP, NULL, "HDEL", key);
+    redis_arg(c, &ix->config.node, sizeof(ix->config.node));
+}
+
+/* With the lock, as the following. Takes as much news as the batch has room for. */
+size_t index_take_news(struct index *ix, struct index_batch *b)
+{
+    size_t taken = 0;
+    for (; taken < ix->n_news && batch_has_room(b); taken++) {
+        const struct index_news *n = &ix->news[taken];
+        struct segment *s =
+            segment_find(ix->segments, n->block.version, segment_number(n->block.block));
+        if (!s && n->block.blocks > n->block.block)
+            s = segment_get(&ix->segments, &n->block, &ix->config.secret);
+        if (!s) {
+            drop_unknown(ix, b, &n->block);
+            continue;
+        }
+        if (n->held)
+            know_own(ix, s);
+        segment_set_own(s, n->block.block, n->held);
+        index_queue(ix, s);
+        struct segment_id id = s->id;
+        id.number = n->block.block;
+        index_end_lock(ix, &id);
+    }
+    ix->n_news -= taken;
+    if (ix->n_news > 0)
+        memmove(ix->news, ix->news + taken, ix->n_news * sizeof(*ix->news));
+    return taken;
+}
+
+void index_take_opened(struct index *ix, int64_t now)
+{
+    for (size_t i = 0; i < ix->n_opened; i++) {
+        struct index_block b = ix->opened[i];
+        for (int k = 0; k < OPENED_SEGMENTS && b.block < b.blocks; k++) {
+            struct segment *s = segment_get(&ix->segments, &b, &ix->config.secret);
+            know_own(ix, s);
+            if (b.block == 0 && b.blocks > PLACEMENT_EXTENT_BLOCKS && !s->own_reads)
+                s->own_reads = s->dirty = true;
+            s->look_up |= s->viewed_ms == 0 || now - s->viewed_ms > VIEW_FRESH_MS;
+            index_queue(ix, s);
+            b.block += SEGMENT_BLOCKS;
+        }
+    }
+    ix->n_opened = 0;
+}

@@ -1,0 +1,95 @@
+/* A block that isn't here: who is asked for it, who fetches it from the origin, who waits for whom.
+ * Pure: the index (fetch/index_run.c) and the simulator (sim/) bring the facts and do what it says.
+ *
+ *   a want ─┬─ somebody holds it ─────────────────────────────────────────────▶ PEER
+ *           ├─ all who hold it are busy: LOOK now and then ───────────────────▶ (as below)
+ *           ├─ read ahead, another node's turn: LOOK now and then, a while ───▶ (as below)
+ *           └─ CLAIM: take its lock, then look who holds it
+ *                  somebody does (the lock goes back) ────────────────────────▶ PEER
+ *                  the lock is ours ──────────────────────────────────────────▶ YOURS
+ *                  another's: LOOK again soon, until `until_ms` ──────────────▶ ORIGIN
+ *
+ * First the lock, then the look: a holder announces a block before it lets go of the lock, so
+ * whoever finds no lock finds the block. */
+#ifndef WARMPATH_POLICY_WANT_H
+#define WARMPATH_POLICY_WANT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define WANT_LOCK_MS       3000 /* a lock's life without being renewed */
+#define WANT_LOCK_RENEW_MS 1000
+#define WANT_WAIT_MOST_MS  8000 /* nobody waits longer for others */
+#define WANT_ROUNDS_MAX    4    /* times that the index is asked, a peer that failed between them */
+
+struct want {
+    /* in; times are the caller's clock */
+    bool is_demanded; /* a job waits for it; else it is read ahead, and left to other nodes a while
+                       */
+    int64_t until_ms; /* no more waiting for others from then on */
+
+    /* want.c's own, but for `due_ms`: nothing to do before it */
+    int64_t since_ms, due_ms, patient_until_ms, poll_ms;
+    uint32_t claims;
+    bool was_patient;
+};
+
+enum want_step {
+    WANT_LATER,   /* nothing before due_ms */
+    WANT_READERS, /* look who reads the object, and who holds the block; then ask again */
+    WANT_LOOK,    /* look who holds the block; then ask again */
+    WANT_CLAIM,   /* try to take the lock and then look; want_claimed() says what follows */
+    WANT_PEER,    /* over: a holder is known */
+    WANT_YOURS,   /* over: fetch it from the origin; others wait for that */
+    WANT_ORIGIN,  /* over: fetch it from the origin, nobody waits for it */
+};
+
+struct want_facts {
+    int64_t now_ms;
+    bool index_usable;
+    bool has_peer;      /* a holder is known that may be asked and wasn't */
+    bool has_peer_soon; /* somebody has it who is busy, or isn't known as a node yet */
+    bool knows_readers; /* and that is new enough to decide whose turn it is */
+    size_t rank;        /* then: readers before this node, as placement_rank() says */
+};
+
+/* It is asked about (again). */
+void want_begin(struct want *w, int64_t now_ms);
+
+/* No other node is asked for it, or waited for, from then on: whatever they do, a reader that waits
+ * goes to the origin by `until_ms`, or once the peer that it asked before has answered or run into
+ * its deadlines (fetch/peer.c). */
+bool want_is_over(const struct want *w, int64_t now_ms);
+
+/* Is `rank` needed for the next step? */
+bool want_needs_rank(const struct want *w);
+
+/* What is to be done for it now. Changes `due_ms`. */
+enum want_step want_next(struct want *w, const struct want_facts *f);
+
+/* After CLAIM: did we get the lock, does the look show a holder? YOURS, or PEER or LATER: then the
+ * lock, if it is ours, goes back. */
+enum want_step want_claimed(bool is_ours, bool has_peer, bool has_peer_soon);
+
+/* A job waits for it now. */
+void want_hurry(struct want *w, int64_t now_ms);
+
+/* --- how often Redis is asked ---------------------------------------------------------- */
+
+/* One thread of Redis serves all nodes, and what it does for one of them is answer with what all of
+ * them hold. So each node asks the less often the more there are. `nodes`: that are known as nodes,
+ * or as holders of what is looked for, whichever are more: of nodes that all start together only
+ * the holders are known at first. Figures from the simulator (docs/simulator.md). */
+
+/* From one pipeline to the next. */
+int64_t want_batch_gap_ms(size_t nodes);
+/* How old what is known of a segment may be when a want is to LOOK. CLAIM always looks. */
+int64_t want_look_gap_ms(size_t nodes);
+/* A holder shows up that isn't known as a node: from the last look at the nodes to the next. */
+int64_t want_nodes_gap_ms(size_t nodes);
+
+/* How long a holder that is busy is left alone. `random`: 32 random bits. */
+int64_t want_busy_ms(uint32_t random);
+
+#endif

@@ -1,0 +1,170 @@
+/* Asking other nodes: fetch/index.c's choice of a holder, fetch/peer.c's request, the holder's
+ * nginx. */
+#include "sim/node.h"
+
+#define ROUND_TRIP_US 200
+#define CONNECT_US    500000  /* CONNECT_MS of fetch/peer.c */
+#define STALL_US      2000000 /* STALL_MS */
+#define UPLOADS_MOST  32      /* limit_conn of tool/nginx_conf.c */
+
+static const struct breaker_rules rules = {.failures = 2, .open_ms = 1000, .open_max_ms = 30000};
+
+enum outcome { GOOD, MISSING, BUSY, FAILED };
+
+static bool was_tried(const struct route *r, int peer)
+{
+    for (int i = 0; i < r->n_tried; i++)
+        if (r->tried[i] == peer)
+            return true;
+    return false;
+}
+
+/* As index_find_peer() of fetch/index.c. */
+int peers_find(struct node *n, const struct route *r, bool *soon)
+{
+    const struct world *w = n->world;
+    struct placement_holder holders[NODES_MAX];
+    int peers[NODES_MAX];
+    size_t count = 0;
+    int64_t now_ms = w->queue.now_us / 1000;
+    const struct view *v = &n->views[r->block / SEGMENT_BLOCKS];
+    uint32_t bit = r->block % SEGMENT_BLOCKS;
+    *soon = false;
+    if (r->block >= w->shared_blocks || v->viewed_ms < 0 || r->n_tried == TRIES_MAX)
+        return -1;
+    for (int i = 0; i < w->scenario->nodes; i++) {
+        if (!(v->bits[i][bit / 64] >> bit % 64 & 1) || i == n->index || was_tried(r, i))
+            continue;
+        if (!n->knows[i] && n->beat_ms <= v->viewed_ms) {
+            *soon = true; /* it came after our last beat */
+            int64_t early_ms = n->beat_ms + want_nodes_gap_ms(index_nodes(n));
+            if (n->next_beat_ms > early_ms)
+                n->next_beat_ms = early_ms;
+        }
+        if (!n->knows[i])
+            continue;
+        if (n->busy_until_ms[i] > now_ms)
+            *soon = true;
+        else if (breaker_would_allow(&n->breakers[i], now_ms)) {
+            holders[count] =
+                (struct placement_holder){.node = w->nodes[i].id,
+                                          .distance = placement_distance(n->zone, w->nodes[i].zone),
+                                          .asked = (uint32_t)n->asked[i]};
+            peers[count++] = i;
+        }
+    }
+    if (count == 0)
+        return -1;
+    *soon = false;
+    return peers[placement_pick(holders, count, w->content, r->block, n->id, false)];
+}
+
+static void ended(struct node *n, struct route *r, enum outcome how)
+{
+    struct totals *t = &n->world->totals;
+    int peer = r->peer;
+    int64_t now_ms = n->world->queue.now_us / 1000;
+    r->peer = -1;
+    n->asked[peer]--;
+    if (how == FAILED)
+        breaker_failed(&n->breakers[peer], &rules, now_ms, (uint32_t)world_random(n->world));
+    else
+        breaker_succeeded(&n->breakers[peer], now_ms);
+    t->peer_gets += how == GOOD;
+    t->peer_missing += how == MISSING;
+    t->peer_busy += how == BUSY;
+    t->peer_failed += how == FAILED;
+    if (how == BUSY) { /* it may be asked again */
+        n->busy_until_ms[peer] = now_ms + want_busy_ms((uint32_t)world_random(n->world));
+        r->n_tried--;
+        r->rounds--;
+    }
+    if (how == GOOD)
+        route_here(n, r);
+    else
+        route_look(n, r);
+}
+
+static void on_flow(void *user, int64_t block)
+{
+    struct node *n = user;
+    struct route *r = n->routes[block];
+    n->world->nodes[r->peer].uploads--;
+    if (!n->is_dead)
+        ended(n, r, GOOD);
+}
+
+static void refused(void *user, int64_t number)
+{
+    struct node *n = user;
+    struct route *r = n->routes[number / 4];
+    if (!n->is_dead)
+        ended(n, r, (enum outcome)(number % 4));
+}
+
+/* The request has reached the holder. */
+static void at_holder(void *user, int64_t block)
+{
+    struct node *n = user;
+    struct world *w = n->world;
+    struct route *r = n->routes[block];
+    struct node *holder = &w->nodes[r->peer];
+    if (n->is_dead)
+        return;
+    enum outcome how = holder->is_dead                   ? FAILED
+                       : !node_holds(holder, r->block)   ? MISSING
+                       : holder->uploads >= UPLOADS_MOST ? BUSY
+                                                         : GOOD;
+    if (how != GOOD) {
+        queue_at(&w->queue, w->queue.now_us + (how == FAILED ? CONNECT_US : ROUND_TRIP_US / 2),
+                 refused, n, block * 4 + (int64_t)how);
+        return;
+    }
+    holder->uploads++;
+    if (holder->uploads > w->totals.most_uploads)
+        w->totals.most_uploads = holder->uploads;
+    bool leaves_zone = is_in_slow_zone(w, holder->index) && !is_in_slow_zone(w, n->index);
+    struct flow f = {.links = {link_up(holder->index), link_down(n->index),
+                               leaves_zone ? link_zone(w) : NO_LINK},
+                     .left_bytes = w->block_bytes,
+                     .most = w->scenario->nic_rate,
+                     .done = on_flow,
+                     .user = n,
+                     .number = block};
+    network_start(&w->network, &f);
+}
+
+void peers_ask(struct node *n, struct route *r, int peer)
+{
+    breaker_allows(&n->breakers[peer], &rules, n->world->queue.now_us / 1000);
+    r->peer = peer;
+    r->tried[r->n_tried++] = peer;
+    n->asked[peer]++;
+    queue_at(&n->world->queue, n->world->queue.now_us + ROUND_TRIP_US / 2, at_holder, n, r->block);
+}
+
+static void stalled(void *user, int64_t block)
+{
+    struct node *n = user;
+    if (!n->is_dead)
+        ended(n, n->routes[block], FAILED);
+}
+
+/* What came from it stands still until the stall is noticed; what went to it is over. */
+void peers_died(struct node *dead)
+{
+    struct world *w = dead->world;
+    for (int i = 0; i < dead->n_coming; i++) {
+        const struct route *r = dead->routes[dead->coming[i]];
+        if (network_cancel(&w->network, dead, r->block) && r->peer >= 0)
+            w->nodes[r->peer].uploads--;
+    }
+    for (int k = 0; k < w->scenario->nodes; k++) {
+        struct node *n = &w->nodes[k];
+        for (int i = 0; i < n->n_coming; i++) {
+            const struct route *r = n->routes[n->coming[i]];
+            if (r->peer == dead->index && network_cancel(&w->network, n, r->block))
+                queue_at(&w->queue, w->queue.now_us + STALL_US, stalled, n, r->block);
+        }
+    }
+}

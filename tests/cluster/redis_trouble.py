@@ -1,0 +1,221 @@
+"""What happens to Redis: killed, cut off, hanging, emptied, full, refusing, failing over."""
+
+import os
+import signal
+import socket
+import threading
+
+import check
+import job
+from node import wait_until
+from trouble import slow_down
+from world import Redis, World, finish
+
+
+def case_redis_killed(bed):
+    with World(bed, 2) as w:
+        w.joined()
+        w.redis.stop()
+        for node in w.nodes:
+            w.right(node.cat("big"), "big")
+        check.that(wait_until(lambda: w.nodes[0].cluster()["index"] == "away", 10), "status does not say so")
+        check.match("status", w.nodes[0].tool("status").text, "index away since 2.*Redis at")
+        w.redis.start()
+        check.that(wait_until(lambda: all(n.cluster()["index"] == "fine" for n in w.nodes), 30),
+                   "Redis is back and nobody noticed")
+
+
+def case_redis_killed_while_reading(bed):
+    with World(bed, 2) as w:
+        w.joined()
+        slow_down(w, 0.05)
+        readers = [node.start("wide") for node in w.nodes]
+        check.that(wait_until(lambda: len(w.nodes[0].block_files()) > 5, 20), "nothing is read")
+        w.redis.stop()
+        for reader in readers:
+            w.right(finish(reader, 90), "wide")
+
+
+def case_redis_is_cut_off(bed):
+    """Its packets go nowhere, and nobody says so: bounded waits, then none."""
+    with World(bed, 2) as w:
+        w.joined()
+        for node in w.nodes:
+            node.lose_packets_to(w.redis_host)
+        for node in w.nodes:
+            w.right(node.cat("big"), "big")
+        check.that(wait_until(lambda: all(n.cluster()["index"] == "away" for n in w.nodes), 10), "status does not say so")
+        for node in w.nodes:
+            node.lose_nothing_to(w.redis_host)
+        check.that(wait_until(lambda: all(n.cluster()["index"] == "fine" for n in w.nodes), 30),
+                   "Redis can be reached again and nobody noticed")
+
+
+def case_redis_hangs(bed):
+    """SIGSTOP: it takes connections and says nothing."""
+    with World(bed, 2) as w:
+        w.joined()
+        w.redis.signal(signal.SIGSTOP)
+        for node in w.nodes:
+            w.right(node.cat("big"), "big")
+        w.redis.signal(signal.SIGCONT)
+        check.that(wait_until(lambda: all(n.cluster()["index"] == "fine" for n in w.nodes), 30),
+                   "Redis is back and nobody noticed")
+
+
+def case_redis_flushed(bed):
+    """What is known is announced again, without anybody opening anything."""
+    with World(bed, 3) as w:
+        w.joined()
+        first, second, third = w.nodes
+        w.right(first.cat("big"), "big")
+        w.redis.cli("flushall")
+        w.right(second.cat("big"), "big")
+        check.that(wait_until(lambda: len(w.redis.cli("keys", "*s0").split()) >= 1, 10), "nothing is announced again")
+        check.that(wait_until(lambda: third.cluster()["nodes"] == 2, 10), "nodes are not found again")
+        asked = len(w.proxy.seen)
+        w.right(third.cat("big"), "big")
+        check.equal("GETs that brought bytes", w.gets(asked), 0)
+
+
+def case_redis_full(bed):
+    with World(bed, 2, redis_options=("--maxmemory", "2mb", "--maxmemory-policy", "noeviction")) as w:
+        w.joined()
+        w.redis.cli("eval", "for i=1,4000 do redis.call('set','x'..i,string.rep('x',1000)) end", "0")
+        for node in w.nodes:
+            w.right(node.cat("big"), "big")
+        check.that(wait_until(lambda: w.nodes[0].cluster()["index"] == "full", 10), "status does not say so",
+                   w.nodes[0].log())
+
+
+def case_redis_refuses(bed):
+    """An ACL that allows nothing of what is needed."""
+    with World(bed, 2) as w:
+        w.redis.cli("acl", "setuser", "guest", "on", ">pw", "~*", "+ping")
+        for node in w.nodes:
+            node.settings["WARMPATH_REDIS"] = w.redis.url.replace("//", "//guest:pw@")
+            w.right(node.cat("big"), "big")
+        check.that(wait_until(lambda: w.nodes[0].cluster()["index"] == "refused", 10), "status does not say so",
+                   w.nodes[0].log())
+
+
+def case_redis_with_least_rights(bed):
+    """The rights that the documentation names are enough."""
+    with World(bed, 2) as w:
+        w.redis.cli("acl", "setuser", "wp", "on", ">pw", "~w{*", "-@all", "+time", "+hset", "+hdel", "+hgetall", "+expire",
+                    "+set", "+eval", "+get", "+del", "+pexpire", "+select")
+        for node in w.nodes:
+            node.settings["WARMPATH_REDIS"] = w.redis.url.replace("//", "//wp:pw@")
+        w.right(w.nodes[0].cat("big"), "big")
+        asked = len(w.proxy.seen)
+        w.right(w.nodes[1].cat("big"), "big")
+        check.equal("GETs that brought bytes", w.gets(asked), 0, w.nodes[1].log())
+
+
+def case_redis_is_something_else(bed):
+    """A server that answers nonsense."""
+    with World(bed, 1) as w, socket.create_server((w.hub, 0)) as listener:
+        def serve():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(4096)
+                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        threading.Thread(target=serve, daemon=True).start()
+        w.nodes[0].settings["WARMPATH_REDIS"] = f"redis://{w.hub}:{listener.getsockname()[1]}"
+        w.right(w.nodes[0].cat("big"), "big")
+        check.equal("index", w.nodes[0].cluster()["index"], "away")
+
+
+def case_redis_not_there_at_start(bed):
+    with World(bed, 1) as w:
+        w.nodes[0].settings["WARMPATH_REDIS"] = f"redis://{w.hub}:1"
+        w.right(w.nodes[0].cat("big"), "big")
+
+
+def case_sentinel(bed):
+    """A master, a replica, three Sentinels; the master dies; the replica takes over."""
+    with World(bed, 2) as w:
+        host, port = w.redis.host, str(w.redis.port)
+        replica = Redis(w, "--replicaof", host, port)
+        sentinels = []
+        try:
+            for _ in range(3):
+                sentinels.append(Sentinel(w, host, port))
+            url = "redis+sentinel://" + ",".join(f"{host}:{s.port}" for s in sentinels) + "/main"
+            for node in w.nodes:
+                node.settings["WARMPATH_REDIS"] = url
+            w.joined()
+            check.that(wait_until(lambda: "num-other-sentinels\n2\n" in sentinels[0].cli("sentinel", "master", "main"), 20),
+                       "the Sentinels don't know each other")
+            w.right(w.nodes[0].cat("big"), "big")
+            w.redis.stop()
+            w.right(w.nodes[0].cat("wide"), "wide")
+            check.that(wait_until(lambda: "role:master" in replica.cli("info", "replication"), 40), "no failover")
+            check.that(wait_until(lambda: all(n.cluster()["index"] == "fine" for n in w.nodes), 30),
+                       "the new master isn't used", w.nodes[0].log())
+            check.that(wait_until(lambda: all(n.cluster()["nodes"] == 1 for n in w.nodes), 10), "nodes lost each other")
+            asked = len(w.proxy.seen)
+            w.right(w.nodes[1].cat("big"), "big")
+            check.that(w.gets(asked) <= 1, f"{w.gets(asked)} GETs after the failover")
+        finally:
+            for server in (*sentinels, replica):
+                server.stop()
+
+
+class Sentinel(Redis):
+    def __init__(self, world, host, port):
+        self.master = (host, port)
+        super().__init__(world)
+
+    def start(self):
+        conf = os.path.join(self.dir, "sentinel.conf")
+        with open(conf, "w", encoding="utf-8") as file:
+            file.write(f"port {self.port}\nbind {self.host}\nprotected-mode no\ndir {self.dir}\n"
+                       f"sentinel monitor main {self.master[0]} {self.master[1]} 2\n"
+                       "sentinel down-after-milliseconds main 1500\nsentinel failover-timeout main 5000\n")
+        self.process = job.start(["redis-server", conf, "--sentinel"], {"PATH": os.environ["PATH"]},
+                                 out=open(os.devnull, "wb"))
+        check.that(wait_until(lambda: self.cli("ping").strip() == "PONG", 10), "the Sentinel did not start")
+
+
+def case_redis_cluster(bed):
+    """Three masters, three replicas; one master dies; its replica takes over."""
+    with World(bed, 2) as w:
+        servers = []
+        try:
+            for _ in range(6):
+                servers.append(Redis(w, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000",
+                                     "--cluster-require-full-coverage", "no",
+                                     "--repl-diskless-sync-delay", "0"))
+            addresses = [f"{s.host}:{s.port}" for s in servers]
+            made = job.run(["redis-cli", "--cluster", "create", *addresses, "--cluster-replicas", "1", "--cluster-yes"],
+                           bed.base_env())
+            check.equal("redis-cli --cluster create", made.status, 0, made.text + made.errors)
+            check.that(wait_until(lambda: all("cluster_state:ok" in s.cli("cluster", "info") for s in servers), 20),
+                       "the cluster is not up")
+            replicas = [s for s in servers if "role:slave" in s.cli("info", "replication")]
+            check.that(wait_until(lambda: all("master_link_status:up" in s.cli("info", "replication") for s in replicas), 30),
+                       "the replicas don't follow")
+            for node in w.nodes:
+                node.settings["WARMPATH_REDIS"] = "redis://" + ",".join(addresses[:2])
+            w.joined()
+            w.right(w.nodes[0].cat("big"), "big")
+            asked = len(w.proxy.seen)
+            w.right(w.nodes[1].cat("big"), "big")
+            check.equal("GETs that brought bytes", w.gets(asked), 0)
+            masters = sum("role:master" in s.cli("info", "replication") for s in servers)
+            servers[0].stop()
+            readers = [node.start("wide") for node in w.nodes]
+            for reader in readers:
+                w.right(finish(reader, 90), "wide")
+            check.that(wait_until(lambda: sum("role:master" in s.cli("info", "replication") for s in servers[1:]) == masters, 60),
+                       "no replica took over", servers[1].cli("cluster", "nodes"))
+            check.that(wait_until(lambda: all(n.cluster()["index"] == "fine" for n in w.nodes), 30),
+                       "the index is not used after the failover", w.nodes[0].log())
+        finally:
+            for server in servers:
+                server.stop()

@@ -1,0 +1,181 @@
+/* policy/want. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "policy/want.h"
+
+static struct want_facts at(int64_t now_ms)
+{
+    return (struct want_facts){.now_ms = now_ms, .index_usable = true, .knows_readers = true};
+}
+
+static struct want begun(bool is_demanded)
+{
+    struct want w = {.is_demanded = is_demanded, .until_ms = WANT_WAIT_MOST_MS};
+    want_begin(&w, 0);
+    return w;
+}
+
+static void test_a_known_holder_is_asked(void **state)
+{
+    struct want w = begun(true);
+    struct want_facts f = at(0);
+    (void)state;
+    f.has_peer = true;
+    assert_int_equal(want_next(&w, &f), WANT_PEER);
+}
+
+static void test_without_an_index_nobody_waits(void **state)
+{
+    struct want w = begun(false);
+    struct want_facts f = at(0);
+    (void)state;
+    f.index_usable = false;
+    assert_int_equal(want_next(&w, &f), WANT_ORIGIN);
+}
+
+static void test_what_a_job_waits_for_is_claimed_at_once(void **state)
+{
+    struct want w = begun(true);
+    struct want_facts f = at(0);
+    (void)state;
+    f.rank = 5;
+    assert_false(want_needs_rank(&w));
+    assert_int_equal(want_next(&w, &f), WANT_CLAIM);
+}
+
+static void test_read_ahead_is_left_to_those_before(void **state)
+{
+    struct want w = begun(false);
+    struct want_facts f = at(0);
+    (void)state;
+    f.knows_readers = false;
+    assert_true(want_needs_rank(&w));
+    assert_int_equal(want_next(&w, &f), WANT_READERS);
+    f.knows_readers = true;
+    f.rank = 1;
+    assert_int_equal(want_next(&w, &f), WANT_LOOK);
+    assert_true(w.due_ms > 0);
+    assert_int_equal(want_next(&w, &f), WANT_LATER);
+    f.now_ms = w.patient_until_ms;
+    assert_int_equal(want_next(&w, &f), WANT_CLAIM);
+
+    struct want first = begun(false); /* nobody before it */
+    f = at(0);
+    assert_int_equal(want_next(&first, &f), WANT_CLAIM);
+}
+
+static void test_a_hurry_ends_patience(void **state)
+{
+    struct want w = begun(false);
+    struct want_facts f = at(0);
+    (void)state;
+    f.rank = 3;
+    assert_int_equal(want_next(&w, &f), WANT_LOOK);
+    want_hurry(&w, 3);
+    f.now_ms = 3;
+    assert_int_equal(want_next(&w, &f), WANT_CLAIM);
+}
+
+/* Somebody else has the lock and never comes to an end. */
+static void test_waiting_is_bounded(void **state)
+{
+    struct want w = begun(true);
+    int claims = 0, looks = 0;
+    int64_t now = 0;
+    (void)state;
+    for (;;) {
+        struct want_facts f = at(now);
+        enum want_step step = want_next(&w, &f);
+        if (step == WANT_ORIGIN)
+            break;
+        claims += step == WANT_CLAIM;
+        looks += step == WANT_LOOK;
+        assert_true(step == WANT_CLAIM || step == WANT_LOOK);
+        assert_true(w.due_ms > now);
+        now = w.due_ms < w.until_ms ? w.due_ms : w.until_ms;
+    }
+    assert_int_equal(now, WANT_WAIT_MOST_MS);
+    assert_in_range(claims, 10, 60);
+    assert_in_range(looks, 2 * claims, 4 * claims);
+}
+
+static void test_claims(void **state)
+{
+    (void)state;
+    assert_int_equal(want_claimed(true, false, false), WANT_YOURS);
+    assert_int_equal(want_claimed(true, false, true), WANT_LATER);
+    assert_int_equal(want_claimed(true, true, false), WANT_PEER);
+    assert_int_equal(want_claimed(false, true, false), WANT_PEER);
+    assert_int_equal(want_claimed(false, false, false), WANT_LATER);
+}
+
+/* Somebody has it and is busy: it isn't fetched from the origin before the time is over. */
+static void test_a_busy_holder_is_waited_for(void **state)
+{
+    struct want w = begun(true);
+    int64_t now = 0;
+    (void)state;
+    for (;;) {
+        struct want_facts f = at(now);
+        f.has_peer_soon = true;
+        enum want_step step = want_next(&w, &f);
+        if (step == WANT_ORIGIN)
+            break;
+        assert_int_equal(step, WANT_LOOK);
+        assert_true(w.due_ms > now);
+        now = w.due_ms < w.until_ms ? w.due_ms : w.until_ms;
+    }
+    assert_int_equal(now, WANT_WAIT_MOST_MS);
+}
+
+/* Holders that take turns in being busy: there is always one that may be asked. */
+static void test_busy_holders_in_turns_are_not_asked_for_ever(void **state)
+{
+    struct want w = begun(true);
+    (void)state;
+    for (int64_t now = 0; now < WANT_WAIT_MOST_MS; now += 50) {
+        struct want_facts f = at(now);
+        f.has_peer = true;
+        want_begin(&w, now);
+        assert_false(want_is_over(&w, now));
+        assert_int_equal(want_next(&w, &f), WANT_PEER);
+    }
+    struct want_facts f = at(WANT_WAIT_MOST_MS);
+    f.has_peer = true;
+    want_begin(&w, f.now_ms);
+    assert_true(want_is_over(&w, f.now_ms));
+    assert_int_equal(want_next(&w, &f), WANT_ORIGIN);
+}
+
+static void test_many_nodes_ask_seldom(void **state)
+{
+    (void)state;
+    assert_int_equal(want_batch_gap_ms(0), 0);
+    assert_true(want_batch_gap_ms(4) <= 1); /* a small cluster doesn't notice */
+    assert_true(want_batch_gap_ms(400) > want_batch_gap_ms(200));
+    assert_true(want_look_gap_ms(400) > want_batch_gap_ms(400));
+    for (uint32_t random = 0; random < 1000; random++)
+        assert_in_range(want_busy_ms(random * 0x01000193u), 10, 100);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_known_holder_is_asked),
+        cmocka_unit_test(test_without_an_index_nobody_waits),
+        cmocka_unit_test(test_what_a_job_waits_for_is_claimed_at_once),
+        cmocka_unit_test(test_read_ahead_is_left_to_those_before),
+        cmocka_unit_test(test_a_hurry_ends_patience),
+        cmocka_unit_test(test_waiting_is_bounded),
+        cmocka_unit_test(test_claims),
+        cmocka_unit_test(test_a_busy_holder_is_waited_for),
+        cmocka_unit_test(test_busy_holders_in_turns_are_not_asked_for_ever),
+        cmocka_unit_test(test_many_nodes_ask_seldom),
+    };
+    return cmocka_run_group_tests_name("want", tests, NULL, NULL);
+}
