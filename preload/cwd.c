@@ -18,8 +18,7 @@ static struct {
     char path[PATH_MAX + 1];
 } cwd;
 
-/* The mapped directory that a stand-in's path names, as a part of it; NULL: no stand-in. */
-static const char *mapped_path(const char *real_path)
+const char *cwd_standin_path(const char *real_path)
 {
     size_t prefix = state.runtime_dir_len + 4;
     if (!state.runtime_dir_len || strlen(real_path) <= prefix ||
@@ -37,7 +36,7 @@ static size_t child_directory(char *out, size_t size)
     char real_path[PATH_MAX];
     const char *path = NULL;
     if (syscall(SYS_getcwd, real_path, sizeof(real_path)) > 1)
-        path = mapped_path(real_path);
+        path = cwd_standin_path(real_path);
     size_t len = path ? strlen(path) : 0;
     if (len == 0 || len >= size)
         return 0;
@@ -141,7 +140,7 @@ void cwd_inherit(void)
         cwd_enter(real_path, (size_t)n - 1);
         return;
     }
-    const char *path = mapped_path(real_path);
+    const char *path = cwd_standin_path(real_path);
     if (!path)
         return;
     size_t len = strlen(path);
@@ -150,12 +149,50 @@ void cwd_inherit(void)
     cwd.mapped = true;
 }
 
-int cwd_open_standin(bool close_on_exec)
+static int open_standin(const char *path, bool close_on_exec)
 {
     char standin[PATH_MAX + 512];
-    int r = cwd_standin("", standin, sizeof(standin));
+    int r = cwd_standin(path, standin, sizeof(standin));
     if (r < 0)
         return r;
     int fd = REAL(open)(standin, O_PATH | O_DIRECTORY | (close_on_exec ? O_CLOEXEC : 0));
     return fd < 0 ? -errno : fd;
+}
+
+int cwd_open_standin(bool close_on_exec)
+{
+    return open_standin("", close_on_exec);
+}
+
+/* Length of the directory's path, as the kernel knows it. */
+static long read_link(int fd, char out[PATH_MAX])
+{
+    char name[32];
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    long n = syscall(SYS_readlinkat, AT_FDCWD, name, out, PATH_MAX - 1);
+    out[n > 0 ? n : 0] = '\0';
+    return n;
+}
+
+bool cwd_is_standin(int fd)
+{
+    char path[PATH_MAX];
+    size_t len = state.runtime_dir_len;
+    return len && read_link(fd, path) > (long)len && memcmp(path, state.runtime_dir, len) == 0 &&
+           strncmp(path + len, "/cwd", 4) == 0 && (path[len + 4] == '/' || !path[len + 4]);
+}
+
+void cwd_name_standin(int fd, const char *path)
+{
+    char now[PATH_MAX];
+    int saved_errno = errno;
+    int flags = REAL(fcntl)(fd, F_GETFD);
+    if (!cwd_is_standin(fd) || read_link(fd, now) != (long)state.runtime_dir_len + 4)
+        return; /* it has its name, or is another file by now */
+    int named = open_standin(path, true);
+    if (named >= 0) {
+        REAL(dup3)(named, fd, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
+        syscall(SYS_close, named);
+    }
+    errno = saved_errno;
 }

@@ -275,6 +275,16 @@ struct file *file_unlisted(const struct target *t, const struct object_name *nam
     return NULL;
 }
 
+struct file *file_unlisted_directory(const struct target *t)
+{
+    struct file *f = file_new();
+    if (!f)
+        return NULL;
+    f->kind = FILE_DIRECTORY;
+    f->target = *t;
+    return f;
+}
+
 /* --- reading --------------------------------------------------------------------------- */
 
 ssize_t file_pread(struct file *f, void *buf, size_t n, off_t offset)

@@ -72,6 +72,8 @@ int file_open(const struct target *t, int flags);
 struct file *file_open_unlisted(const struct target *t, int *error);
 /* The same where version and size are known already; nobody is asked. NULL: no memory. */
 struct file *file_unlisted(const struct target *t, const struct object_name *name);
+/* The same for a directory. */
+struct file *file_unlisted_directory(const struct target *t);
 
 /* Bytes read (short only at the end of the file) or -errno. `fd` is any descriptor of `f`. */
 ssize_t file_read(struct file *f, int fd, void *buf, size_t n);

@@ -9,24 +9,23 @@
 
 #include "common/placeholder_name.h"
 #include "preload/client.h"
+#include "preload/cwd.h"
 #include "preload/fdtab.h"
 #include "preload/longname.h"
 #include "preload/offset.h"
 #include "preload/real.h"
 
-#define LINK_BYTES 512
-
-/* What the kernel says of a descriptor's name in /proc. False: it is no placeholder. */
-static bool read_placeholder(const char *name, char out[LINK_BYTES])
+/* What the kernel says of a descriptor's name in /proc. False: it stands for nothing mapped. */
+static bool read_placeholder(const char *name, char out[PATH_MAX])
 {
-    long n = syscall(SYS_readlinkat, AT_FDCWD, name, out, LINK_BYTES - 1);
+    long n = syscall(SYS_readlinkat, AT_FDCWD, name, out, PATH_MAX - 1);
     if (n <= 0)
         return false;
     out[n] = '\0';
-    return strncmp(out, PLACEHOLDER_LINK, strlen(PLACEHOLDER_LINK)) == 0;
+    return strncmp(out, PLACEHOLDER_LINK, strlen(PLACEHOLDER_LINK)) == 0 || cwd_standin_path(out);
 }
 
-static bool read_fd_link(int fd, char out[LINK_BYTES])
+static bool read_fd_link(int fd, char out[PATH_MAX])
 {
     char name[32];
     snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
@@ -35,8 +34,8 @@ static bool read_fd_link(int fd, char out[LINK_BYTES])
 
 bool inherit_is_placeholder(int fd)
 {
-    char link[LINK_BYTES];
-    return read_fd_link(fd, link);
+    char link[PATH_MAX];
+    return read_fd_link(fd, link) || cwd_is_standin(fd);
 }
 
 struct parsed {
@@ -93,10 +92,21 @@ static bool find_target(const struct parsed *p, struct target *t)
     return false;
 }
 
+static struct file *inherit_directory(const char *path)
+{
+    struct target t;
+    size_t len = strlen(path);
+    const struct mapping *m = map_find(&state.map, path, len);
+    return m && target_set(&t, m, path, len) > 0 ? file_unlisted_directory(&t) : NULL;
+}
+
 struct file *inherit_file(char *link)
 {
     struct parsed p;
     struct target t;
+    const char *directory = cwd_standin_path(link);
+    if (directory)
+        return inherit_directory(directory);
     if (!parse_link(link, &p) || !find_target(&p, &t) || client_greet(true) < 0)
         return NULL;
     p.name.mapping = t.mapping;
@@ -110,7 +120,7 @@ bool inherit_is_of(int fd, const struct file *f)
 {
     struct stat st;
     struct parsed p;
-    char link[LINK_BYTES];
+    char link[PATH_MAX];
     if (REAL(fstat)(fd, &st) < 0)
         return false;
     if (f->kind == FILE_DIRECTORY)
@@ -127,7 +137,8 @@ static void adopt(int fd, char *link, void *unused)
     struct file *f = inherit_file(link);
     if (!f)
         return; /* reads then fail with EBADF: better than the wrong bytes */
-    offset_set_shared(f);
+    if (f->kind == FILE_REGULAR)
+        offset_set_shared(f);
     if (!fdtab_set(fd, f))
         file_unref(f);
 }
@@ -142,7 +153,7 @@ struct linux_dirent {
 
 void inherit_each(void (*visit)(int fd, char *link, void *user), void *user)
 {
-    char records[2048], link[LINK_BYTES];
+    char records[2048], link[PATH_MAX];
     int dir = REAL(open)("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return;
@@ -166,20 +177,28 @@ void inherit_files(void)
 
 void inherit_descriptor(int fd)
 {
-    char link[LINK_BYTES];
+    char link[PATH_MAX];
     if (read_fd_link(fd, link))
         adopt(fd, link, NULL);
 }
 
 bool inherit_target(const char *name, struct target *t)
 {
-    char link[LINK_BYTES];
+    char link[PATH_MAX];
     struct parsed p;
-    return read_placeholder(name, link) && parse_link(link, &p) && find_target(&p, t);
+    if (!read_placeholder(name, link))
+        return false;
+    const char *directory = cwd_standin_path(link);
+    const struct mapping *m = directory ? map_find(&state.map, directory, strlen(directory)) : NULL;
+    if (m)
+        return target_set(t, m, directory, strlen(directory)) > 0;
+    return !directory && parse_link(link, &p) && find_target(&p, t);
 }
 
 void inherit_prepare(struct file *f, int fd)
 {
+    if (f->kind == FILE_DIRECTORY)
+        cwd_name_standin(fd, f->target.path);
     if (f->kind != FILE_REGULAR || offset_is_shared(f))
         return;
     longname_note(f->object);

@@ -172,6 +172,29 @@ PROGRAMS = [
         print(subprocess.run([sys.executable, "-c", f"import os; print(os.pread({fd}, 4, 0), os.fstat({fd}).st_size)"], pass_fds=[fd], capture_output=True).stdout)
         print(subprocess.run(["sh", "-c", f"cat <&{fd}"], capture_output=True).returncode != 0)
     """),
+    py("py-subprocess-pass-directory", """
+        import subprocess
+        fd = os.open(f"{D}/nested", os.O_RDONLY | os.O_DIRECTORY)
+        child = f"import os; print(sorted(os.listdir({fd})), os.open('a.txt', os.O_RDONLY, dir_fd={fd}) > 0, os.fstat({fd}).st_mode)"
+        print(subprocess.run([sys.executable, "-c", child], pass_fds=[fd], capture_output=True).stdout)
+        print(subprocess.run(["ls", f"/dev/fd/{fd}/"], pass_fds=[fd], capture_output=True).stdout)
+        print(subprocess.run(["find", f"/proc/self/fd/{fd}/", "-maxdepth", "1", "-name", "*.txt", "-printf", "%f %s\\n"], pass_fds=[fd], capture_output=True).stdout)
+        print(subprocess.run([sys.executable, "-c", f"import os; os.fchdir({fd}); print(sorted(os.listdir('.')), open('a.txt').read())"], pass_fds=[fd], capture_output=True).stdout)
+        print(subprocess.run([sys.executable, "-c", child], capture_output=True).returncode, sorted(os.listdir(fd)))
+    """),
+    py("py-directory-by-message", """
+        import array, socket
+        here, there = socket.socketpair()
+        if os.fork() == 0:
+            _, ancillary, _, _ = there.recvmsg(1, socket.CMSG_LEN(4))
+            fd = array.array("i", ancillary[0][2])[0]
+            print(sorted(os.listdir(fd)), os.stat("a.txt", dir_fd=fd).st_size, flush=True)
+            os._exit(0)
+        fd = os.open(f"{D}/nested", os.O_RDONLY | os.O_DIRECTORY)
+        socket.send_fds(here, [b"x"], [fd])
+        os.wait()
+        print(sorted(os.listdir(fd)))
+    """),
     py("py-posix-spawn", """
         fd = os.open(f"{D}/text/crlf.txt", os.O_RDONLY)
         sys.stdout.flush()

@@ -5,6 +5,7 @@ from worlds import bash, sh
 PROGRAMS = [
     sh("sh-links-into-the-tree", "ln -s $D/text l; ln -s l/crlf.txt f; cat f l/files.list; readlink f l; realpath l/../one-byte f; test -L l && test -d l && test -f f && echo kinds; ls -lL l | awk '{print $5, $9}'; ls l/; cd l && pwd && pwd -P; cd .. && ls; cp -rL l copy && ls copy; find l -type f | wc -l; find -L . -name 'c*.txt' | sort; tar chf - l | tar tf - | sort; grep -rh three l/; sha256sum f"),
     sh("redirect", "cat <$D/text/crlf.txt; wc -l <$D/text/alpha.txt; wc -c <$D/sizes/9MiB"),
+    sh("redirect-directory-by-number", "ls /dev/fd/3/ 3< $D/nested; cd $D/nested && ls -a <.; find /dev/fd/4/ -type f 4< . | sort"),
     sh("redirect-shared-offset", "{ read a; read b; echo \"$b/$a\"; head -n 1; cat; } <$D/text/crlf.txt | od -c"),
     sh("redirect-compound", "while read -r first rest; do echo \"$first\"; done <$D/text/left.sorted | sha256sum"),
     sh("redirect-numbered", "exec 7<$D/text/crlf.txt 8<$D/one-byte; cat <&8; read x <&7; echo \"$x\"; exec 7<&- 8<&-; (cat <&7) 2>/dev/null || echo closed"),
