@@ -9,6 +9,7 @@
 #include "agent/alloc.h"
 #include "agent/cluster.h"
 #include "agent/far_ahead.h"
+#include "agent/layouts.h"
 #include "agent/meta.h"
 #include "agent/route.h"
 #include "agent/streams.h"
@@ -393,6 +394,9 @@ static void fetch_ahead(struct errand *e, struct prefetch_stream *s,
     uint64_t at = fetch_plan(e, plan);
     if (at < plan->to)
         prefetch_stopped_at(s, at);
+    if (plan->sweep)
+        wants_add(e->agent, e->version, (struct want_range){0, e->version->size_bytes}, e->context,
+                  e->job);
 }
 
 /* --- what callers ask for ------------------------------------------------------------- */
@@ -405,6 +409,11 @@ static struct prefetch_plan plan_for(const struct errand *e, struct prefetch_str
     read->most_bytes = transfer_window_bytes();
     if (read->to > read->size_bytes)
         read->to = read->size_bytes;
+    if (read->advice == PREFETCH_NORMAL) {
+        struct layout_part part = layouts_part(e->agent, e->version, read->at);
+        read->part_from = part.from;
+        read->part_to = part.to;
+    }
     return prefetch_next(s, read);
 }
 
@@ -428,6 +437,7 @@ void blocks_fetch(struct agent *a, const struct version *v, uint64_t index, stru
                                  .to = start_byte + w->need.to,
                                  .need = w->need.to - w->need.from,
                                  .lost = !g,
+                                 .at = start_byte + w->at,
                                  .advice = w->advice};
     struct prefetch_plan plan = plan_for(&e, s, &read);
     bool whole = plan.sequential || cluster_may_hold(a, v, index);
@@ -467,6 +477,7 @@ void blocks_ahead(struct agent *a, const struct version *v, uint64_t first, uint
     struct prefetch_stream *s = stream_get(&v->id, w->job);
     struct prefetch_read read = {.from = first * v->block_bytes + w->need.from,
                                  .to = (first + count) * v->block_bytes,
+                                 .at = first * v->block_bytes + w->at,
                                  .advice = w->advice};
     read.need = read.to - read.from;
     struct prefetch_plan plan = plan_for(&e, s, &read);

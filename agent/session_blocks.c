@@ -205,13 +205,15 @@ void session_blocks(struct conn *c, struct wire_buf *b)
     c->at_most = get_count(b, WIRE_MAX_FDS);
     c->block.need.from = wire_get_u32(b);
     c->block.need.to = wire_get_u32(b);
+    c->block.at = wire_get_u32(b);
     uint8_t flags = wire_get_u8(b);
     c->goes_on = flags & WIRE_BLOCKS_GOES_ON;
     c->block.advice = flags & WIRE_BLOCKS_RANDOM       ? PREFETCH_RANDOM
                       : flags & WIRE_BLOCKS_SEQUENTIAL ? PREFETCH_SEQUENTIAL
                                                        : PREFETCH_NORMAL;
     start(c, fine && !b->bad && c->first < version_blocks(&c->version) &&
-                 c->block.need.from < c->block.need.to &&
+                 c->block.need.from < c->block.need.to && c->block.at >= c->block.need.from &&
+                 c->block.at < c->block.need.to &&
                  c->block.need.to <= version_block_len(&c->version, c->first));
 }
 

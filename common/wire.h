@@ -15,7 +15,7 @@
  *          ← status, u8 kind, u64 size, i64 mtime, str etag, u32 block_bytes, part of block 0,
  *            u32 fresh_ms
  *                                                                 fds: placeholder, [block 0]
- *   BLOCKS → version, u64 first, u32 at_most, u32 from, u32 to, u8 flags
+ *   BLOCKS → version, u64 first, u32 at_most, u32 from, u32 to, u32 at, u8 flags
  *          ← status, u32 n, part of the first block               fds: n blocks
  *   HELD   → version, u64 first, u32 among
  *          ← status, u64 next, u32 n, n × u64 index               fds: n blocks
@@ -31,7 +31,7 @@
  * status = i32 errno (0 or negative), str why; entry = str name, u8 kind, u64 size, i64 mtime;
  * part = u32 from, u32 to, u8 complete: what may be read from that block's descriptor. Only a
  * complete block may be mapped. BLOCKS names the bytes [from, to) of the first block that must be
- * there for the reply, and in its flags whether the job holds a part of that block already, and how
+ * there for the reply, the byte in it that the job is after, and in its flags whether the job holds a part of that block already, and how
  * it said that it reads. HELD fetches nothing: it gives the stored ones among [first, next); `next`
  * is where to go on asking. WANT is a hint: the job will soon read these bytes of the object, or
  * (wanted 0) will not after all. It is the one message without a reply, so it costs the job nothing
@@ -44,7 +44,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define WIRE_VERSION   5
+#define WIRE_VERSION   6
 #define WIRE_MAX_BYTES (96 * 1024)
 #define WIRE_MAX_FDS   16
 #define WIRE_KEY_MAX   1024

@@ -39,6 +39,45 @@ static struct prefetch_cursor *find(struct prefetch_stream *s, uint64_t from)
     return NULL;
 }
 
+/* Is the reader at the beginning of a part that goes on behind this block? The beginning lies in
+ * the block before where that was here already. */
+static bool begins_part(const struct prefetch_read *r)
+{
+    return r->part_to > round_up(r->from + 1, r->block_bytes) &&
+           r->at - r->part_from < r->block_bytes;
+}
+
+/* Did the reader jump here, although some run would take the place for its own? What was asked for
+ * ahead may have been given to it already, and is skipped then. */
+static bool jumped(const struct prefetch_cursor *c, const struct prefetch_read *r)
+{
+    return begins_part(r) &&
+           (r->from > c->ahead + SLACK_BYTES || c->next > r->from + r->block_bytes + SLACK_BYTES);
+}
+
+/* Where does the run end, now that its reader is here? */
+static void set_stop(struct prefetch_cursor *c, const struct prefetch_read *r, bool is_new)
+{
+    if (is_new) {
+        c->stop = r->part_to;
+    } else if (c->stop && r->at >= c->stop) {
+        c->stop = c->crossed ? 0 : r->part_to;
+        c->crossed = true;
+    }
+}
+
+/* Does the jump to this part tell that the whole file will be read? */
+static bool is_sweep(struct prefetch_stream *s, const struct prefetch_read *r)
+{
+    s->jumped_bytes += r->part_to - r->part_from;
+    s->jumps++;
+    if (s->swept || s->jumps < PREFETCH_SWEEP_PARTS ||
+        s->jumped_bytes < r->size_bytes / PREFETCH_SWEEP_SHARE)
+        return false;
+    s->swept = true;
+    return true;
+}
+
 static struct prefetch_cursor *replace(struct prefetch_stream *s)
 {
     struct prefetch_cursor *oldest = &s->cursors[0];
@@ -55,7 +94,10 @@ static void widen(struct prefetch_cursor *c, const struct prefetch_read *r)
     uint64_t blocks =
         r->advice == PREFETCH_SEQUENTIAL ? 2 * WINDOW_FIRST_BLOCKS : WINDOW_FIRST_BLOCKS;
     uint64_t first = at_most(blocks * r->block_bytes, r->most_bytes);
-    if (c->window == 0)
+    uint64_t part = at_most(r->part_to - r->part_from, r->most_bytes);
+    if (c->stop && c->window < part)
+        c->window = part;
+    else if (c->window == 0)
         c->window = first;
     else if (r->to >= c->grow_at)
         c->window = at_most(c->window * WINDOW_GROWTH, r->most_bytes);
@@ -76,17 +118,22 @@ struct prefetch_plan prefetch_next(struct prefetch_stream *s, const struct prefe
     if (r->advice == PREFETCH_RANDOM)
         return plan;
     struct prefetch_cursor *c = find(s, r->from);
-    bool continues =
-        c || (r->from == 0 && r->need >= PREFETCH_LARGE_READ) || r->advice == PREFETCH_SEQUENTIAL;
-    if (!c)
+    bool is_new = !c || jumped(c, r);
+    bool continues = !is_new || (r->from == 0 && r->need >= PREFETCH_LARGE_READ) ||
+                     r->advice == PREFETCH_SEQUENTIAL || begins_part(r);
+    if (is_new)
         c = replace(s);
+    if (is_new && begins_part(r))
+        plan.sweep = is_sweep(s, r);
     c->used = ++s->clock;
     plan.sequential = continues;
     if (continues && r->to <= c->next) {
         if (!r->lost)
             return plan;
         *c = (struct prefetch_cursor){.used = c->used}; /* another pass, and the cache has let go */
+        is_new = true;
     }
+    set_stop(c, r, is_new);
     c->next = at_least(c->next, r->to);
     c->ahead = at_least(c->ahead, round_up(c->next, r->block_bytes));
     if (!continues)
@@ -94,6 +141,8 @@ struct prefetch_plan prefetch_next(struct prefetch_stream *s, const struct prefe
     widen(c, r);
 
     uint64_t end = round_up(r->size_bytes, r->block_bytes);
+    if (c->stop)
+        end = at_most(end, round_up(c->stop, r->block_bytes));
     uint64_t stop = at_most(round_up(c->next + c->window, r->block_bytes), end);
     plan.part_bytes = prefetch_part_bytes(c->window, r->block_bytes);
     /* A whole part at a time, but at the end. */

@@ -213,15 +213,15 @@ static void tell(const struct lazy *l, int error)
         fault_tell(l->object->key, -error, maps, sizeof(maps) - 1);
 }
 
-static int bring_block(struct lazy *l, uint64_t index)
+static int bring_block(struct lazy *l, uint64_t index, uint32_t at)
 {
     int fds[WIRE_MAX_FDS];
     bool done = false;
     int n = -EMFILE;
     state_count(COUNTER_map_faults, 1);
     for (int want = WIRE_MAX_FDS; n == -EMFILE && want > 0; want /= WIRE_MAX_FDS) {
-        struct block_part all = {.to = object_block_len(l->object, index),
-                                 .advice = atomic_load(&l->advice)};
+        struct block_part all = {
+            .to = object_block_len(l->object, index), .at = at, .advice = atomic_load(&l->advice)};
         n = object_fetch(l->object, index, want, &all, fds);
     }
     if (n == -EMFILE || n == -ENFILE)
@@ -260,10 +260,12 @@ enum lazy_answer lazy_bring(uintptr_t address)
     struct lazy *l = hold(address);
     if (!l)
         return LAZY_NOT_OURS;
-    uint64_t index = byte_at(l, address) >> l->object->block_shift;
+    uint64_t byte = byte_at(l, address), index = byte >> l->object->block_shift;
     enum lazy_answer answer = LAZY_IS_HERE;
     if (atomic_load(&l->blocks[index - l->first]) != HERE)
-        answer = bring_block(l, index) == 0 ? LAZY_BROUGHT : LAZY_FAILED;
+        answer = bring_block(l, index, (uint32_t)byte & (l->object->block_bytes - 1)) == 0
+                     ? LAZY_BROUGHT
+                     : LAZY_FAILED;
     lazy_unref(l);
     return answer;
 }

@@ -144,6 +144,7 @@ int object_fetch(struct object *o, uint64_t first, int at_most, struct block_par
     wire_put_u32(&c.out, (uint32_t)at_most);
     wire_put_u32(&c.out, part->from);
     wire_put_u32(&c.out, part->to);
+    wire_put_u32(&c.out, part->at);
     wire_put_u8(&c.out, (part->goes_on ? WIRE_BLOCKS_GOES_ON : 0) |
                             (part->advice == OBJECT_SEQUENTIAL ? WIRE_BLOCKS_SEQUENTIAL : 0) |
                             (part->advice == OBJECT_RANDOM ? WIRE_BLOCKS_RANDOM : 0));
@@ -258,6 +259,7 @@ static int run_to(struct object *o, struct reader *reader, uint64_t index, uint6
     int want = to - from >= LARGE_READ && ownfd_has_room() ? RUN_BLOCKS : 1;
     struct block_part part = {.from = (uint32_t)from,
                               .to = (uint32_t)to,
+                              .at = (uint32_t)from,
                               .goes_on = r && r->first == index,
                               .advice = reader->advice};
     int n = object_fetch(o, index, want, &part, fds);

@@ -24,6 +24,7 @@ struct block_part {
     bool complete;
     bool goes_on;   /* asking: the reader has some of the block already */
     uint8_t advice; /* asking: enum object_advice */
+    uint32_t at;    /* asking: the byte that the reader is after; in [from, to) */
 };
 
 static inline void block_part_get(struct wire_buf *b, struct block_part *part)

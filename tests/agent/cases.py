@@ -7,6 +7,7 @@ import ahead
 import bounds
 import company
 import environments
+import formats
 import hints
 import hit
 import identity
@@ -19,7 +20,7 @@ import sharing
 import tool
 
 
-FAMILIES = (life, sharing, kept, ahead, hints, keys, tool, environments, company, missed, identity, access, bounds, hit, library)
+FAMILIES = (life, sharing, kept, ahead, hints, formats, keys, tool, environments, company, missed, identity, access, bounds, hit, library)
 
 
 def cases(bed):

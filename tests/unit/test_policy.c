@@ -201,6 +201,115 @@ static void test_advice_random(void **state)
     assert_true(read_block(&s, 1, BLOCKS, false).sequential);
 }
 
+/* A file of `n` parts of 5 blocks and a half behind a header of a thousandth of a block. */
+#define HEADER ((uint64_t)BLOCK / 1000)
+#define PART   (5ull * BLOCK + BLOCK / 2)
+
+static uint64_t part_at(uint64_t i)
+{
+    return HEADER + i * PART;
+}
+
+/* The job touches the byte `at` of a map: it needs the whole block, and is given `blocks`. */
+static struct prefetch_plan touch(struct prefetch_stream *s, uint64_t at, uint64_t n)
+{
+    uint64_t i = at < HEADER ? 0 : (at - HEADER) / PART;
+    struct prefetch_read r = {.from = at / BLOCK * BLOCK,
+                              .to = (at / BLOCK + 1) * BLOCK,
+                              .need = BLOCK,
+                              .size_bytes = part_at(n),
+                              .block_bytes = BLOCK,
+                              .most_bytes = MOST,
+                              .lost = true,
+                              .at = at,
+                              .part_from = at < HEADER ? 0 : part_at(i),
+                              .part_to = at < HEADER ? HEADER : part_at(i + 1)};
+    if (r.to > r.size_bytes)
+        r.to = r.size_bytes;
+    return prefetch_next(s, &r);
+}
+
+static void test_jump_to_a_part_fetches_it(void **state)
+{
+    struct prefetch_stream s = {0};
+    (void)state;
+    assert_int_equal(bytes(touch(&s, 0, 1000)), 0); /* of the header nothing is left */
+    for (uint64_t i = 700; i > 100; i -= 37) {
+        struct prefetch_plan p = touch(&s, part_at(i), 1000);
+        assert_true(p.sequential);
+        assert_int_equal(p.from, (part_at(i) / BLOCK + 1) * BLOCK); /* the rest, at once */
+        assert_int_equal(p.to, (part_at(i + 1) - 1) / BLOCK * BLOCK + BLOCK);
+        for (uint64_t at = p.from; at < part_at(i + 1); at += BLOCK)
+            assert_int_equal(bytes(touch(&s, at, 1000)), 0); /* and nothing behind it */
+    }
+}
+
+static void test_parts_in_order_are_a_run(void **state)
+{
+    struct prefetch_stream s = {0};
+    uint64_t asked = BLOCK, reached = 0;
+    (void)state;
+    for (uint64_t at = 0; at < part_at(50); at += BLOCK) {
+        struct prefetch_plan p = touch(&s, at, 50);
+        assert_false(p.sweep);
+        if (bytes(p) > 0) {
+            assert_true(p.from >= asked); /* nothing twice */
+            asked = p.to;
+        }
+        if (asked > at + MOST - 2 * BLOCK && !reached)
+            reached = at;
+    }
+    assert_true(reached > 0 && reached < part_at(6)); /* the whole window is ahead soon */
+    assert_true(asked >= part_at(50));
+}
+
+/* The middle of a part is no run, but one that begins there ends with it. */
+static void test_no_run_leaves_its_part(void **state)
+{
+    struct prefetch_stream s = {0};
+    (void)state;
+    assert_int_equal(bytes(touch(&s, part_at(300) + 2 * BLOCK, 1000)), 0);
+    struct prefetch_plan p = touch(&s, part_at(300) + 3 * BLOCK, 1000);
+    assert_true(bytes(p) > 0);
+    assert_true(p.to < part_at(301) + BLOCK);
+}
+
+static void test_small_parts_are_random_reads(void **state)
+{
+    struct prefetch_stream s = {0};
+    (void)state;
+    for (uint64_t i = 900; i > 100; i -= 31) {
+        struct prefetch_read r = {.from = i * BLOCK + 8192,
+                                  .to = i * BLOCK + 16384,
+                                  .need = 8192,
+                                  .size_bytes = 1000ull * BLOCK,
+                                  .block_bytes = BLOCK,
+                                  .most_bytes = MOST,
+                                  .lost = true,
+                                  .at = i * BLOCK + 8192,
+                                  .part_from = i * BLOCK + 8192,
+                                  .part_to = i * BLOCK + 16384};
+        struct prefetch_plan p = prefetch_next(&s, &r);
+        assert_false(p.sequential || p.sweep);
+    }
+}
+
+static void test_jumps_to_a_quarter_sweep(void **state)
+{
+    struct prefetch_stream s = {0};
+    unsigned sweeps = 0, jumps = 0;
+    (void)state;
+    for (uint64_t i = 0; i < 40; i++) {
+        struct prefetch_plan p = touch(&s, part_at(i * 13 % 40), 40);
+        jumps += !sweeps;
+        sweeps += p.sweep;
+    }
+    assert_int_equal(sweeps, 1);
+    assert_int_equal(jumps, 11); /* the first is at the header, and no jump */
+    s = (struct prefetch_stream){0};
+    assert_false(touch(&s, part_at(3), 4).sweep); /* a quarter, but only one part */
+}
+
 static void test_part_bytes(void **state)
 {
     (void)state;
@@ -282,6 +391,11 @@ int main(void)
         cmocka_unit_test(test_stopped_early),
         cmocka_unit_test(test_advice_sequential),
         cmocka_unit_test(test_advice_random),
+        cmocka_unit_test(test_jump_to_a_part_fetches_it),
+        cmocka_unit_test(test_parts_in_order_are_a_run),
+        cmocka_unit_test(test_no_run_leaves_its_part),
+        cmocka_unit_test(test_small_parts_are_random_reads),
+        cmocka_unit_test(test_jumps_to_a_quarter_sweep),
         cmocka_unit_test(test_part_bytes),
         cmocka_unit_test(test_allowance),
         cmocka_unit_test(test_allowance_of_many),

@@ -1,0 +1,17 @@
+/* The layouts (agent/layout) of the objects that are being read, for policy/prefetch. An object's
+ * is found from its beginning, which an open brought, the first time that a reader wants bytes of
+ * it from the agent; the latest are remembered. Loop thread only. */
+#ifndef WARMPATH_AGENT_LAYOUTS_H
+#define WARMPATH_AGENT_LAYOUTS_H
+
+#include "agent/agent.h"
+#include "agent/version.h"
+#include "agent/layout.h"
+
+#define LAYOUTS_MAX 64 /* 16 MiB at most, where each has as many parts as may be */
+
+/* The part of the object in which this byte lies. Empty: its layout is not known, or has none
+ * there. Waits for nothing. */
+struct layout_part layouts_part(struct agent *a, const struct version *v, uint64_t at);
+
+#endif
