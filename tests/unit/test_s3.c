@@ -334,6 +334,22 @@ static void test_list(void **unused)
     fake_free(s);
 }
 
+/* It would go round for ever. */
+static void test_a_list_that_leads_to_itself(void **state)
+{
+    static const struct fake_step steps[] = {{LIST_HEAD LIST_BODY, FAKE_CLOSE}};
+    struct call c;
+    (void)state;
+    call_init(&c, S3_LIST);
+    c.s3.prefix = "p /";
+    c.s3.token = "t/2";
+    fake_free(CALL_SCRIPT(&c, steps));
+    assert_int_equal(c.s3.result.error, -EIO);
+    assert_int_equal(c.s3.result.attempts, 3);
+    assert_string_equal(c.entries, "");
+    assert_string_equal(c.token, "(none)");
+}
+
 static void test_list_begins_behind_a_name(void **state)
 {
     static const struct fake_step steps[] = {{LIST_HEAD LIST_BODY, FAKE_CLOSE}};
@@ -410,6 +426,7 @@ int main(void)
         cmocka_unit_test(test_faults_that_stay_end_at_the_deadline),
         cmocka_unit_test(test_nobody_there),
         cmocka_unit_test(test_list),
+        cmocka_unit_test(test_a_list_that_leads_to_itself),
         cmocka_unit_test(test_list_begins_behind_a_name),
         cmocka_unit_test(test_bad_requests),
         cmocka_unit_test(test_context_names_its_endpoint),
