@@ -110,6 +110,18 @@ def case_range_ignored(bed):
         s.right_or_refused(s.read("cat", s.path("big")), "big", "EIO")
 
 
+def case_total_changes_on_the_way(bed):
+    """Later answers name another size of the object under the same ETag: one of them is a lie, so the read ends."""
+    def longer(answer):
+        before, _, total = dict((name.lower(), value) for name, value in answer.headers)["content-range"].rpartition("/")
+        proxy.set_header(answer, "Content-Range", f"{before}/{int(total) + 1000}")
+    with Scene(bed, "total", WARMPATH_DEADLINE="4") as s:
+        later = lambda r: r.is_block and r.range and not r.range.startswith("bytes=0-")
+        s.through_proxy(lambda r: proxy.change(longer) if later(r) else None)
+        done = s.read("cat", s.path("big"))
+        s.refused(done, "big", "EIO", "ESTALE")
+
+
 def case_second_block_fails(bed):
     """Bytes read before the fault are right; the error comes where the block is missing."""
     with Scene(bed, "second", WARMPATH_DEADLINE="4") as s:
