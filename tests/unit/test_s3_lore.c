@@ -167,12 +167,24 @@ static void test_silence_and_return(void **unused)
     s3_lore_unref(l);
 }
 
+/* Why a HEAD was refused is asked for a thousand files once. */
+static void test_a_reason_now_and_then(void **unused)
+{
+    (void)unused;
+    struct s3_lore *l = s3_lore_get("refuses");
+    int asked = 0;
+    for (int64_t ms = 1000; ms < 31000; ms += 30)
+        asked += s3_lore_may_diagnose(l, ms);
+    assert_int_equal(asked, 3);
+    s3_lore_unref(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_pace_for_each_prefix), cmocka_unit_test(test_paces_are_bounded),
         cmocka_unit_test(test_where_a_bucket_moved),   cmocka_unit_test(test_back_and_forth),
-        cmocka_unit_test(test_silence_and_return),
+        cmocka_unit_test(test_silence_and_return),     cmocka_unit_test(test_a_reason_now_and_then),
     };
     return cmocka_run_group_tests_name("s3_lore", tests, NULL, NULL);
 }
