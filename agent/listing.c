@@ -33,6 +33,7 @@ struct listing {
     /* Filled on the engine's thread, read on the loop's after done. */
     struct seen *seen;
     uint32_t n_seen;
+    bool too_many; /* for `seen`: more than S3 was asked for */
     uint8_t entries[WIRE_MAX_BYTES - HEAD_ROOM];
     struct wire_buf out;
 };
@@ -76,10 +77,13 @@ static void on_entry(struct s3_request *r, const struct s3_entry *entry)
         return;
     const char *name = entry->name + prefix_len;
     size_t name_len = len - prefix_len - (entry->is_prefix ? 1 : 0);
-    if (name_len == 0 || memchr(name, '/', name_len) || l->n_seen >= PAGE_ENTRIES ||
-        (name_len == 1 && name[0] == '.') || (name_len == 2 && memcmp(name, "..", 2) == 0))
+    if (name_len == 0 || memchr(name, '/', name_len) || (name_len == 1 && name[0] == '.') ||
+        (name_len == 2 && memcmp(name, "..", 2) == 0))
         return; /* no file system has such names; the object can't be reached as a file */
-
+    if (l->n_seen == PAGE_ENTRIES) {
+        l->too_many = true;
+        return;
+    }
     struct seen *s = &l->seen[l->n_seen++];
     s->key = must_strndup(entry->name, len);
     s->meta = (struct meta){.kind = entry->is_prefix ? META_DIR : META_FILE,
@@ -184,6 +188,8 @@ static void on_listed(struct loop_task *task)
     }
     if (l->request.result.error < 0) {
         conn_reply_error(l->conn, l->request.result.error, l->request.result.why);
+    } else if (l->too_many) {
+        conn_reply_error(l->conn, -EIO, "S3 sent more names on a page than it was asked for");
     } else {
         remember(l);
         reply(l);

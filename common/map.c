@@ -165,6 +165,18 @@ static bool valid_bucket(struct span bucket)
     return true;
 }
 
+/* What AWS has besides buckets: named here, because S3 itself would answer with a riddle. */
+static const char *why_no_bucket(struct span bucket)
+{
+    static const char directory[] = "--x-s3";
+    size_t len = sizeof(directory) - 1;
+    if (bucket.len > 4 && memcmp(bucket.at, "arn:", 4) == 0)
+        return "is an ARN: write the access point's alias (…-s3alias) instead";
+    if (bucket.len > len && memcmp(bucket.at + bucket.len - len, directory, len) == 0)
+        return "is a directory bucket (S3 Express One Zone), which is not supported";
+    return valid_bucket(bucket) ? NULL : "is no bucket name";
+}
+
 /* Local side: "/data". False after complaining. */
 static bool parse_prefix(struct map *map, struct mapping *m, struct span prefix, struct span entry,
                          complain_fn *complain)
@@ -202,9 +214,10 @@ static bool parse_url(struct map *map, struct mapping *m, struct span url, struc
     url.at += 5;
     url.len -= 5;
     struct span bucket = cut(&url, '/');
-    if (!valid_bucket(bucket)) {
-        complain_about(complain, entry, "'%.*s' is no bucket name",
-                       (int)(bucket.len < 80 ? bucket.len : 80), bucket.at);
+    const char *why = why_no_bucket(bucket);
+    if (why) {
+        complain_about(complain, entry, "'%.*s' %s", (int)(bucket.len < 80 ? bucket.len : 80),
+                       bucket.at, why);
         return false;
     }
     while (url.len && url.at[url.len - 1] == '/')

@@ -392,7 +392,9 @@ void s3_answer_fault(const struct http_request *http, const struct s3_request *r
     find_remedy(http, &error, now_s, v);
     put_extras(http, &error, &meaning, extras, sizeof(extras));
     v->retry_after_ms = retry_after_ms(http);
-    const char *advice = meaning.advice ? meaning.advice : error.message;
+    /* A code that we don't know says more in S3's own words than its status does in ours. */
+    const char *advice =
+        meaning.advice && (known || !*error.message) ? meaning.advice : error.message;
     s3_verdict_set(v, meaning.error, meaning.cause, "bucket %.64s: HTTP %d%s%s%s%.200s%s",
                    request->bucket, http->status, is_s3 ? " " : "", error.code, *advice ? ": " : "",
                    advice, extras);

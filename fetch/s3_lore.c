@@ -270,6 +270,18 @@ static bool valid_region(const char *region)
                strlen(region);
 }
 
+/* One that was learned before and then replaced: its strings are lent for good, so it is used
+ * again. A bucket that goes back and forth costs two places. */
+static struct place *find_same(struct s3_lore *l, const struct place *wanted)
+{
+    struct place *p;
+    LL_FOREACH(l->places, p)
+    if (strcmp(p->bucket, wanted->bucket) == 0 && strcmp(p->region, wanted->region) == 0 &&
+        strcmp(p->scheme, wanted->scheme) == 0 && strcmp(p->authority, wanted->authority) == 0)
+        return p;
+    return NULL;
+}
+
 bool s3_lore_moved(struct s3_lore *l, const struct s3_endpoint *endpoint, const char *bucket,
                    const char *region, const char *location)
 {
@@ -289,8 +301,12 @@ bool s3_lore_moved(struct s3_lore *l, const struct s3_endpoint *endpoint, const 
                (*p->authority && strcmp(p->authority, now.authority) != 0);
     }
     pthread_mutex_lock(&l->lock);
-    news = news && l->n_places < PLACES_MAX;
-    if (news) {
+    struct place *same = news ? find_same(l, p) : NULL;
+    news = news && (same || l->n_places < PLACES_MAX);
+    if (same) {
+        LL_DELETE(l->places, same);
+        LL_PREPEND(l->places, same);
+    } else if (news) {
         LL_PREPEND(l->places, p);
         l->n_places++;
     }
@@ -298,7 +314,7 @@ bool s3_lore_moved(struct s3_lore *l, const struct s3_endpoint *endpoint, const 
     if (news)
         log_info("s3", "bucket %s is in region %s%s%s", bucket, p->region,
                  *p->authority ? ", at " : "", p->authority);
-    else
+    if (!news || same)
         free(p);
     return news;
 }

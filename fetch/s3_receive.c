@@ -102,6 +102,13 @@ bool s3_receive_page(struct s3_attempt *a)
     int error = s3_list_parser_finish(a->parser, &page);
     if (error)
         return list_fault(a, error);
+    const char *token = a->request->token;
+    if (token && page.next_token && strcmp(token, page.next_token) == 0) {
+        s3_page_clear(&page);
+        return s3_verdict_set(&a->verdict, -EIO, RETRY_WRONG_ANSWER,
+                              "bucket %.64s: a page of the listing names itself as the next",
+                              a->request->bucket);
+    }
     fill_page(a, &page);
     return true;
 }

@@ -3,6 +3,7 @@ hands out and that the real S3 then accepts."""
 
 import contextlib
 import threading
+import time
 
 import check
 import proxy
@@ -121,6 +122,17 @@ def case_renewal_fails_while_keys_hold(bed):
                     break
             check.match("when it is back", text, "small 100 ")
             reader.process.kill()
+
+
+def case_deadline_while_keys_are_looked_for(bed):
+    """Who hands out keys does not answer: the read ends at its deadline, with the reason."""
+    with scene(bed, "wait", WARMPATH_DEADLINE="3") as (s, around):
+        around.fault = lambda path: "hang"
+        begin = time.monotonic()
+        done = s.read("cat", s.path("small"), **around.container())
+        check.that(time.monotonic() - begin < 15, f"that took {time.monotonic() - begin:.0f} s")
+        s.refused(done, "small", "EACCES")
+        s.says(done, "container's credential endpoint does not answer")
 
 
 def case_instance_behind_a_hop_too_many(bed):

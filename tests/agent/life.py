@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import tempfile
 import time
 
 import check
@@ -68,6 +69,34 @@ def case_is_private_whatever_the_umask(bed):
             check.equal("output", done.text.strip(), "100", done.errors)
             check.equal(f"mode of the cache directory under umask {mask}", oct(os.stat(s.node.cache).st_mode & 0o777), oct(0o700))
             check.equal(f"others' access to the socket under umask {mask}", oct(os.stat(s.node.socket).st_mode & 0o077), oct(0))
+
+
+# Connects and waits for a word: "closed" when the agent hangs up, "open" when it waits for one too.
+CONNECT = """
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.settimeout(1)
+s.connect(sys.argv[1])
+try:
+    print("closed" if s.recv(1) == b"" else "spoken to")
+except socket.timeout:
+    print("open")
+except ConnectionResetError:
+    print("closed")
+"""
+
+
+def case_serves_no_other_user(bed):
+    """Were the socket within another user's reach, he would be hung up on all the same."""
+    check.equal("user id (taking on another needs root)", os.geteuid(), 0)
+    with Scene(bed, "stranger") as s, tempfile.TemporaryDirectory(prefix="warmpath-", dir="/tmp") as folder:
+        s.node.socket = os.path.join(folder, "s")
+        s.right(s.read("cat", s.path("small")), "small")
+        os.chmod(folder, 0o755)
+        os.chmod(s.node.socket, 0o666)
+        said = [subprocess.run([bed.python, "-c", CONNECT, s.node.socket], user=user, cwd="/", capture_output=True, text=True).stdout.strip()
+                for user in (0, 65534)]
+        check.equal("this user, another", said, ["open", "closed"])
 
 
 def descriptors(pid):

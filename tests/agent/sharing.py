@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 
 import check
 import job
@@ -111,6 +112,27 @@ def case_new_name_is_seen_after_ttl(bed):
         check.match("before", s.read("stat", s.path(key)).text, "stat ENOENT")
         s.replace(key, b"now")
         s.right(s.read("cat", s.path(key)), key)
+
+
+def case_listings_are_remembered(bed):
+    """Within WARMPATH_META_TTL a directory is listed once for all processes, and tells their stat; afterwards, and with 0
+    at once, what came and went is seen."""
+    with Scene(bed, "listings", WARMPATH_META_TTL="8") as s:
+        s.through_proxy(lambda r: None)
+        folder = os.path.dirname(s.put("folder/one", b"1"))
+        words = ("list", s.path(folder), "stat", s.path(folder + "/one"))
+        before = f"{s.path(folder)} one\n{s.path(folder + '/one')} 1 file\n"
+        check.equal("at first", s.read(*words).text, before)
+        asked = s.proxy.count()
+        s.replace(folder + "/two", b"22")
+        s.replace(folder + "/one", b"111")
+        check.equal("soon after", s.read(*words).text, before)
+        check.equal("requests for it", s.proxy.names(asked), [])
+        after = f"{s.path(folder)} one two\n{s.path(folder + '/one')} 3 file\n"
+        check.equal("with 0", s.read(*words, WARMPATH_META_TTL="0").text, after)
+        s.bed.store.client.delete_object(Bucket=s.bucket, Key=folder + "/two")
+        time.sleep(8.2)
+        check.equal("in the end", s.read(*words).text, after.replace(" two", ""))
 
 
 def case_open_asks_little(bed):

@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import signal
 import socket
+import time
 
 import check
 import job
@@ -193,6 +195,28 @@ def case_socket_of_a_silent_stranger(bed):
             done = s.read("cat", s.path("small"), deadline_s=45)
             s.refused(done, "small", "EIO")
             s.says(done, "agent|socket")
+
+
+def case_agent_stopped(bed):
+    """The agent is stopped in the middle of a job: a read ends some twenty seconds after its deadline, and says what to
+    look at; once the agent goes on, so does the job."""
+    with Scene(bed, "stopped", WARMPATH_DEADLINE="1", WARMPATH_BLOCK_SIZE="64K") as s:
+        far = len(s.objects["huge"]) - 1000
+        with s.start("open", s.path("huge"), "wait", "read", far, 10, "wait", "read", far, 10) as reader:
+            reader.until_waiting()
+            pid, = s.node.pids()
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                reader.go_on()
+                begin = time.monotonic()
+                text = "\n".join(reader.until_waiting())
+                check.match("meanwhile", text, f"{far} EIO")
+                check.that(time.monotonic() - begin < 40, "the read took far longer than its deadline")
+            finally:
+                os.kill(pid, signal.SIGCONT)
+            done = reader.rest()
+        check.equal("afterwards", done.text.strip(), f"{far} {digest(s.objects['huge'][far:far + 10])}", done.errors)
+        s.says(done, "agent does not answer", "stopped")
 
 
 def case_no_file_descriptors_left(bed):

@@ -183,6 +183,30 @@ def case_list_truncated(bed):
         s.says(done, "list|XML|answer")
 
 
+def case_list_pages_too_long(bed):
+    """A page of more names than were asked for is an error, not a directory that lacks those beyond."""
+    with Scene(bed, "long", WARMPATH_DEADLINE="4") as s:
+        def lengthen(answer):
+            more = b"".join(b"<Contents><Key>z%04d</Key><Size>1</Size></Contents>" % number for number in range(1001))
+            answer.body = answer.body.replace(b"</ListBucketResult>", more + b"</ListBucketResult>")
+        s.through_proxy(lambda r: proxy.change(lengthen) if r.is_list else None)
+        done = s.read("list", MOUNT)
+        check.equal("list", done.text, "list EIO\n", done.errors)
+        s.says(done, "more names")
+
+
+def case_list_pages_in_a_circle(bed):
+    """A page that says of itself that it is the next."""
+    with Scene(bed, "circle", WARMPATH_DEADLINE="4") as s:
+        def to_itself(answer):
+            answer.body = (b"<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>again</NextContinuationToken>"
+                           b"<Contents><Key>a</Key><Size>1</Size></Contents></ListBucketResult>")
+        s.through_proxy(lambda r: proxy.change(to_itself) if r.is_list else None)
+        done = s.read("list", MOUNT)
+        check.equal("list", done.text, "list EIO\n", done.errors)
+        s.says(done, "names itself as the next")
+
+
 def case_silent_for_blocks_in_many_threads(bed):
     """A hanging endpoint holds no reader beyond the deadline, however many there are."""
     with Scene(bed, "hang", WARMPATH_DEADLINE="3") as s:

@@ -1,13 +1,17 @@
 """Objects that change or go while they are open: bytes of two versions never mix."""
 
+import os
+import signal
 import time
 
 import check
 import proxy
-from scene import Scene, content, digest
+from node import wait_until
+from scene import MOUNT, Scene, content, digest
 
 BLOCK = 65536
 SIZE = 24 << 20
+DENIED = proxy.status(403, b"<Error><Code>AccessDenied</Code></Error>")
 
 
 def versions(size_of_new=SIZE):
@@ -149,10 +153,9 @@ def case_permission_withdrawn(bed):
     """S3 lets the job read no longer: what is open goes on as far as it is cached, the rest of it and every new open is
     refused, cached or not; and when it is allowed again, all is as before."""
     old = versions()[0]
-    denied = proxy.status(403, b"<Error><Code>AccessDenied</Code></Error>")
     with small_blocks(bed, "withdrawn", WARMPATH_META_TTL="0") as s:
         key, allowed = s.put("object", old), [True]
-        s.through_proxy(lambda r: None if allowed[0] else denied)
+        s.through_proxy(lambda r: None if allowed[0] else DENIED)
         path, far = s.path(key), SIZE - BLOCK
         words = ("open", path, "read", 0, 1000, "wait", "read", 0, 1000, "read", far, 10, "cat", path, "stat", path, "wait",
                  "read", far, 10, "cat", path)
@@ -168,3 +171,37 @@ def case_permission_withdrawn(bed):
             allowed[0] = True
             lines = reader.rest().text.splitlines()
         check.equal("afterwards", lines, [f"{far} {digest(old[far:far + 10])}", f"{path} {digest(old)}"])
+
+
+def case_listed_is_not_readable(bed):
+    """Who may list but not read gets sizes, and not a byte, though all is cached for somebody else."""
+    with Scene(bed, "listed") as s:
+        denied = [False]
+        s.through_proxy(lambda r: DENIED if denied[0] and not r.is_list else None)
+        s.right(s.read("cat", s.path("small")), "small")
+        denied[0] = True
+        done = s.read("list", MOUNT, "stat", s.path("small"), "cat", s.path("small"), AWS_OF="somebody else")
+        lines = done.text.splitlines()
+        check.equal("size", lines[1], f"{s.path('small')} 100 file", done.errors)
+        check.match("content", lines[2], "small EACCES after 0 ")
+
+
+def case_permission_withdrawn_while_no_agent_ran(bed):
+    """A new agent has not seen S3 allow anything: of a file that was opened under the former one it asks, cached or not."""
+    data = content("old", 3 << 20)
+    with small_blocks(bed, "anew") as s:
+        key, denied = s.put("object", data), [False]
+        s.through_proxy(lambda r: DENIED if denied[0] else None)
+        far = len(data) - 100
+        with s.start("open", s.path(key), "wait", "read", far, 100, "wait", "read", far, 100) as reader:
+            reader.until_waiting()
+            s.right(s.read("cat", s.path(key)), key)    # all is in the store
+            os.kill(s.node.pids()[0], signal.SIGKILL)
+            check.that(wait_until(lambda: not s.node.pids(), 5), "the agent did not end")
+            denied[0] = True
+            reader.go_on()
+            lines = [line for line in reader.until_waiting() if line != "went on"]
+            check.equal("refused", lines, [f"{far} EACCES"])
+            denied[0] = False
+            done = reader.rest()
+        check.equal("allowed again", done.text.strip(), f"{far} {digest(data[far:])}", done.errors)

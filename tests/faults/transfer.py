@@ -5,7 +5,7 @@ import time
 
 import check
 import proxy
-from scene import MOUNT, Scene
+from scene import MOUNT, Scene, digest
 
 
 def once(fault):
@@ -110,6 +110,18 @@ def case_range_ignored(bed):
         s.right_or_refused(s.read("cat", s.path("big")), "big", "EIO")
 
 
+def case_total_changes_on_the_way(bed):
+    """Later answers name another size of the object under the same ETag: one of them is a lie, so the read ends."""
+    def longer(answer):
+        before, _, total = dict((name.lower(), value) for name, value in answer.headers)["content-range"].rpartition("/")
+        proxy.set_header(answer, "Content-Range", f"{before}/{int(total) + 1000}")
+    with Scene(bed, "total", WARMPATH_DEADLINE="4") as s:
+        later = lambda r: r.is_block and r.range and not r.range.startswith("bytes=0-")
+        s.through_proxy(lambda r: proxy.change(longer) if later(r) else None)
+        done = s.read("cat", s.path("big"))
+        s.refused(done, "big", "EIO", "ESTALE")
+
+
 def case_second_block_fails(bed):
     """Bytes read before the fault are right; the error comes where the block is missing."""
     with Scene(bed, "second", WARMPATH_DEADLINE="4") as s:
@@ -129,6 +141,15 @@ def case_fault_then_recovery_in_one_job(bed):
             check.match("while it fails", "\n".join(reader.until_waiting()), "small EIO after 0")
             broken[0] = False
             check.match("afterwards", reader.rest().text, "small 100 ")
+
+
+def case_slow_within_the_deadline(bed):
+    """An answer that takes longer than the job gives a greeting, and less than the deadline, is waited for."""
+    with Scene(bed, "slow", WARMPATH_BLOCK_SIZE="64K") as s:
+        s.through_proxy(lambda r: proxy.delay(12) if r.is_block and not r.range.startswith("bytes=0-") else None)
+        far = len(s.objects["big"]) - 100
+        done = s.read("open", s.path("big"), "read", far, 100)
+        check.equal("data", done.text.splitlines()[1:], [f"{far} {digest(s.objects['big'][far:])}"], done.errors)
 
 
 def case_away_for_a_while(bed):

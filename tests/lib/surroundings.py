@@ -41,7 +41,7 @@ class Surroundings(loopback.Loopback):
         self.authorization = None           # what the container's endpoint wants
         self.source = Credentials("SOURCEKEY", "source-secret", "source-token")
         self.web_token = "header.payload.signature"
-        self.version_1 = True               # does the instance answer without a token
+        self.version_1 = True               # the instance answers without a token, too
         self.closing = threading.Event()
         handler = type("Handler", (Handler,), {"around": self})
         self.serve(handler)
@@ -93,6 +93,7 @@ class Surroundings(loopback.Loopback):
                 "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": self.write("pod-token", authorization + "\n")}
 
     def instance(self, **more):
+        self.version_1 = "AWS_EC2_METADATA_V1_DISABLED" not in more
         return {**self.NO_KEYS, "AWS_EC2_METADATA_DISABLED": None,
                 "AWS_EC2_METADATA_SERVICE_ENDPOINT": self.url + "/", **more}
 

@@ -458,6 +458,14 @@ static void test_endpoint_of_a_profile(void **state)
     assert_string_equal(e.ca_bundle, ca);
     s3_endpoint_clear(&e);
 
+    /* A profile that a mapping names comes before the environment. */
+    set_env(w, "WARMPATH_PROFILE=dev", "AWS_ENDPOINT_URL_S3=http://env", "AWS_REGION=us-west-1",
+            NULL);
+    assert_int_equal(s3_endpoint_resolve(&w->env, S3_STYLE_AUTO, &e, why, sizeof(why)), 0);
+    assert_string_equal(e.authority, "special:81");
+    assert_string_equal(e.region, "ap-east-1");
+    s3_endpoint_clear(&e);
+
     set_env(w, "AWS_PROFILE=dev", "AWS_CA_BUNDLE=/etc/ca.pem", NULL);
     assert_int_equal(s3_endpoint_resolve(&w->env, S3_STYLE_AUTO, &e, why, sizeof(why)), 0);
     assert_string_equal(e.authority, "special:81");

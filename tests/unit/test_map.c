@@ -31,9 +31,10 @@ static void test_entries(void **state)
 {
     (void)state;
     struct map *m =
-        parse("/data=s3://corpus/v1, /data/own//=s3://other?style=path ,/x=s3://abc/?ro");
+        parse("/data=s3://corpus/v1, /data/own//=s3://other?style=path ,/x=s3://abc/?ro,"
+              "/p=s3://mine-hrzrlukc5m36ft7okagglf3gmwluquse1b-s3alias");
     assert_int_equal(n_told, 0);
-    assert_int_equal(m->n, 3);
+    assert_int_equal(m->n, 4);
     assert_string_equal(m->entries[0].prefix, "/data/own");
     assert_string_equal(m->entries[0].bucket, "other");
     assert_string_equal(m->entries[0].key_prefix, "");
@@ -55,6 +56,8 @@ static void test_malformed(void **state)
         {"/data=s3://", "no bucket name"},
         {"/data=s3://a", "no bucket name"},
         {"/data=s3://bu$ket/x", "no bucket name"},
+        {"/data=s3://arn:aws:s3:us-west-2:123456789012:accesspoint/mine/x", "access point's alias"},
+        {"/data=s3://fast--use1-az4--x-s3/x", "S3 Express"},
         {"/data=s3://bucket?speed=9", "unknown option 'speed=9'"},
         {"/data=s3://bucket?rw", "not supported yet"},
         {"/data=s3://bucket?style=", "unknown option"},

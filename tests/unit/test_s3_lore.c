@@ -118,6 +118,25 @@ static void test_where_a_bucket_moved(void **unused)
     }
 }
 
+/* A bucket that is sent back and forth leaves room for all others. */
+static void test_back_and_forth(void **unused)
+{
+    (void)unused;
+    struct s3_lore *l = s3_lore_get("flapping");
+    struct s3_endpoint configured = endpoint_at("http", "host:1");
+    const char *first = NULL;
+    for (int i = 0; i < 1000; i++) {
+        assert_true(s3_lore_moved(l, &configured, "bucket", i % 2 ? "r-1" : "r-2", ""));
+        struct s3_endpoint now = s3_lore_endpoint(l, &configured, "bucket");
+        assert_string_equal(now.region, i % 2 ? "r-1" : "r-2");
+        first = first ? first : now.region;
+    }
+    assert_string_equal(first, "r-2"); /* what was lent is still there */
+    assert_true(s3_lore_moved(l, &configured, "another", "r-3", ""));
+    assert_string_equal(s3_lore_endpoint(l, &configured, "another").region, "r-3");
+    s3_lore_unref(l);
+}
+
 /* ---- alive? ---- */
 
 static enum s3_lore_answer may_ask(struct s3_lore *l, int64_t now_ms)
@@ -148,13 +167,24 @@ static void test_silence_and_return(void **unused)
     s3_lore_unref(l);
 }
 
+/* Why a HEAD was refused is asked for a thousand files once. */
+static void test_a_reason_now_and_then(void **unused)
+{
+    (void)unused;
+    struct s3_lore *l = s3_lore_get("refuses");
+    int asked = 0;
+    for (int64_t ms = 1000; ms < 31000; ms += 30)
+        asked += s3_lore_may_diagnose(l, ms);
+    assert_int_equal(asked, 3);
+    s3_lore_unref(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_pace_for_each_prefix),
-        cmocka_unit_test(test_paces_are_bounded),
-        cmocka_unit_test(test_where_a_bucket_moved),
-        cmocka_unit_test(test_silence_and_return),
+        cmocka_unit_test(test_a_pace_for_each_prefix), cmocka_unit_test(test_paces_are_bounded),
+        cmocka_unit_test(test_where_a_bucket_moved),   cmocka_unit_test(test_back_and_forth),
+        cmocka_unit_test(test_silence_and_return),     cmocka_unit_test(test_a_reason_now_and_then),
     };
     return cmocka_run_group_tests_name("s3_lore", tests, NULL, NULL);
 }
