@@ -8,15 +8,15 @@
 #define ROUND_TRIP_US 200
 #define TIMEOUT_US    250000 /* INDEX_TIMEOUT_MS */
 
-/* CPU time of redis-server 7.0 for what an agent sends over TCP, in microseconds, as
- * sim/redis_costs measured it (docs/simulator.md). */
-#define COST_BATCH 10.5
-#define COST_PUT   1.3
-#define COST_CLAIM 1.3
-#define COST_LOCK  2.6
+/* CPU time of redis-server 7.0 for what an agent sends over TCP, in microseconds: medians of three
+ * runs of sim/redis_costs (docs/simulator.md). */
+#define COST_BATCH 11.5
+#define COST_PUT   1.4
+#define COST_CLAIM 1.2
+#define COST_LOCK  2.8
 #define COST_LOOK  1.0
-#define COST_FIELD 0.2  /* of a hash that is read whole: 0.13 in a long pipeline, 0.23 alone */
-#define COST_BEAT  14.4 /* a second batch, TIME, HSET, EXPIRE and the first part of HGETALL */
+#define COST_FIELD 0.17 /* of a hash that is read whole: 0.12 in a long pipeline */
+#define COST_BEAT  15.5 /* a second batch, TIME, HSET, EXPIRE and the first part of HGETALL */
 
 struct redis {
     int64_t free_us;

@@ -67,7 +67,8 @@ static void sample(void *user, int64_t number)
     s->network_rate[at] = (float)((w->network.moved_bytes - s->moved_before) * 1e6 / SAMPLE_US);
     s->redis_busy[at] = (float)((w->totals.redis_busy_us - s->busy_before) / SAMPLE_US);
     s->loaded[0][at] = (float)here[0] / (float)w->blocks;
-    s->loaded[1][at] = (float)here[n / 2] / (float)w->blocks;
+    int middle = n / 2;
+    s->loaded[1][at] = (float)here[middle] / (float)w->blocks;
     s->loaded[2][at] = (float)here[n - 1] / (float)w->blocks;
     s->s3_gets[at] = (uint32_t)w->totals.s3_gets;
     s->moved_before = w->network.moved_bytes;
