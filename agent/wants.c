@@ -58,10 +58,11 @@ static bool is_same(const struct version *a, const struct version *b)
 
 /* --- fetching ----------------------------------------------------------------------------- */
 
-/* Fetches the next part of one. How many blocks were looked for. */
+/* Fetches the next part of one, which may be its last: then it is gone. How many blocks were looked
+ * for. */
 static uint64_t step(struct want *w)
 {
-    uint64_t part_to = w->left.from + w->part_bytes;
+    uint64_t part_to = w->left.from + w->part_bytes, block_bytes = w->version.block_bytes;
     struct blocks_order order = {.agent = w->agent,
                                  .version = &w->version,
                                  .context = w->context,
@@ -82,7 +83,7 @@ static uint64_t step(struct want *w)
         DL_DELETE(wants, w);
         DL_APPEND(wants, w);
     }
-    return done / order.version->block_bytes + 1;
+    return done / block_bytes + 1;
 }
 
 static void go_on(void)
