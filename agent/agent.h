@@ -18,7 +18,7 @@ struct agent {
     struct cluster *cluster; /* NULL: the node stands alone */
     uint32_t block_bytes;
     uint32_t piece_bytes; /* at least so much is fetched of a block (WARMPATH_READ_PIECE) */
-    int64_t deadline_ms; /* for a request to S3, all attempts */
+    int64_t deadline_ms;  /* for a request to S3, all attempts */
     int64_t started_s;
 };
 

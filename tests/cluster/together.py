@@ -6,6 +6,7 @@ import check
 import job
 import proxy
 from node import wait_until
+from scene import MOUNT
 from world import World, blocks_of, finish, finish_open, go_on
 
 
@@ -20,6 +21,26 @@ def case_second_node_asks_s3_for_nothing(bed):
         check.equal("peer_hit_blocks", counters["peer_hit_blocks"], blocks_of(w.objects["big"]) + 1)
         check.equal("s3_bytes", counters["s3_bytes"], 0)
         check.that(counters["peer_bytes"] >= len(w.objects["big"]), f"peer_bytes {counters['peer_bytes']}")
+
+
+HINT = """
+import os, sys
+os.posix_fadvise(os.open(sys.argv[1], os.O_RDONLY), 0, 0, os.POSIX_FADV_WILLNEED)
+"""
+
+
+def case_hints_are_served_by_other_nodes(bed):
+    """What a job says it will read comes from the node that has it, before anybody reads."""
+    with World(bed, 2) as w:
+        first, second = w.nodes
+        w.right(first.cat("wide"), "wide")
+        asked, blocks = len(w.proxy.seen), blocks_of(w.objects["wide"])
+        command = second.command([bed.python, "-c", HINT, f"{MOUNT}/wide"])
+        check.equal("exit status", job.run(command, second.env(w.mapping)).status, 0)
+        wait_until(lambda: second.counters()["peer_hit_blocks"] == blocks, 30)
+        check.equal("peer_hit_blocks", second.counters()["peer_hit_blocks"], blocks)
+        w.right(second.cat("wide"), "wide")
+        check.equal("GETs that brought bytes", w.gets(asked), 0, "\n".join(w.proxy.names(asked)))
 
 
 def case_cold_start_together(bed):
