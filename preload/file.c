@@ -95,6 +95,8 @@ void file_free(struct file *f)
 
 /* --- opening --------------------------------------------------------------------------- */
 
+atomic_bool file_child_opened;
+
 static int open_directory(struct file *f, const struct target *t, int flags)
 {
     f->kind = FILE_DIRECTORY;
@@ -142,6 +144,7 @@ static int open_regular(struct file *f, const struct target *t, int flags, struc
     if (f->changed)
         REAL(fcntl)(fd, F_SETFL, flags & (O_NONBLOCK | O_APPEND));
     if (state_in_vfork_child()) {
+        atomic_store(&file_child_opened, true);
         file_unref(f); /* the table is its parent's; what it executes finds the placeholder */
         return fd;
     }

@@ -67,6 +67,9 @@ void file_init(void);
  * fdtab) or -errno. Only for reading: the caller has refused the rest. */
 int file_open(const struct target *t, int flags);
 
+/* A vfork child of this process, whose memory is this one's, opened a mapped file. */
+extern atomic_bool file_child_opened;
+
 /* Opens an object for the library's own reading: it has no descriptor and is in no table, so a
  * vfork child may do it too. One reference, or NULL and -errno (-EISDIR: a directory). */
 struct file *file_open_unlisted(const struct target *t, int *error);

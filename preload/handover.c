@@ -71,6 +71,8 @@ static bool elf_is_served(int fd)
 static int examine(char path[PATH_MAX])
 {
     char head[PROGRAM_HEAD_MAX + 1], *interpreter, *argument;
+    if (map_find(&state.map, path, strlen(path)))
+        return 1; /* it runs from a copy, by a loader that loads the library */
     int fd = REAL(open)(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return 1;

@@ -262,8 +262,11 @@ static ssize_t fill_records(struct dirstream *s, char *buf, size_t n)
 EXPORT ssize_t getdents64(int fd, void *buf, size_t n)
 {
     PINNED struct file *f = fdtab_get(fd);
-    if (!f || f->kind != FILE_DIRECTORY) /* a vfork child may have another file at the number */
+    /* A vfork child may have another file at the number. */
+    if (!f || (f->kind != FILE_DIRECTORY && state_in_vfork_child()))
         return REAL(getdents64)(fd, buf, n);
+    if (f->kind != FILE_DIRECTORY)
+        return hook_result(f->path_only ? -EBADF : -ENOTDIR);
     if (f->path_only)
         return hook_result(-EBADF);
     struct dirstream *s = dirstream_of(f);

@@ -1,15 +1,27 @@
 /* read and its kin, lseek, sendfile. What is read may be put into a lazy map that the job may write
  * to (lazy_need). */
 #include "preload/hook.h"
+#include "preload/inherit.h"
 #include "preload/lazy.h"
 #include "preload/offset.h"
+
+/* What a vfork child opened is in no table: the table is its parent's. A shell that is told ENOEXEC
+ * looks so into a script. */
+static ssize_t read_by_kernel(int fd, void *buf, size_t n)
+{
+    if (__builtin_expect(!atomic_load_explicit(&file_child_opened, memory_order_relaxed), 1) ||
+        !state_in_vfork_child())
+        return REAL(read)(fd, buf, n);
+    PINNED struct file *f = inherit_unlisted(fd);
+    return f ? hook_result(file_read(f, fd, buf, n)) : REAL(read)(fd, buf, n);
+}
 
 EXPORT ssize_t read(int fd, void *buf, size_t n)
 {
     lazy_need(buf, n);
     PINNED struct file *f = fdtab_get(fd);
     if (!f)
-        return REAL(read)(fd, buf, n);
+        return read_by_kernel(fd, buf, n);
     return hook_result(file_read(f, fd, buf, n));
 }
 

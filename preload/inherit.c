@@ -1,5 +1,6 @@
 #include "preload/inherit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,6 +181,17 @@ void inherit_descriptor(int fd)
     char link[PATH_MAX];
     if (read_fd_link(fd, link))
         adopt(fd, link, NULL);
+}
+
+struct file *inherit_unlisted(int fd)
+{
+    char link[PATH_MAX];
+    int saved_errno = errno;
+    struct file *f = read_fd_link(fd, link) ? inherit_file(link) : NULL;
+    if (f && f->kind == FILE_REGULAR)
+        offset_set_shared(f);
+    errno = saved_errno;
+    return f;
 }
 
 bool inherit_target(const char *name, struct target *t)

@@ -1,12 +1,16 @@
 """Calls that went past the library: what strace saw of the mapping's paths, what the library's detector told.
 
 The library answers for every path below the mapping, so the kernel should never be asked for one; and it
-never reads or maps a placeholder, so nothing else should either.
+never reads or maps a placeholder, so nothing else should either. What the kernel may see: what a symbolic link
+is to say; a name that is too long for anybody; and what the dynamic loader looks for by itself, which isn't there.
 """
 
 import re
 
-HARMLESS = re.compile(r"execve\(|= 0x[0-9a-f]+ \(flags")
+HARMLESS = re.compile(r"execve\(|= 0x[0-9a-f]+ \(flags|= -1 ENAMETOOLONG"
+                      r'|openat\(AT_FDCWD, "[^"]*\.so[^"/]*", O_RDONLY\|O_CLOEXEC\) = -1 ENOENT'
+                      r'|"[^"]*/glibc-hwcaps(/[^"]*)?"[^"]* = -1 ENOENT')
+LINK_TEXT = re.compile(r'(symlink(?:at)?\(|readlink\("[^"]*", |readlinkat\([^"]*"[^"]*", |readlinkat resumed>)"[^"]*"')
 
 
 def traced(record):
@@ -19,7 +23,8 @@ def traced(record):
 def paths(record, mapped):
     """The calls by path that reached the kernel with a path below the mapping."""
     with open(record, errors="replace") as file:
-        return [line.rstrip() for line in file if f'"{mapped}/' in line and not HARMLESS.search(line)]
+        lines = [LINK_TEXT.sub(r'\1"..."', line.rstrip()) for line in file]
+    return [line for line in lines if f'"{mapped}/' in line and not HARMLESS.search(line)]
 
 
 def reports(errors):
