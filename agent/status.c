@@ -13,6 +13,9 @@
 #include "agent/meta.h"
 #include "agent/session.h"
 #include "common/clock.h"
+#include "fetch/s3.h"
+
+#define SILENCES_MAX 8
 
 static json_t *counters_object(struct agent *a, const struct store_numbers *store)
 {
@@ -59,6 +62,20 @@ static json_t *memory_object(void)
                      "incomplete_blocks", (json_int_t)blocks_incomplete());
 }
 
+/* Of S3's endpoints, those that don't answer. */
+static json_t *silences_array(void)
+{
+    struct s3_silence silent[SILENCES_MAX];
+    json_t *all = json_array();
+    size_t n = s3_silences(clock_monotonic_ms(), silent, SILENCES_MAX);
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(all, json_pack("{s:s, s:I, s:s}", "endpoint", silent[i].endpoint,
+                                             "since_s",
+                                             (json_int_t)(clock_wall_s() - silent[i].for_ms / 1000),
+                                             "why", silent[i].why));
+    return all;
+}
+
 size_t status_json(struct agent *a, char *out, size_t size)
 {
     struct store_numbers store;
@@ -76,6 +93,7 @@ size_t status_json(struct agent *a, char *out, size_t size)
     if (!root)
         return 0;
     json_object_set_new(root, "memory", memory_object());
+    json_object_set_new(root, "silent_endpoints", silences_array());
     json_t *cluster = cluster_status(a);
     if (cluster)
         json_object_set_new(root, "cluster", cluster);

@@ -45,6 +45,15 @@ void s3_context_unref(struct s3_context *c);
 /* "https://s3.eu-west-1.amazonaws.com": names the endpoint in logs and in version ids. Borrowed. */
 const char *s3_context_endpoint(const struct s3_context *c);
 
+/* An endpoint that gave no sign of life and is left alone for a moment. */
+struct s3_silence {
+    char endpoint[160];
+    char why[160];
+    int64_t for_ms; /* since so long */
+};
+/* Those of all contexts that are silent now; how many were written. Any thread. */
+size_t s3_silences(int64_t now_ms, struct s3_silence *out, size_t most);
+
 struct s3_meta {
     uint64_t size_bytes;             /* of the whole object, also after a ranged GET */
     int64_t mtime_s;                 /* Last-Modified */

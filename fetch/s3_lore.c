@@ -151,6 +151,26 @@ void s3_lore_silent(struct s3_lore *l, int64_t now_ms, const char *why)
     pthread_mutex_unlock(&l->lock);
 }
 
+size_t s3_silences(int64_t now_ms, struct s3_silence *out, size_t most)
+{
+    size_t n = 0;
+    struct s3_lore *l;
+    pthread_mutex_lock(&list_lock);
+    DL_FOREACH(list, l)
+    {
+        pthread_mutex_lock(&l->lock);
+        if (n < most && l->breaker.state != BREAKER_CLOSED) {
+            struct s3_silence *s = &out[n++];
+            s->for_ms = now_ms - l->breaker.since_ms;
+            snprintf(s->endpoint, sizeof(s->endpoint), "%s", l->endpoint);
+            snprintf(s->why, sizeof(s->why), "%s", l->silent_why);
+        }
+        pthread_mutex_unlock(&l->lock);
+    }
+    pthread_mutex_unlock(&list_lock);
+    return n;
+}
+
 void s3_lore_forget_probe(struct s3_lore *l, int64_t now_ms)
 {
     pthread_mutex_lock(&l->lock);

@@ -76,6 +76,20 @@ static void format_time(const json_t *o, const char *name, char out[32])
         strftime(out, 32, "%F %T", &local);
 }
 
+static void print_silences(const json_t *s)
+{
+    const json_t *silent;
+    size_t i;
+    char since[32];
+    json_array_foreach(json_object_get(s, "silent_endpoints"), i, silent)
+    {
+        format_time(silent, "since_s", since);
+        printf("         %s gives no sign of life since %s: %s\n",
+               json_string_value(json_object_get(silent, "endpoint")), since,
+               json_string_value(json_object_get(silent, "why")));
+    }
+}
+
 /* Of what others may take here. */
 static const char *offer_of(const json_t *cluster, const char *url)
 {
@@ -141,6 +155,7 @@ int cmd_status(int n_args, char **args)
         return 1;
     }
     print_status(status);
+    print_silences(status);
     print_memory(status);
     print_cluster(status);
     json_decref(status);

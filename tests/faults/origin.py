@@ -2,9 +2,11 @@
 
 import socket
 import threading
+import time
 
 import check
 import proxy
+from node import wait_until
 from scene import MOUNT, Scene
 
 HTML = b"<!DOCTYPE html><html><body>Please log in to the hotel's network</body></html>"
@@ -85,6 +87,23 @@ def case_endpoint_silent(bed):
     """Connections are accepted, nothing is ever answered."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         unreachable(bed, "silent", f"http://127.0.0.1:{silent.getsockname()[1]}", ["no answer|nothing|time|within", "AWS_ENDPOINT_URL|WARMPATH_DEADLINE"])
+
+
+def case_status_names_a_silent_endpoint(bed):
+    """Since when and why S3 is left alone; and nothing any more once it has answered."""
+    with Scene(bed, "status-silent", WARMPATH_DEADLINE="3", WARMPATH_META_TTL="0") as s:
+        s.through_proxy(lambda r: None)
+        s.right(s.read("cat", s.path("small")), "small")
+        check.equal("silent endpoints", s.node.status()["silent_endpoints"], [])
+        s.proxy.rule = lambda r: proxy.hang(10)
+        s.refused(s.read("cat", s.path("small"), deadline_s=40), "small", "EIO")
+        silent = s.node.status()["silent_endpoints"]
+        check.equal("silent endpoints", [each["endpoint"] for each in silent], [s.proxy.url])
+        check.that(0 <= time.time() - silent[0]["since_s"] < 20, f"since_s {silent[0]['since_s']}")
+        check.match("status", s.node.tool("status").text, f"{s.proxy.url} gives no sign of life since 2.*: .")
+        s.proxy.rule = lambda r: None
+        check.that(wait_until(lambda: "100" in s.read("cat", s.path("small")).text, 20), "it is never asked again")
+        check.equal("silent endpoints", s.node.status()["silent_endpoints"], [])
 
 
 def case_endpoint_malformed(bed):

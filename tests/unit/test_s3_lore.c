@@ -149,17 +149,25 @@ static void test_silence_and_return(void **unused)
 {
     (void)unused;
     struct s3_lore *l = s3_lore_get("silent");
+    struct s3_silence silent[2];
     assert_int_equal(may_ask(l, 1000), S3_LORE_ASK);
+    assert_int_equal(s3_silences(1000, silent, 2), 0);
     s3_lore_silent(l, 1000, "nothing");
     assert_int_equal(may_ask(l, 1001), S3_LORE_REFUSE);
     assert_int_equal(may_ask(l, 2001), S3_LORE_PROBE);
     assert_int_equal(may_ask(l, 2002), S3_LORE_REFUSE); /* one at a time */
     s3_lore_forget_probe(l, 2003);                      /* it told nothing */
     assert_int_equal(may_ask(l, 2004), S3_LORE_PROBE);
-    s3_lore_silent(l, 2005, "nothing"); /* for twice as long */
+    s3_lore_silent(l, 2005, "nothing at all"); /* for twice as long */
+    assert_int_equal(s3_silences(3000, silent, 0), 0);
+    assert_int_equal(s3_silences(3000, silent, 2), 1);
+    assert_string_equal(silent[0].endpoint, "silent");
+    assert_string_equal(silent[0].why, "nothing at all");
+    assert_int_equal(silent[0].for_ms, 2000);
     assert_int_equal(may_ask(l, 3100), S3_LORE_REFUSE);
     assert_int_equal(may_ask(l, 4100), S3_LORE_PROBE);
     s3_lore_heard(l, 4101);
+    assert_int_equal(s3_silences(4101, silent, 2), 0);
     for (int i = 0; i < 3; i++)
         assert_int_equal(may_ask(l, 4102), S3_LORE_ASK);
     assert_true(s3_lore_answered_since(l, 4101));
