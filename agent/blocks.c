@@ -1,14 +1,11 @@
 #include "agent/blocks.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <unistd.h>
-#include <uthash.h>
 #include <utlist.h>
 
-#include "agent/alloc.h"
 #include "agent/cluster.h"
 #include "agent/far_ahead.h"
+#include "agent/gather.h"
 #include "agent/layouts.h"
 #include "agent/meta.h"
 #include "agent/route.h"
@@ -19,39 +16,10 @@
 #include "common/log.h"
 
 #define TRANSFERS_AHEAD 48 /* no more prefetches while so many requests are under way */
-#define IDLE_MAX        1024
-#define LANDED_MAX      4096
 /* A block of that many bytes isn't worth fetching in pieces. */
 #define SMALL_BLOCK (512u << 10)
 /* A random reader that comes to a block for the n-th time gets all of it. */
 #define TOUCHES_WHOLE 8
-
-struct block_id {
-    struct version_id version;
-    uint64_t index;
-};
-
-/* A block under way, or some of whose pieces are here. */
-struct gather {
-    UT_hash_handle hh;
-    struct block_id id;         /* the table's key */
-    struct gather *prev, *next; /* among the idle ones */
-    struct partial *partial;
-    struct block_waiter *waiters;
-    uint64_t coming;      /* pieces under way */
-    unsigned n_transfers; /* 0: idle */
-    unsigned touches;
-    struct far_run *far; /* fetched for it; NULL: not */
-    bool given; /* to some reader, in part or out of the store before the loop knew it landed */
-    bool is_idle;
-    bool landed; /* complete: not in the table any more */
-};
-
-/* Fetched ahead and not yet given to anybody. */
-struct landed_ahead {
-    UT_hash_handle hh;
-    struct block_id id;
-};
 
 /* Who fetches what, for the functions that start transfers. */
 struct errand {
@@ -66,170 +34,10 @@ struct errand {
     char why[384];
 };
 
-static struct gather *gathers;
-static struct gather *idle; /* the longest idle first */
-static size_t n_idle;
-static struct landed_ahead *landed;
-
-static struct block_id make_id(const struct version *v, uint64_t index)
-{
-    struct block_id id;
-    memset(&id, 0, sizeof(id));
-    id.version = v->id;
-    id.index = index;
-    return id;
-}
-
-static struct gather *find(const struct version *v, uint64_t index)
-{
-    struct block_id id = make_id(v, index);
-    struct gather *g;
-    HASH_FIND(hh, gathers, &id, sizeof(id), g);
-    return g;
-}
-
-/* --- gathers' lives ---------------------------------------------------------------- */
-
-static void gather_free(struct gather *g)
-{
-    if (!g->landed)
-        HASH_DEL(gathers, g);
-    partial_free(g->partial);
-    free(g);
-}
-
-static void leave_idle(struct gather *g)
-{
-    if (!g->is_idle)
-        return;
-    g->is_idle = false;
-    DL_DELETE(idle, g);
-    n_idle--;
-}
-
-/* Nothing is under way for it any more: what is it good for? */
-static void settle(struct gather *g)
-{
-    bool broken = !partial_missing(g->partial, UINT64_MAX) && !partial_is_complete(g->partial);
-    if (g->landed || broken || partial_have(g->partial) == 0) {
-        gather_free(g);
-        return;
-    }
-    g->is_idle = true;
-    DL_APPEND(idle, g);
-    if (++n_idle > IDLE_MAX) {
-        struct gather *oldest = idle;
-        leave_idle(oldest);
-        gather_free(oldest);
-    }
-}
-
-static struct gather *gather_new(const struct errand *e, uint64_t index)
-{
-    struct gather *g = must_calloc(1, sizeof(*g));
-    g->id = make_id(e->version, index);
-    g->partial = partial_new(e->agent->store, e->version, index, e->agent->piece_bytes);
-    HASH_ADD(hh, gathers, id, sizeof(g->id), g);
-    return g;
-}
-
-void blocks_forget(void)
-{
-    while (idle) {
-        struct gather *g = idle;
-        leave_idle(g);
-        gather_free(g);
-    }
-}
-
-/* --- ahead and landed -------------------------------------------------------------- */
-
-static void forget_landed(struct landed_ahead *l)
-{
-    HASH_DEL(landed, l);
-    free(l);
-}
-
-static void note_landed(const struct block_id *id)
-{
-    struct landed_ahead *l;
-    HASH_FIND(hh, landed, id, sizeof(*id), l);
-    if (l)
-        return;
-    if (HASH_COUNT(landed) >= LANDED_MAX)
-        forget_landed(landed);
-    l = must_calloc(1, sizeof(*l));
-    l->id = *id;
-    HASH_ADD(hh, landed, id, sizeof(l->id), l);
-}
-
-void blocks_note_ahead(const struct version *v, uint64_t index)
-{
-    struct block_id id = make_id(v, index);
-    note_landed(&id);
-}
-
-bool blocks_was_ahead(const struct version *v, uint64_t index)
-{
-    struct block_id id = make_id(v, index);
-    struct landed_ahead *l;
-    struct gather *g = find(v, index);
-    bool first = g && !g->given;
-    if (g)
-        g->given = true;
-    HASH_FIND(hh, landed, &id, sizeof(id), l);
-    if (l)
-        forget_landed(l);
-    return l || first;
-}
-
-/* --- waking ------------------------------------------------------------------------ */
-
-/* A reader that needs a whole block may map it: it waits for the file that the store has. */
-static bool is_ready(const struct gather *g, const struct block_waiter *w)
-{
-    bool wants_all = w->need.from == 0 && w->need.to == partial_len(g->partial);
-    return wants_all ? partial_is_complete(g->partial) : partial_ready(g->partial, w->need).to > 0;
-}
-
-static void wake(struct gather *g, struct block_waiter *w)
-{
-    struct block_result r = {.why = "", .complete = partial_is_complete(g->partial)};
-    r.ready = partial_ready(g->partial, w->need);
-    r.fd = partial_reader(g->partial);
-    if (r.fd < 0) {
-        r.error = r.fd;
-        r.why = "the agent has no descriptor left, or cannot read its own cache";
-    }
-    g->given = true;
-    w->wake(w, &r);
-    if (r.fd >= 0)
-        close(r.fd);
-}
-
-static void wake_ready(struct gather *g)
-{
-    struct block_waiter *w, *next;
-    if (partial_is_complete(g->partial) && !g->landed) {
-        HASH_DEL(gathers, g);
-        g->landed = true;
-        if (!g->waiters && !g->given)
-            note_landed(&g->id);
-    }
-    DL_FOREACH_SAFE(g->waiters, w, next)
-    {
-        if (!is_ready(g, w))
-            continue;
-        DL_DELETE(g->waiters, w);
-        w->gather = NULL;
-        wake(g, w);
-    }
-}
-
 static void on_progress(struct transfer *t)
 {
     for (size_t i = 0; i < t->n_parts; i++)
-        wake_ready(t->parts[i].owner);
+        gather_wake_ready(t->parts[i].owner);
 }
 
 /* Those for whom nothing is under way any more. */
@@ -260,11 +68,11 @@ static void on_ended(struct transfer *t)
         g->coming &= ~partial_mask(g->partial, t->parts[i].span);
         g->n_transfers--;
         waited_for |= g->waiters != NULL;
-        wake_ready(g);
+        gather_wake_ready(g);
         wake_failed(g, t);
         struct far_run *far = g->n_transfers == 0 ? take_ptr(g->far) : NULL;
         if (g->n_transfers == 0)
-            settle(g);
+            gather_settle(g);
         if (far)
             far_ahead_ended(far, t->error == 0);
     }
@@ -293,7 +101,7 @@ static bool start(struct errand *e, struct transfer_part *parts, size_t n)
         struct gather *g = parts[i].owner;
         if (!started) {
             if (g->n_transfers == 0)
-                settle(g);
+                gather_settle(g);
             continue;
         }
         g->coming |= partial_mask(g->partial, parts[i].span);
@@ -311,7 +119,7 @@ static bool fetch_pieces(struct errand *e, struct gather *g, uint64_t wanted, ui
     uint64_t rounds[] = {missing & partial_mask(g->partial, behind),
                          missing & ~partial_mask(g->partial, behind)};
     if (missing)
-        leave_idle(g);
+        gather_leave_idle(g);
     for (int i = 0; i < 2; i++) {
         while (rounds[i]) {
             struct span run = partial_run(g->partial, rounds[i]);
@@ -342,7 +150,7 @@ static bool send_batch(struct errand *e, struct batch *b)
 
 static void add_to_batch(struct errand *e, struct batch *b, uint64_t index)
 {
-    struct gather *g = gather_new(e, index);
+    struct gather *g = gather_new(e->agent, e->version, index);
     uint32_t len = partial_len(g->partial);
     b->parts[b->n++] = (struct transfer_part){g->partial, index, {0, len}, g};
     b->bytes += len;
@@ -366,7 +174,7 @@ static uint64_t fetch_plan(struct errand *e, const struct prefetch_plan *plan)
     const struct version *v = e->version;
     struct batch batch = {.n = 0};
     for (uint64_t i = plan->from / v->block_bytes; i < plan->to / v->block_bytes; i++) {
-        struct gather *g = find(v, i);
+        struct gather *g = gather_find(v, i);
         bool fine = true;
         if (routes_in_flight() >= far_ahead_most(v, e->job, TRANSFERS_AHEAD)) {
             send_batch(e, &batch);
@@ -430,7 +238,7 @@ void blocks_fetch(struct agent *a, const struct version *v, uint64_t index, stru
 {
     struct errand e = {
         .agent = a, .version = v, .context = w->context, .job = w->job, .eager = true};
-    struct gather *g = find(v, index);
+    struct gather *g = gather_find(v, index);
     struct prefetch_stream *s = stream_get(&v->id, w->job);
     uint64_t start_byte = index * v->block_bytes;
     struct prefetch_read read = {.from = start_byte + w->need.from,
@@ -443,14 +251,14 @@ void blocks_fetch(struct agent *a, const struct version *v, uint64_t index, stru
     bool whole = plan.sequential || cluster_may_hold(a, v, index);
     w->gather = NULL;
     if (!g)
-        g = gather_new(&e, index);
+        g = gather_new(e.agent, e.version, index);
     if (!fetch_pieces(&e, g, wanted_pieces(g, w->need, whole), w->need.from)) {
         struct block_result r = {.error = e.error, .why = e.why, .fd = -1};
         w->wake(w, &r);
         return;
     }
-    if (is_ready(g, w)) {
-        wake(g, w);
+    if (gather_is_ready(g, w)) {
+        gather_wake(g, w);
     } else {
         w->gather = g;
         DL_APPEND(g->waiters, w);
@@ -490,9 +298,9 @@ bool blocks_fetch_far(struct agent *a, const struct version *v, uint64_t index,
                       struct context *context, struct job *job, struct far_run *far)
 {
     struct errand e = {.agent = a, .version = v, .context = context, .job = job};
-    if (find(v, index) || store_has(a->store, v, index))
+    if (gather_find(v, index) || store_has(a->store, v, index))
         return false;
-    struct gather *g = gather_new(&e, index);
+    struct gather *g = gather_new(e.agent, e.version, index);
     if (!fetch_pieces(&e, g, UINT64_MAX, 0))
         return false;
     g->far = far;
@@ -510,11 +318,11 @@ static bool is_small(const struct errand *e, uint64_t index, struct span need)
 
 static void want_pieces(struct errand *e, uint64_t index, struct span need)
 {
-    struct gather *g = find(e->version, index);
+    struct gather *g = gather_find(e->version, index);
     if (!g && is_stored(e, index))
         return;
     if (!g)
-        g = gather_new(e, index);
+        g = gather_new(e->agent, e->version, index);
     fetch_pieces(e, g, partial_mask(g->partial, need), need.from);
 }
 
@@ -552,32 +360,13 @@ void blocks_seed(struct agent *a, const struct version *v, uint64_t index, const
                  uint32_t len, struct context *context, struct job *job)
 {
     struct errand e = {.agent = a, .version = v, .context = context, .job = job};
-    if (find(v, index) || store_has(a->store, v, index))
+    if (gather_find(v, index) || store_has(a->store, v, index))
         return;
-    struct gather *g = gather_new(&e, index);
+    struct gather *g = gather_new(e.agent, e.version, index);
     partial_write(g->partial, 0, data, len, NULL);
-    wake_ready(g); /* it may be complete */
-    settle(g);
-    g = find(v, index);
+    gather_wake_ready(g); /* it may be complete */
+    gather_settle(g);
+    g = gather_find(v, index);
     if (g && version_blocks(v) == 1)
         fetch_pieces(&e, g, UINT64_MAX, 0);
-}
-
-int blocks_peek(const struct version *v, uint64_t index, struct span *ready)
-{
-    struct gather *g = find(v, index);
-    if (!g)
-        return -ENOENT;
-    *ready = partial_ready(g->partial, (struct span){0, 1});
-    return ready->to > 0 ? partial_reader(g->partial) : -ENOENT;
-}
-
-size_t blocks_in_flight(void)
-{
-    return HASH_COUNT(gathers) - n_idle;
-}
-
-size_t blocks_incomplete(void)
-{
-    return n_idle;
 }

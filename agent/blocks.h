@@ -26,7 +26,7 @@ struct block_result {
 /* Embedded in the caller's request; must stay until woken or cancelled. */
 struct block_waiter {
     struct block_waiter *prev, *next;
-    struct gather *gather; /* blocks.c's own; NULL when not waiting */
+    struct gather *gather; /* gather.c's own; NULL when not waiting */
     struct span need; /* set by the caller, as are the following; inside the block, not empty */
     uint32_t at;      /* the byte in the block that the reader is after */
     enum prefetch_advice advice;

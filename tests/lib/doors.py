@@ -9,7 +9,7 @@ import re
 
 HARMLESS = re.compile(r"execve\(|= 0x[0-9a-f]+ \(flags|= -1 ENAMETOOLONG"
                       r'|openat\(AT_FDCWD, "[^"]*\.so[^"/]*", O_RDONLY\|O_CLOEXEC\) = -1 ENOENT'
-                      r'|"[^"]*/glibc-hwcaps(/[^"]*)?"[^"]* = -1 ENOENT')
+                      r'|"[^"]*/(glibc-hwcaps|tls|haswell|x86_64|avx512_1)(/[^"]*)?"[^"]* = -1 ENOENT')
 LINK_TEXT = re.compile(r'(symlink(?:at)?\(|readlink\("[^"]*", |readlinkat\([^"]*"[^"]*", |readlinkat resumed>)"[^"]*"')
 
 
