@@ -9,7 +9,7 @@ import re
 
 HARMLESS = re.compile(r"execve\(|= 0x[0-9a-f]+ \(flags|= -1 ENAMETOOLONG")
 LINK_TEXT = re.compile(r'(symlink(?:at)?\(|readlink\("[^"]*", |readlinkat\([^"]*"[^"]*", |readlinkat resumed>)"[^"]*"')
-LOADER_MISS = re.compile(r'openat\(AT_FDCWD, "([^"]*)/[^"/]*\.so[^"/]*", O_RDONLY\|O_CLOEXEC\) = -1 ENOENT')
+LOADER_MISS = re.compile(r'openat\(AT_FDCWD, "([^"]*)/[^"/]*\.so[^"/]*", O_RDONLY\|O_CLOEXEC(?:\) = -1 ENOENT| <unfinished)')
 # Below each directory that it searches the loader asks for those of better processors.
 BETTER = r"(/(glibc-hwcaps|tls|haswell|x86_64|avx512_1|x86-64-v[234])\b)*"
 
