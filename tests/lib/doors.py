@@ -26,7 +26,7 @@ def by_loader(lines):
     folders = {re.sub(BETTER + "$", "", miss[1]) for miss in map(LOADER_MISS.search, lines) if miss}
     if not folders:
         return lambda line: False
-    search = re.compile(rf'statat\(AT_FDCWD, "({"|".join(map(re.escape, folders))}){BETTER}", .* = -1 ENOENT')
+    search = re.compile(rf'statat\(AT_FDCWD, "({"|".join(map(re.escape, folders))}){BETTER}", .*( = -1 ENOENT|<unfinished)')
     return lambda line: LOADER_MISS.search(line) or search.search(line)
 
 
