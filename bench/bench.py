@@ -7,12 +7,13 @@ import sys
 
 from figures import FIGURES as WARM_FIGURES, Bench, Row
 from figures_cold import FIGURES as COLD_FIGURES
+from figures_peers import FIGURES as PEER_FIGURES
 from figures_small import cold_small_files
 from measure import CannotRun, Programs, say
 from report import describe_setting, print_report, write_results
 from stage import Sizes, Stage
 
-FIGURES = dict(sorted({**WARM_FIGURES, **COLD_FIGURES, "g": cold_small_files}.items()))
+FIGURES = dict(sorted({**WARM_FIGURES, **COLD_FIGURES, **PEER_FIGURES, "g": cold_small_files}.items()))
 PEERS = ("warmpath", "s3fs", "rclone")
 
 

@@ -76,10 +76,10 @@ def must_be_cold(world, result):
         raise CannotRun(f"warmpath: only {fetched} bytes came from S3, so this was no cold read")
 
 
-def parallel_curls(bench, count, endpoint=None):
-    """The whole sequential object by so many processes, a range each."""
+def parallel_curls(bench, count, endpoint=None, url=None):
+    """The whole sequential object by so many processes, a range each; from S3 unless another URL is given."""
     total = bench.sizes.sequential_mib * MIB
-    url = shlex.quote(bench.stage.url(bench.stage.sequential_file, endpoint))
+    url = shlex.quote(url or bench.stage.url(bench.stage.sequential_file, endpoint))
     part = total // count
     commands = [f"curl -q -sS --fail -o /dev/null -w '{{\"bytes\": %{{size_download}}}}\\n' "
                 f"-r {i * part}-{total - 1 if i == count - 1 else (i + 1) * part - 1} {url} &"
