@@ -31,11 +31,12 @@
  * status = i32 errno (0 or negative), str why; entry = str name, u8 kind, u64 size, i64 mtime;
  * part = u32 from, u32 to, u8 complete: what may be read from that block's descriptor. Only a
  * complete block may be mapped. BLOCKS names the bytes [from, to) of the first block that must be
- * there for the reply, the byte in it that the job is after, and in its flags whether the job holds a part of that block already, and how
- * it said that it reads. HELD fetches nothing: it gives the stored ones among [first, next); `next`
- * is where to go on asking. WANT is a hint: the job will soon read these bytes of the object, or
- * (wanted 0) will not after all. It is the one message without a reply, so it costs the job nothing
- * but the sending; what is wrong with one is nobody's business. */
+ * there for the reply, the byte in it that the job is after, and in its flags whether the job holds
+ * a part of that block already, and how it said that it reads. HELD fetches nothing: it gives the
+ * stored ones among [first, next); `next` is where to go on asking. WANT is a hint: the job will
+ * soon read these bytes of the object, or (wanted 0) will not after all. It is the one message
+ * without a reply, so it costs the job nothing but the sending; what is wrong with one is nobody's
+ * business. */
 #ifndef WARMPATH_WIRE_H
 #define WARMPATH_WIRE_H
 

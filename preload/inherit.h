@@ -17,7 +17,8 @@ void inherit_files(void);
 /* Takes over a descriptor that was just received, if it is a placeholder. */
 void inherit_descriptor(int fd);
 
-/* What a descriptor stands for, for one call: a reference, not in the table. NULL: nothing mapped. */
+/* What a descriptor stands for, for one call: a reference, not in the table. NULL: nothing mapped.
+ */
 struct file *inherit_unlisted(int fd);
 
 /* The other side: before somebody else may get a descriptor of this file. */
