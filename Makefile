@@ -56,7 +56,7 @@ help:
 	@echo 'all (default)  install what is missing, build'
 	@echo 'demo           a real inference job on a real S3, from nothing'
 	@echo 'test           every test; closes with "N passed, N failed"'
-	@echo 'scale          eight nodes read 1 GiB together: S3 is asked for each block once (needs root)'
+	@echo 'scale          eight nodes together: S3 is asked for each block once, and peers make up for a thin line (root)'
 	@echo 'bench          side by side with local files, curl, s3fs and rclone'
 	@echo 'sim            hundreds of simulated nodes over the same policy: a table, and plots in build/sim'
 	@echo 'lint           compilers, clang-tidy, format, layers, shellcheck'
