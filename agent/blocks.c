@@ -48,7 +48,7 @@ static void wake_failed(struct gather *g, const struct transfer *t)
     DL_FOREACH_SAFE(g->waiters, w, next)
     {
         uint64_t need = partial_mask(g->partial, w->need);
-        if (!(need & ~partial_have(g->partial) & ~g->coming) && g->n_transfers > 0)
+        if (!(need & ~partial_have(g->partial) & ~g->coming) && g->n_transfers > 1)
             continue;
         DL_DELETE(g->waiters, w);
         w->gather = NULL;
@@ -66,10 +66,10 @@ static void on_ended(struct transfer *t)
     for (size_t i = 0; i < t->n_parts; i++) {
         struct gather *g = t->parts[i].owner;
         g->coming &= ~partial_mask(g->partial, t->parts[i].span);
-        g->n_transfers--;
         waited_for |= g->waiters != NULL;
         gather_wake_ready(g);
         wake_failed(g, t);
+        g->n_transfers--; /* now: what is begun for another waiter, and fails, must not free it */
         struct far_run *far = g->n_transfers == 0 ? take_ptr(g->far) : NULL;
         if (g->n_transfers == 0)
             gather_settle(g);

@@ -3,12 +3,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 #include <utlist.h>
 
 #include "agent/alloc.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/thread.h"
+
+#define CLOSE_WAIT_MS 10
+#define CLOSE_WAITS   (2 * DISK_PATIENCE_MS / CLOSE_WAIT_MS)
 
 enum job_state { QUEUED, RUNNING, DONE, LEFT };
 
@@ -17,6 +21,7 @@ struct disk {
     pthread_cond_t wanted;
     struct disk_job *queue;
     struct disk_job *started; /* running, and `finished` is to be told */
+    int64_t ended_ms;         /* when a job last ended */
     int n_running, n_late;    /* late: running, and left behind by who waited */
     bool stalled, closing;
     int n_threads;
@@ -57,6 +62,7 @@ static void run(struct disk *d, struct disk_job *j)
     j->work(j);
     pthread_mutex_lock(&d->lock);
     d->n_running--;
+    d->ended_ms = clock_monotonic_ms();
     if (waited_for && j->state == LEFT)
         d->n_late--;
     end_stall(d);
@@ -113,11 +119,27 @@ struct disk *disk_new(int n_threads)
     return NULL;
 }
 
+/* With the lock held: is `finished` to be told of some job? */
+static bool is_awaited(const struct disk *d)
+{
+    const struct disk_job *j;
+    DL_FOREACH(d->queue, j)
+    if (j->finished && j->state == QUEUED)
+        return true;
+    return d->started != NULL;
+}
+
 void disk_free(struct disk *d)
 {
     if (!d)
         return;
     pthread_mutex_lock(&d->lock);
+    for (int i = 0; i < CLOSE_WAITS && is_awaited(d); i++) { /* nobody watches any more */
+        pthread_mutex_unlock(&d->lock);
+        usleep(CLOSE_WAIT_MS * 1000);
+        disk_watch(d);
+        pthread_mutex_lock(&d->lock);
+    }
     d->closing = true;
     bool stalled = d->stalled;
     pthread_cond_broadcast(&d->wanted);
@@ -152,9 +174,14 @@ static void init_done(struct disk_job *j)
     pthread_condattr_destroy(&monotonic);
 }
 
-/* With the lock held. */
+/* With the lock held. What waited in the queue for so long says that there is much to do, not that
+ * the disk stands still. */
 static int give_up(struct disk *d, struct disk_job *j)
 {
+    if (j->state == QUEUED && clock_monotonic_ms() - d->ended_ms < DISK_PATIENCE_MS) {
+        DL_DELETE(d->queue, j);
+        return -EBUSY;
+    }
     if (!d->stalled)
         log_warn("disk",
                  "the disk of the cache has not answered for %d ms: blocks are kept in "

@@ -11,7 +11,7 @@
 #define LAYOUTS_MAX 64 /* 16 MiB at most, where each has as many parts as may be */
 
 /* The part of the object in which this byte lies. Empty: its layout is not known, or has none
- * there. Waits for nothing. */
+ * there. Never waits for S3, and for the disk as store_get() does. */
 struct layout_part layouts_part(struct agent *a, const struct version *v, uint64_t at);
 
 #endif

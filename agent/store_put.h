@@ -11,7 +11,7 @@ typedef void store_put_done(void *user, int fd, bool found);
 
 /* `data` are the block's bytes, at the beginning of a buffer of agent/buffer.h, which stay until
  * `done` was called: by any thread, perhaps at once, and at the latest when the disk's patience is
- * over. Any thread. */
+ * over and its watch came by. Any thread. */
 void store_put(struct store *s, const struct version *v, uint64_t index, const char *data,
                store_put_done *done, void *user);
 

@@ -72,6 +72,8 @@ static uint64_t step(struct want *w)
                                  .part_bytes = w->part_bytes,
                                  .read_ahead = w->left.from < w->warm_to};
     struct blocks_begun begun = blocks_want(&order);
+    if (begun.next > w->left.to) /* whole blocks were fetched; the hint is paid for up to its end */
+        begun.next = w->left.to;
     uint64_t done = begun.next - w->left.from;
     if (begun.bytes < done) /* the rest was here */
         allowance_return(&allowance, done - begun.bytes);

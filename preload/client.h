@@ -37,8 +37,9 @@ int client_call(struct client_call *c, const char *path, void *room, size_t room
 /* The same for replies that carry no status first. */
 int client_call_raw(struct client_call *c, void *room, size_t room_bytes, size_t *len);
 
-/* Sends a message that has no reply, and waits for nothing. An agent that isn't there, or that
- * takes nothing at the moment, does not get it; nobody is told. */
+/* Sends a message that has no reply, and doesn't wait for it to be taken; only where there is no
+ * connection at rest, one is made first (within its time, see client.c). An agent that isn't there,
+ * or that takes nothing at the moment, does not get it; nobody is told. */
 void client_tell(struct client_call *c);
 
 /* The AWS_* variables, as they were at start; and the job's name. */

@@ -182,16 +182,22 @@ bool cwd_is_standin(int fd)
            strncmp(path + len, "/cwd", 4) == 0 && (path[len + 4] == '/' || !path[len + 4]);
 }
 
-void cwd_name_standin(int fd, const char *path)
+static bool is_unnamed(int fd)
 {
     char now[PATH_MAX];
+    return cwd_is_standin(fd) && read_link(fd, now) == (long)state.runtime_dir_len + 4;
+}
+
+void cwd_name_standin(int fd, const char *path)
+{
     int saved_errno = errno;
-    int flags = REAL(fcntl)(fd, F_GETFD);
-    if (!cwd_is_standin(fd) || read_link(fd, now) != (long)state.runtime_dir_len + 4)
-        return; /* it has its name, or is another file by now */
-    int named = open_standin(path, true);
+    int named = is_unnamed(fd) ? open_standin(path, true) : -1;
     if (named >= 0) {
-        REAL(dup3)(named, fd, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
+        /* Again, and right before: another thread may have closed it, and the number be a file's.
+         */
+        int flags = REAL(fcntl)(fd, F_GETFD);
+        if (is_unnamed(fd))
+            REAL(dup3)(named, fd, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
         syscall(SYS_close, named);
     }
     errno = saved_errno;

@@ -24,7 +24,8 @@ static int place_blocks(const struct span *s, struct object *o, int flags)
     while (index <= last) {
         int fds[FETCH_AT_ONCE];
         uint64_t left = last - index + 1;
-        struct block_part all = {.to = object_block_len(o, index), .advice = OBJECT_SEQUENTIAL};
+        struct block_part all = {.to = object_block_len(o, index),
+                                 .advice = index < last ? OBJECT_SEQUENTIAL : OBJECT_NORMAL};
         int n = object_fetch(o, index, left < FETCH_AT_ONCE ? (int)left : FETCH_AT_ONCE, &all, fds);
         if (n < 0)
             return n;

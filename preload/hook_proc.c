@@ -21,13 +21,21 @@ extern char **environ;
  * touched. */
 static void share_if_still_ours(int fd, struct file *f)
 {
-    if (inherit_is_placeholder(fd))
+    if (inherit_is_placeholder(fd) && inherit_is_of(fd, f))
         inherit_prepare(f, fd);
 }
 
 static void share(int fd, struct file *f)
 {
     inherit_prepare(f, fd);
+}
+
+/* A fork alone hands nothing to another program: directories are named when the child executes one,
+ * when no other thread is there to open and close. */
+static void share_offset(int fd, struct file *f)
+{
+    if (f->kind == FILE_REGULAR)
+        inherit_prepare(f, fd);
 }
 
 static bool was_alone; /* at the fork, the forking thread was the only one */
@@ -60,7 +68,8 @@ void proc_share_offsets(void)
 static void before_fork(void)
 {
     was_alone = file_one_thread();
-    proc_share_offsets();
+    if (fdtab_in_use())
+        fdtab_each(share_offset);
 }
 
 static void in_child(void)

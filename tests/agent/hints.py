@@ -11,7 +11,7 @@ import check
 import job
 import proxy
 from node import wait_until
-from scene import Scene
+from scene import Scene, content
 
 MIB = 1 << 20
 OPEN = MIB  # what an open fetches of a cold object
@@ -142,6 +142,18 @@ def case_willneed_is_bounded(bed):
             one.communicate("\n")
         took = h.bytes("huge") - OPEN
         check.that(8 * MIB <= took <= 10 * MIB + MIB, f"{took} bytes were fetched")
+
+
+def case_willneed_to_an_odd_end_is_paid_for(bed):
+    """Whole blocks come; the allowance is not given back for what lies behind an object's end."""
+    with Hints(bed, "oddend", WARMPATH_CACHE_SIZE="40M", WARMPATH_BLOCK_SIZE="1M") as h:
+        odd = [h.s.put("odd", content("odd", 2 * MIB + MIB // 2)) for _ in range(4)]
+        for key in odd:
+            h.run(key, "advise", WILLNEED, 0, 0)
+            check.equal("fetched", h.bytes(key), 2 * MIB + MIB // 2)
+        h.run("huge", "advise", WILLNEED, 0, 0)
+        took = sum(h.bytes(key) - OPEN for key in (*odd, "huge"))
+        check.that(took <= 10 * MIB + MIB, f"{took} bytes were fetched")
 
 
 def case_willneed_not_any_more(bed):

@@ -32,6 +32,14 @@ PROGRAMS = [
             print(copy.write(view), copy.write(memoryview(view)[70000:140000]), copy.seek(0), hashlib.sha256(copy.read()).hexdigest())
             print(os.pwrite(copy.fileno(), memoryview(view)[4194000:8000000], 10), hashlib.sha256(view).hexdigest())
         """, env=EAGER),
+    py("lazy-py-behind-the-end", """
+        import ctypes, mmap
+        libc = ctypes.CDLL(None)
+        libc.mmap.restype = ctypes.c_void_p
+        fd, size = os.open(f"{D}/sizes/4MiB+1", os.O_RDONLY), os.stat(f"{D}/sizes/4MiB+1").st_size
+        view = libc.mmap(None, ctypes.c_size_t(size), mmap.PROT_READ, mmap.MAP_SHARED, fd, ctypes.c_long(0))
+        print(size % 4096, ctypes.string_at(view + size, 8), ctypes.string_at(view + size - 1, 6)[1:])
+        """, env=EAGER),
     py("lazy-py-faulthandler", """
         import faulthandler, hashlib, mmap, signal
         silent = open(os.devnull, "w")

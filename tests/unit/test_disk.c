@@ -131,6 +131,36 @@ static void test_stalled_in_the_queue(void **state)
     disk_free(d);
 }
 
+static void *feed(void *user)
+{
+    for (int i = 0; i < 20; i++) {
+        usleep(DISK_PATIENCE_MS * 1000 / 10);
+        assert_int_equal(write(*(int *)user, "x", 1), 1);
+    }
+    return NULL;
+}
+
+/* A long queue that moves is no stall. */
+static void test_busy(void **state)
+{
+    (void)state;
+    struct disk *d = disk_new(1);
+    pthread_t feeder;
+    int gate[2];
+    discarded = 0;
+    assert_int_equal(pipe(gate), 0);
+    for (int i = 0; i < 20; i++)
+        disk_leave(d, &make(gate[0])->job);
+    assert_int_equal(pthread_create(&feeder, NULL, feed, &gate[1]), 0);
+    struct job *j = make(-1);
+    assert_int_equal(disk_do(d, &j->job), -EBUSY);
+    assert_false(disk_is_stalled(d));
+    free(j);
+    pthread_join(feeder, NULL);
+    wait_for(d, false, 20);
+    disk_free(d);
+}
+
 /* --- without waiting ---------------------------------------------------------------- */
 
 static atomic_int finished, result;
@@ -229,6 +259,7 @@ int main(void)
         cmocka_unit_test(test_working),
         cmocka_unit_test(test_stalled_and_back),
         cmocka_unit_test(test_stalled_in_the_queue),
+        cmocka_unit_test(test_busy),
         cmocka_unit_test(test_started),
         cmocka_unit_test(test_held_buffer),
     };
