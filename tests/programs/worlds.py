@@ -160,6 +160,7 @@ class Worlds:
         check.that(not missed, f"past the library: {missed[:1]}", "\n".join(missed))
 
     def run(self, program, program_path, directory, env, before=()):
+        """`before`: words of a tracer, which may make it several times as slow."""
         scratch = self.bed.fresh_dir("t")
         env = env | {"D": directory, "T": scratch, "TMPDIR": scratch} | program.env
         try:
@@ -167,7 +168,7 @@ class Worlds:
                 directory = self.lay_out(program, scratch, env)
                 env["D"] = directory
             done = job.run([*before, *self.command(program, program_path, scratch, directory)], env, cwd=scratch,
-                           deadline_s=DEADLINE_S)
+                           deadline_s=DEADLINE_S * (4 if before else 1))
         finally:
             self.bed.remove(scratch)
         for place, name in ((directory, b"{D}"), (scratch, b"{T}")):
