@@ -36,9 +36,7 @@ static bool holds(void *user, const struct index_block *b)
 static bool offers(void *user)
 {
     const struct cluster *c = user;
-    char path[4200];
-    snprintf(path, sizeof(path), "%s/" NODE_CLOSED_FILE, store_dir(c->store));
-    return access(path, F_OK) < 0;
+    return !store_is_closed(c->store);
 }
 
 static void on_published(void *user, const struct version *v, uint64_t index)

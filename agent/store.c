@@ -182,6 +182,7 @@ struct store *store_open(const char *dir, char *why, size_t why_size)
     }
     empty_tmp(s);
     s->suspect_before_s = suspect_before(s);
+    store_is_closed(s); /* a disk that stalls before anybody asks doesn't make it open */
     struct statvfs disk;
     uint64_t disk_bytes = fstatvfs(s->dir_fd, &disk) == 0 ? disk.f_blocks * disk.f_frsize : 0;
     s->limit_bytes = option_share(OPT_CACHE_SIZE, disk_bytes);
@@ -301,6 +302,14 @@ bool store_has(struct store *s, const struct version *v, uint64_t index)
     store_block_name(v, index, name);
     CLEANUP_CLOSE int fd = open_known(s, name, O_PATH);
     return fd >= 0 || (fd == -EAGAIN && store_job_look(s, v, index, false, &fd) == 0);
+}
+
+bool store_is_closed(struct store *s)
+{
+    int r = store_job_exists(s, NODE_CLOSED_FILE);
+    if (r == 0 || r == -ENOENT)
+        atomic_store(&s->closed, r == 0);
+    return atomic_load(&s->closed);
 }
 
 _Static_assert(STORE_WATCH_MS <= DISK_WATCH_MS, "as often as the disk wants it");

@@ -3,6 +3,7 @@
  *   DIR/lock            held by the one agent that uses the store
  *   DIR/boot            the boot in which the store was last used, and since when
  *   DIR/tmp/            blocks being written; emptied at start
+ *   DIR/blocks/closed   other nodes are not to be sent here for blocks (NODE_CLOSED_FILE)
  *   DIR/blocks/ab/NAME  NAME = version id in hex, "-", block index in hex (8 digits)
  *
  * A block file is the data, zeros up to the next multiple of 4096, and a trailer with its
@@ -70,6 +71,10 @@ void store_block_name(const struct version *v, uint64_t index, char out[STORE_NA
  * answer). */
 int store_get(struct store *s, const struct version *v, uint64_t index);
 bool store_has(struct store *s, const struct version *v, uint64_t index);
+
+/* Are other nodes not to be sent here for blocks? What was last seen, when the disk does not
+ * answer. */
+bool store_is_closed(struct store *s);
 
 /* The block will be read soon: has what isn't in the page cache brought there. */
 void store_read_ahead(struct store *s, int fd);

@@ -1,6 +1,6 @@
 /* What store.c (reading), store_write.c, store_put.c (whole
  * blocks), store_jobs.c (the disk) and store_evict.c (room) share;
- * nobody else includes it. */
+ * nobody else includes it but the store's test, which stalls the disk. */
 #ifndef WARMPATH_AGENT_STORE_INTERNAL_H
 #define WARMPATH_AGENT_STORE_INTERNAL_H
 
@@ -24,6 +24,7 @@ struct store {
     atomic_uint_fast64_t evicted_blocks, bad_blocks;
     atomic_uint_fast64_t memory_bytes; /* of blocks in memory since the disk last worked */
     atomic_bool counted;
+    atomic_bool closed;                /* as last seen; store_is_closed() */
     atomic_int_fast64_t complained_ms; /* last line about a full or failing disk */
 
     struct store_watcher watcher; /* guarded by the next */

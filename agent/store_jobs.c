@@ -87,6 +87,38 @@ int store_job_look(struct store *s, const struct version *v, uint64_t index, boo
     return r;
 }
 
+struct exists {
+    struct disk_job job;
+    struct store *store;
+    const char *name;
+    int result;
+};
+
+static void work_exists(struct disk_job *j)
+{
+    struct exists *e = (struct exists *)j;
+    e->result = faccessat(e->store->dir_fd, e->name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+static void discard_plain(struct disk_job *j)
+{
+    free(j);
+}
+
+int store_job_exists(struct store *s, const char *name)
+{
+    struct exists *e = must_calloc(1, sizeof(*e));
+    *e = (struct exists){
+        .job = {.work = work_exists, .discard = discard_plain}, .store = s, .name = name};
+    int r = disk_do(s->disk, &e->job);
+    if (r == -ETIMEDOUT)
+        return r;
+    if (r == 0)
+        r = e->result;
+    free(e);
+    return r;
+}
+
 struct touch {
     struct disk_job job;
     struct store *store;
@@ -98,11 +130,6 @@ static void work_touch(struct disk_job *j)
     struct touch *t = (struct touch *)j;
     struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_OMIT}};
     utimensat(t->store->dir_fd, t->name, times, AT_SYMLINK_NOFOLLOW);
-}
-
-static void discard_plain(struct disk_job *j)
-{
-    free(j);
 }
 
 void store_job_touch(struct store *s, const struct version *v, uint64_t index)

@@ -17,6 +17,10 @@ void store_tmp_name(char out[STORE_TMP_NAME_MAX]);
  * the descriptor, or -ENOENT. */
 int store_job_look(struct store *s, const struct version *v, uint64_t index, bool verify, int *fd);
 
+/* Is there a file of this name below the store's directory? 0, -ENOENT, or another -errno when that
+ * can't be told. `name` must stay (a literal). */
+int store_job_exists(struct store *s, const char *name);
+
 /* Notes that a block was used now. Not while the disk is stalled. */
 void store_job_touch(struct store *s, const struct version *v, uint64_t index);
 

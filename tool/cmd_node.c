@@ -211,6 +211,8 @@ static void closed_path(const struct nginx_conf *n, char *out, size_t size)
 static int start(struct nginx_conf *n)
 {
     char conf[1200], closed[4200];
+    closed_path(n, closed, sizeof(closed));
+    unlink(closed); /* in any case: a `stop` that was interrupted leaves it, and nginx running */
     pid_t pid = running(n);
     if (pid) {
         printf("already serving %s (nginx, pid %d)\n", n->store, (int)pid);
@@ -218,8 +220,6 @@ static int start(struct nginx_conf *n)
     }
     if (!write_conf(n, conf, sizeof(conf)))
         return 1;
-    closed_path(n, closed, sizeof(closed));
-    unlink(closed);
     int status = run_nginx(n, conf, "-q");
     if (status != 0) {
         fprintf(stderr, "warmpath: nginx did not start (status %d); look into %s/error.log\n",

@@ -1,5 +1,6 @@
 """Nodes that come, go, and come back as another."""
 
+import os
 import shutil
 
 import check
@@ -104,3 +105,17 @@ def case_node_leaves_in_good_order(bed):
         first.serve()
         w.right(first.cat("small"), "small")
         check.that(wait_until(lambda: second.cluster()["peers"] == 1, 10), "it is back and nobody asks it")
+
+
+def case_node_stop_was_interrupted(bed):
+    """It has said that the node leaves, and nginx goes on: `warmpath node start` offers the blocks again."""
+    with World(bed, 2) as w:
+        w.joined()
+        first, second = w.nodes
+        with open(os.path.join(first.cache, "blocks", "closed"), "wb"):
+            pass
+        check.that(wait_until(lambda: second.cluster()["peers"] == 0, 10), "a node that is closed is still one to ask")
+        done = first.tool("node", "start")
+        check.equal("warmpath node start", done.status, 0, done.errors)
+        check.match("warmpath node start", done.text, "already serving")
+        check.that(wait_until(lambda: second.cluster()["peers"] == 1, 10), "it is not offered again")

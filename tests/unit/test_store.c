@@ -18,7 +18,9 @@
 #include "agent/block_file.h"
 #include "agent/buffer.h"
 #include "agent/store.h"
+#include "agent/store_internal.h"
 #include "agent/store_put.h"
+#include "common/options.h"
 
 #define BLOCK 65536
 
@@ -362,6 +364,77 @@ static void test_put_fails(void **state)
     assert_true(store_has(store, &v, 0));
 }
 
+/* --- is it offered? ------------------------------------------------------------------ */
+
+/* The disk hangs from now on until a byte is written to the pipe. */
+struct hang {
+    struct disk_job job;
+    int pipe;
+};
+
+static void work_hang(struct disk_job *j)
+{
+    char byte;
+    assert_int_equal(read(((struct hang *)j)->pipe, &byte, 1), 1);
+}
+
+static void discard_hang(struct disk_job *j)
+{
+    free(j);
+}
+
+static void stall_disk(int pipe)
+{
+    struct hang *h = calloc(1, sizeof(*h));
+    assert_non_null(h);
+    *h = (struct hang){.job = {.work = work_hang, .discard = discard_hang}, .pipe = pipe};
+    assert_int_equal(disk_do(store->disk, &h->job), -ETIMEDOUT);
+}
+
+static void end_stall(int pipe)
+{
+    assert_int_equal(write(pipe, "x", 1), 1);
+    for (int i = 0; i < 5000 && disk_is_stalled(store->disk); i++)
+        usleep(1000);
+    assert_false(disk_is_stalled(store->disk));
+}
+
+static void test_closed(void **state)
+{
+    char path[256];
+    (void)state;
+    snprintf(path, sizeof(path), "%s/" NODE_CLOSED_FILE, dir);
+    assert_false(store_is_closed(store));
+    close(open(path, O_CREAT | O_WRONLY, 0600));
+    assert_true(store_is_closed(store));
+    assert_int_equal(unlink(path), 0);
+    assert_false(store_is_closed(store));
+}
+
+/* While the disk is stalled nobody looks: what was seen last counts, also by who opened the store.
+ */
+static void test_closed_while_stalled(void **state)
+{
+    char path[256];
+    int ends[2];
+    (void)state;
+    snprintf(path, sizeof(path), "%s/" NODE_CLOSED_FILE, dir);
+    assert_int_equal(pipe(ends), 0);
+    stall_disk(ends[0]);
+    close(open(path, O_CREAT | O_WRONLY, 0600));
+    assert_false(store_is_closed(store));
+    end_stall(ends[1]);
+    assert_true(store_is_closed(store));
+    reopen();
+    stall_disk(ends[0]);
+    assert_int_equal(unlink(path), 0);
+    assert_true(store_is_closed(store));
+    end_stall(ends[1]);
+    assert_false(store_is_closed(store));
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +448,8 @@ int main(void)
         WITH_STORE(test_publishing_fails),
         WITH_STORE(test_put),
         WITH_STORE(test_put_fails),
+        WITH_STORE(test_closed),
+        WITH_STORE(test_closed_while_stalled),
         WITH_STORE(test_evict_all),
         WITH_STORE(test_second_agent_is_refused),
         cmocka_unit_test(test_unusable_directory),
