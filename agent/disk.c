@@ -129,10 +129,10 @@ static bool is_awaited(const struct disk *d)
     return d->started != NULL;
 }
 
-void disk_free(struct disk *d)
+bool disk_free(struct disk *d)
 {
     if (!d)
-        return;
+        return true;
     pthread_mutex_lock(&d->lock);
     for (int i = 0; i < CLOSE_WAITS && is_awaited(d); i++) { /* nobody watches any more */
         pthread_mutex_unlock(&d->lock);
@@ -145,12 +145,13 @@ void disk_free(struct disk *d)
     pthread_cond_broadcast(&d->wanted);
     pthread_mutex_unlock(&d->lock);
     if (stalled)
-        return; /* its threads may come back, and need it then */
+        return false; /* its threads may come back, and need it then */
     for (int i = 0; i < d->n_threads; i++)
         pthread_join(d->threads[i], NULL);
     pthread_cond_destroy(&d->wanted);
     pthread_mutex_destroy(&d->lock);
     free(d);
+    return true;
 }
 
 /* --- who asks ------------------------------------------------------------------------ */

@@ -38,8 +38,9 @@ struct disk_job {
 
 /* NULL with errno. */
 struct disk *disk_new(int n_threads);
-/* Does what was left to it, unless the disk is stalled: that is left to its fate. */
-void disk_free(struct disk *d);
+/* Does what was left to it. False: the disk is stalled, and all is left to its fate: the threads go
+ * on with it, and with what their jobs use, should it come back. */
+bool disk_free(struct disk *d);
 
 /* Has it done. 0: `work` was done. -EBUSY: it was not begun, and will not be. -ETIMEDOUT: it is
  * under way; the job is not the caller's any more. */

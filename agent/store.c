@@ -194,10 +194,8 @@ struct store *store_open(const char *dir, char *why, size_t why_size)
 
 void store_close(struct store *s)
 {
-    bool stalled = s->disk && disk_is_stalled(s->disk);
-    disk_free(s->disk);
-    if (stalled)
-        return; /* its threads may come back, and need it then */
+    if (!disk_free(s->disk))
+        return; /* its threads may come back, and need the store then */
     if (s->has_maintainer) {
         pthread_mutex_lock(&s->lock);
         s->closing = true;
