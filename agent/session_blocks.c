@@ -8,7 +8,7 @@
 #include "agent/wants.h"
 #include "common/options.h"
 
-#define HELD_LOOKS_MOST 512 /* blocks that one request looks for: a millisecond */
+#define HELD_LOOKS_MOST 512 /* blocks that one request looks for; then others have their turn */
 
 void conn_count_block(struct conn *c, const struct version *v, uint64_t index, bool was_stored)
 {
