@@ -20,7 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PREFETCH_CURSORS 8
+#define PREFETCH_CURSORS 16
 /* A read of that many bytes at the start of a file begins a run at once. */
 #define PREFETCH_LARGE_READ (128u << 10)
 /* A reader that jumped to so many parts of a file, and to that share of its bytes, wants the rest.
