@@ -164,28 +164,15 @@ int cwd_open_standin(bool close_on_exec)
     return open_standin("", close_on_exec);
 }
 
-/* Length of the directory's path, as the kernel knows it. */
-static long read_link(int fd, char out[PATH_MAX])
-{
-    char name[32];
-    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-    long n = syscall(SYS_readlinkat, AT_FDCWD, name, out, PATH_MAX - 1);
-    out[n > 0 ? n : 0] = '\0';
-    return n;
-}
-
-bool cwd_is_standin(int fd)
-{
-    char path[PATH_MAX];
-    size_t len = state.runtime_dir_len;
-    return len && read_link(fd, path) > (long)len && memcmp(path, state.runtime_dir, len) == 0 &&
-           strncmp(path + len, "/cwd", 4) == 0 && (path[len + 4] == '/' || !path[len + 4]);
-}
-
+/* Is the descriptor one of cwd_open_standin(), which tells no directory yet? */
 static bool is_unnamed(int fd)
 {
-    char now[PATH_MAX];
-    return cwd_is_standin(fd) && read_link(fd, now) == (long)state.runtime_dir_len + 4;
+    char name[32], path[PATH_MAX];
+    size_t len = state.runtime_dir_len;
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    long n = syscall(SYS_readlinkat, AT_FDCWD, name, path, sizeof(path));
+    return len && n == (long)len + 4 && memcmp(path, state.runtime_dir, len) == 0 &&
+           memcmp(path + len, "/cwd", 4) == 0;
 }
 
 void cwd_name_standin(int fd, const char *path)

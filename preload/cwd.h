@@ -34,9 +34,6 @@ void cwd_inherit(void);
  */
 int cwd_open_standin(bool close_on_exec);
 
-/* Is the descriptor one of these? A system call. */
-bool cwd_is_standin(int fd);
-
 /* Before another process gets such a descriptor: from then on its name in /proc tells the mapped
  * directory. Leaves other files alone. */
 void cwd_name_standin(int fd, const char *path);

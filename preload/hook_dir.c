@@ -265,10 +265,10 @@ EXPORT ssize_t getdents64(int fd, void *buf, size_t n)
     /* A vfork child may have another file at the number. */
     if (!f || (f->kind != FILE_DIRECTORY && state_in_vfork_child()))
         return REAL(getdents64)(fd, buf, n);
-    if (f->kind != FILE_DIRECTORY)
-        return hook_result(f->path_only ? -EBADF : -ENOTDIR);
     if (f->path_only)
         return hook_result(-EBADF);
+    if (f->kind != FILE_DIRECTORY)
+        return hook_result(-ENOTDIR);
     struct dirstream *s = dirstream_of(f);
     return hook_result(s ? fill_records(s, buf, n) : -ENOMEM);
 }

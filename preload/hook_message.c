@@ -46,7 +46,7 @@ static bool has_control(const struct msghdr *message)
 static void prepare(int fd)
 {
     PINNED struct file *f = fdtab_get(fd);
-    if (f && (!state_in_vfork_child() || (inherit_is_placeholder(fd) && inherit_is_of(fd, f))))
+    if (f)
         inherit_prepare(f, fd);
 }
 

@@ -17,14 +17,6 @@
 
 extern char **environ;
 
-/* In a vfork child a number may by now be another file: only what is still a placeholder is
- * touched. */
-static void share_if_still_ours(int fd, struct file *f)
-{
-    if (inherit_is_placeholder(fd) && inherit_is_of(fd, f))
-        inherit_prepare(f, fd);
-}
-
 static void share(int fd, struct file *f)
 {
     inherit_prepare(f, fd);
@@ -62,7 +54,7 @@ static void put_in_order(void)
 void proc_share_offsets(void)
 {
     if (fdtab_in_use())
-        fdtab_each(state_in_vfork_child() ? share_if_still_ours : share);
+        fdtab_each(share);
 }
 
 static void before_fork(void)

@@ -33,12 +33,6 @@ static bool read_fd_link(int fd, char out[PATH_MAX])
     return read_placeholder(name, out);
 }
 
-bool inherit_is_placeholder(int fd)
-{
-    char link[PATH_MAX];
-    return read_fd_link(fd, link) || cwd_is_standin(fd);
-}
-
 struct parsed {
     unsigned style;
     struct object_name name;
@@ -93,22 +87,27 @@ static bool find_target(const struct parsed *p, struct target *t)
     return false;
 }
 
-static struct file *inherit_directory(const char *path)
+/* What a placeholder's or a stand-in's name stands for here. Only a placeholder's fills `p`. */
+static bool find_link(char *link, struct parsed *p, struct target *t)
 {
-    struct target t;
-    size_t len = strlen(path);
-    const struct mapping *m = map_find(&state.map, path, len);
-    return m && target_set(&t, m, path, len) > 0 ? file_unlisted_directory(&t) : NULL;
+    const char *directory = cwd_standin_path(link);
+    if (!directory)
+        return parse_link(link, p) && find_target(p, t);
+    size_t len = strlen(directory);
+    const struct mapping *m = map_find(&state.map, directory, len);
+    return m && target_set(t, m, directory, len) > 0;
 }
 
 struct file *inherit_file(char *link)
 {
     struct parsed p;
     struct target t;
-    const char *directory = cwd_standin_path(link);
-    if (directory)
-        return inherit_directory(directory);
-    if (!parse_link(link, &p) || !find_target(&p, &t) || client_greet(true) < 0)
+    bool is_directory = cwd_standin_path(link);
+    if (!find_link(link, &p, &t))
+        return NULL;
+    if (is_directory)
+        return file_unlisted_directory(&t);
+    if (client_greet(true) < 0)
         return NULL;
     p.name.mapping = t.mapping;
     p.name.key = t.key;
@@ -124,22 +123,29 @@ bool inherit_is_of(int fd, const struct file *f)
     char link[PATH_MAX];
     if (REAL(fstat)(fd, &st) < 0)
         return false;
-    if (f->kind == FILE_DIRECTORY)
-        return S_ISDIR(st.st_mode);
+    if (f->kind == FILE_DIRECTORY || S_ISDIR(st.st_mode))
+        return f->kind == FILE_DIRECTORY && S_ISDIR(st.st_mode);
     if (!read_fd_link(fd, link) || (uint64_t)st.st_size != f->object->size_bytes)
         return false;
     return !parse_link(link, &p) ||
            (strcmp(p.etag, f->object->etag) == 0 && strcmp(p.key, f->object->key) == 0);
 }
 
+/* One that is here under a number of its own: its offset is the kernel's. */
+static struct file *open_by_kernel(char *link)
+{
+    struct file *f = inherit_file(link);
+    if (f && f->kind == FILE_REGULAR)
+        offset_set_shared(f);
+    return f;
+}
+
 static void adopt(int fd, char *link, void *unused)
 {
     (void)unused;
-    struct file *f = inherit_file(link);
+    struct file *f = open_by_kernel(link);
     if (!f)
         return; /* reads then fail with EBADF: better than the wrong bytes */
-    if (f->kind == FILE_REGULAR)
-        offset_set_shared(f);
     if (!fdtab_set(fd, f))
         file_unref(f);
 }
@@ -187,9 +193,7 @@ struct file *inherit_unlisted(int fd)
 {
     char link[PATH_MAX];
     int saved_errno = errno;
-    struct file *f = read_fd_link(fd, link) ? inherit_file(link) : NULL;
-    if (f && f->kind == FILE_REGULAR)
-        offset_set_shared(f);
+    struct file *f = read_fd_link(fd, link) ? open_by_kernel(link) : NULL;
     errno = saved_errno;
     return f;
 }
@@ -198,21 +202,19 @@ bool inherit_target(const char *name, struct target *t)
 {
     char link[PATH_MAX];
     struct parsed p;
-    if (!read_placeholder(name, link))
-        return false;
-    const char *directory = cwd_standin_path(link);
-    const struct mapping *m = directory ? map_find(&state.map, directory, strlen(directory)) : NULL;
-    if (m)
-        return target_set(t, m, directory, strlen(directory)) > 0;
-    return !directory && parse_link(link, &p) && find_target(&p, t);
+    return read_placeholder(name, link) && find_link(link, &p, t);
 }
 
 void inherit_prepare(struct file *f, int fd)
 {
-    if (f->kind == FILE_DIRECTORY)
-        cwd_name_standin(fd, f->target.path);
-    if (f->kind != FILE_REGULAR || offset_is_shared(f))
+    if (f->kind == FILE_REGULAR && offset_is_shared(f))
         return;
+    if (state_in_vfork_child() && !inherit_is_of(fd, f))
+        return;
+    if (f->kind == FILE_DIRECTORY) {
+        cwd_name_standin(fd, f->target.path);
+        return;
+    }
     longname_note(f->object);
     offset_share(f, fd);
 }

@@ -21,15 +21,13 @@ void inherit_descriptor(int fd);
  */
 struct file *inherit_unlisted(int fd);
 
-/* The other side: before somebody else may get a descriptor of this file. */
+/* The other side: before somebody else may get a descriptor of this file. A vfork child has its
+ * parent's table, but may have another file at the number by now: then nothing is done. */
 void inherit_prepare(struct file *f, int fd);
 
 /* What a descriptor's name in /proc, of any process, stands for. False: it is no placeholder, or
  * can't be seen here. */
 bool inherit_target(const char *name, struct target *t);
-
-/* Is this descriptor, in the kernel's eyes, a placeholder? A system call. */
-bool inherit_is_placeholder(int fd);
 
 /* Is this descriptor, in the kernel's eyes, one of this file? */
 bool inherit_is_of(int fd, const struct file *f);

@@ -56,6 +56,29 @@ static void after_vfork(void)
     reads_pipe("vfork");
 }
 
+/* What the child puts at its parent's number, and does with it there, moves nothing of the parent's. */
+static void after_vfork_over(const char *name, int flags)
+{
+    char text[6] = "";
+    int fd = open(at("text/alpha.txt"), O_RDONLY), other = open(at(name), flags);
+    if (read(fd, text, 5) != 5)
+        return;
+    fflush(stdout);
+    pid_t child = vfork();
+    if (child == 0) {
+        dup2(other, fd);
+        dup2(fd, other + 1);
+        close(fd);
+        execlp("true", "true", NULL);
+        _exit(1);
+    }
+    waitpid(child, NULL, 0);
+    ssize_t n = read(fd, text, 5);
+    printf("vfork, %s at the number: %zd %s, then at %ld\n", name, n, text, (long)lseek(fd, 0, SEEK_CUR));
+    close(other);
+    close(fd);
+}
+
 static void in_forkpty(void)
 {
     int terminal;
@@ -90,6 +113,8 @@ int main(int argc, char **argv)
     after_freopen();
     after_dup_over_stream();
     after_vfork();
+    after_vfork_over("text", O_RDONLY | O_DIRECTORY);
+    after_vfork_over("text/crlf.txt", O_RDONLY);
     in_forkpty();
     return 0;
 }
