@@ -225,12 +225,17 @@ static struct prefetch_plan plan_for(const struct errand *e, struct prefetch_str
     return prefetch_next(s, read);
 }
 
+/* Is so much of a block wanted, or the block so short, that all of it is fetched? */
+static bool is_worth_all(uint32_t len, struct span need)
+{
+    return len <= SMALL_BLOCK || need.to - need.from >= len / 4;
+}
+
 /* The pieces to fetch for a reader that needs some. */
 static uint64_t wanted_pieces(struct gather *g, struct span need, bool all)
 {
     uint32_t len = partial_len(g->partial);
-    bool whole = all || len <= SMALL_BLOCK || (need.to - need.from) >= len / 4 ||
-                 ++g->touches >= TOUCHES_WHOLE;
+    bool whole = all || is_worth_all(len, need) || ++g->touches >= TOUCHES_WHOLE;
     return partial_mask(g->partial, whole ? (struct span){0, len} : need);
 }
 
@@ -251,7 +256,7 @@ void blocks_fetch(struct agent *a, const struct version *v, uint64_t index, stru
     bool whole = plan.sequential || cluster_may_hold(a, v, index);
     w->gather = NULL;
     if (!g)
-        g = gather_new(e.agent, e.version, index);
+        g = gather_new(a, v, index);
     if (!fetch_pieces(&e, g, wanted_pieces(g, w->need, whole), w->need.from)) {
         struct block_result r = {.error = e.error, .why = e.why, .fd = -1};
         w->wake(w, &r);
@@ -300,20 +305,12 @@ bool blocks_fetch_far(struct agent *a, const struct version *v, uint64_t index,
     struct errand e = {.agent = a, .version = v, .context = context, .job = job};
     if (gather_find(v, index) || store_has(a->store, v, index))
         return false;
-    struct gather *g = gather_new(e.agent, e.version, index);
+    struct gather *g = gather_new(a, v, index);
     if (!fetch_pieces(&e, g, UINT64_MAX, 0))
         return false;
     g->far = far;
     job_count(job, COUNTER_prefetched_blocks, 1);
     return true;
-}
-
-/* Is so little of the block wanted that the rest isn't worth fetching? */
-static bool is_small(const struct errand *e, uint64_t index, struct span need)
-{
-    uint32_t len = version_block_len(e->version, index);
-    return len > SMALL_BLOCK && need.to - need.from < len / 4 &&
-           !cluster_may_hold(e->agent, e->version, index);
 }
 
 static void want_pieces(struct errand *e, uint64_t index, struct span need)
@@ -339,7 +336,7 @@ struct blocks_begun blocks_want(const struct blocks_order *o)
     uint64_t len = version_block_len(v, first);
     struct span need = {(uint32_t)(o->from - start_byte),
                         (uint32_t)(o->to - start_byte < len ? o->to - start_byte : len)};
-    if (is_small(&e, first, need)) {
+    if (!is_worth_all((uint32_t)len, need) && !cluster_may_hold(o->agent, v, first)) {
         want_pieces(&e, first, need);
         begun.next = start_byte + need.to;
     } else {
@@ -362,7 +359,7 @@ void blocks_seed(struct agent *a, const struct version *v, uint64_t index, const
     struct errand e = {.agent = a, .version = v, .context = context, .job = job};
     if (gather_find(v, index) || store_has(a->store, v, index))
         return;
-    struct gather *g = gather_new(e.agent, e.version, index);
+    struct gather *g = gather_new(a, v, index);
     partial_write(g->partial, 0, data, len, NULL);
     gather_wake_ready(g); /* it may be complete */
     gather_settle(g);

@@ -179,17 +179,15 @@ static void init_done(struct disk_job *j)
  * the disk stands still. */
 static int give_up(struct disk *d, struct disk_job *j)
 {
-    if (j->state == QUEUED && clock_monotonic_ms() - d->ended_ms < DISK_PATIENCE_MS) {
-        DL_DELETE(d->queue, j);
-        return -EBUSY;
-    }
-    if (!d->stalled)
+    bool is_queued = j->state == QUEUED;
+    bool stands_still = !is_queued || clock_monotonic_ms() - d->ended_ms >= DISK_PATIENCE_MS;
+    if (stands_still && !d->stalled)
         log_warn("disk",
                  "the disk of the cache has not answered for %d ms: blocks are kept in "
                  "memory until it does",
                  DISK_PATIENCE_MS);
-    d->stalled = true;
-    if (j->state == QUEUED) {
+    d->stalled |= stands_still;
+    if (is_queued) {
         DL_DELETE(d->queue, j);
         return -EBUSY;
     }

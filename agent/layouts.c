@@ -17,7 +17,7 @@ struct known {
 
 static struct known *table; /* the oldest first */
 
-static void remember(const struct version_id *id, struct layout *layout)
+static struct known *remember(const struct version_id *id, struct layout *layout)
 {
     if (HASH_COUNT(table) >= LAYOUTS_MAX) {
         struct known *oldest = table;
@@ -29,6 +29,7 @@ static void remember(const struct version_id *id, struct layout *layout)
     k->id = *id;
     k->layout = layout;
     HASH_ADD(hh, table, id, sizeof(k->id), k);
+    return k;
 }
 
 /* The beginning of the first block, as far as it is here. -ENOENT, -errno. */
@@ -78,12 +79,8 @@ struct layout_part layouts_part(struct agent *a, const struct version *v, uint64
     if (version_blocks(v) == 1 || !layout_is_known_name(v->key))
         return none;
     HASH_FIND(hh, table, &v->id, sizeof(v->id), k);
-    if (!k) {
-        struct layout *layout;
-        if (!find_layout(a, v, &layout))
-            return none;
-        remember(&v->id, layout);
-        return layout ? layout_find(layout, at) : none;
-    }
-    return k->layout ? layout_find(k->layout, at) : none;
+    struct layout *layout;
+    if (!k && find_layout(a, v, &layout))
+        k = remember(&v->id, layout);
+    return k && k->layout ? layout_find(k->layout, at) : none;
 }

@@ -87,36 +87,9 @@ int store_job_look(struct store *s, const struct version *v, uint64_t index, boo
     return r;
 }
 
-struct exists {
-    struct disk_job job;
-    struct store *store;
-    const char *name;
-    int result;
-};
-
-static void work_exists(struct disk_job *j)
-{
-    struct exists *e = (struct exists *)j;
-    e->result = faccessat(e->store->dir_fd, e->name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
-}
-
 static void discard_plain(struct disk_job *j)
 {
     free(j);
-}
-
-int store_job_exists(struct store *s, const char *name)
-{
-    struct exists *e = must_calloc(1, sizeof(*e));
-    *e = (struct exists){
-        .job = {.work = work_exists, .discard = discard_plain}, .store = s, .name = name};
-    int r = disk_do(s->disk, &e->job);
-    if (r == -ETIMEDOUT)
-        return r;
-    if (r == 0)
-        r = e->result;
-    free(e);
-    return r;
 }
 
 struct touch {
@@ -147,7 +120,7 @@ void store_job_touch(struct store *s, const struct version *v, uint64_t index)
 struct file_job {
     struct disk_job job;
     struct store *store;
-    char tmp_name[STORE_TMP_NAME_MAX];
+    char name[STORE_TMP_NAME_MAX];
     int fd, reader;
     int result;
     const char *data;
@@ -155,14 +128,13 @@ struct file_job {
     uint64_t at;
 };
 
-static struct file_job *file_job(struct store *s, const char *tmp_name,
-                                 void (*work)(struct disk_job *),
+static struct file_job *file_job(struct store *s, const char *name, void (*work)(struct disk_job *),
                                  void (*discard)(struct disk_job *))
 {
     struct file_job *f = must_calloc(1, sizeof(*f));
     *f = (struct file_job){
         .job = {.work = work, .discard = discard}, .store = s, .fd = -1, .reader = -1};
-    snprintf(f->tmp_name, sizeof(f->tmp_name), "%s", tmp_name);
+    snprintf(f->name, sizeof(f->name), "%s", name);
     return f;
 }
 
@@ -177,7 +149,7 @@ static void close_files(const struct file_job *f)
 static void discard_file(struct disk_job *j)
 {
     struct file_job *f = (struct file_job *)j;
-    unlinkat(f->store->dir_fd, f->tmp_name, 0);
+    unlinkat(f->store->dir_fd, f->name, 0);
     close_files(f);
     if (f->data)
         buffer_release(f->data);
@@ -188,20 +160,37 @@ static void work_create(struct disk_job *j)
 {
     struct file_job *f = (struct file_job *)j;
     store_make_room(f->store);
-    f->fd = openat(f->store->dir_fd, f->tmp_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+    f->fd = openat(f->store->dir_fd, f->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
     f->result = f->fd >= 0 ? f->fd : -errno;
 }
 
-int store_job_create(struct store *s, const char *tmp_name)
+/* For jobs that hold nothing once they were done: their result. */
+static int do_file_job(struct file_job *f)
 {
-    struct file_job *f = file_job(s, tmp_name, work_create, discard_file);
-    int r = disk_do(s->disk, &f->job);
+    int r = disk_do(f->store->disk, &f->job);
     if (r == -ETIMEDOUT)
         return r;
     if (r == 0)
         r = f->result;
     free(f);
     return r;
+}
+
+int store_job_create(struct store *s, const char *tmp_name)
+{
+    return do_file_job(file_job(s, tmp_name, work_create, discard_file));
+}
+
+static void work_exists(struct disk_job *j)
+{
+    struct file_job *f = (struct file_job *)j;
+    int r = faccessat(f->store->dir_fd, f->name, F_OK, AT_SYMLINK_NOFOLLOW);
+    f->result = r < 0 ? -errno : 0;
+}
+
+int store_job_exists(struct store *s, const char *name)
+{
+    return do_file_job(file_job(s, name, work_exists, discard_plain));
 }
 
 int store_job_write_all(int fd, const void *data, size_t len, uint64_t at)

@@ -1,5 +1,5 @@
-/* What the store has the disk's threads do (agent/disk.h). For store.c,
- * store_write.c and store_put.c.
+/* What the store has the disk's threads do (agent/disk.h). For store.c, store_write.c and
+ * store_put.c.
  *
  * All of them give -EBUSY when the disk is stalled and nothing was done, -ETIMEDOUT when it became
  * so meanwhile: what is under way then ends by itself, once the disk comes back. Any thread. */
@@ -17,8 +17,8 @@ void store_tmp_name(char out[STORE_TMP_NAME_MAX]);
  * the descriptor, or -ENOENT. */
 int store_job_look(struct store *s, const struct version *v, uint64_t index, bool verify, int *fd);
 
-/* Is there a file of this name below the store's directory? 0, -ENOENT, or another -errno when that
- * can't be told. `name` must stay (a literal). */
+/* Is there a file of this name (shorter than STORE_TMP_NAME_MAX) below the store's directory? 0,
+ * -ENOENT, or another -errno when that can't be told. */
 int store_job_exists(struct store *s, const char *name);
 
 /* Notes that a block was used now. Not while the disk is stalled. */

@@ -37,11 +37,6 @@ static bool posted;
 static void go_on_later(struct loop_task *task);
 static struct loop_task task = {.run = go_on_later};
 
-size_t wants_waiting(void)
-{
-    return n_wants;
-}
-
 static void end(struct want *w)
 {
     DL_DELETE(wants, w);

@@ -24,6 +24,4 @@ void wants_drop(const struct version *v, struct want_range range, const struct j
 /* A request ended, so another may begin. `error`: it failed. */
 void wants_go_on(const struct version *v, const struct context *context, int error);
 
-size_t wants_waiting(void);
-
 #endif
