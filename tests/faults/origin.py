@@ -191,39 +191,36 @@ def case_denied_at_the_block(bed):
         s.says(done, "AccessDenied|denied|403")
 
 
-def case_list_truncated(bed):
-    """A listing that isn't whole XML is an error, not a short directory."""
-    with Scene(bed, "list", WARMPATH_DEADLINE="4") as s:
-        def halve(answer):
-            answer.body = answer.body[:len(answer.body) // 2]
-        s.through_proxy(lambda r: proxy.change(halve) if r.is_list else None)
+def list_is_refused(bed, name, spoil, said):
+    """A listing whose pages are spoiled is an error that is told, not a directory that lacks names."""
+    with Scene(bed, name, WARMPATH_DEADLINE="4") as s:
+        s.through_proxy(lambda r: proxy.change(spoil) if r.is_list else None)
         done = s.read("list", MOUNT)
         check.equal("list", done.text, "list EIO\n", done.errors)
-        s.says(done, "list|XML|answer")
+        s.says(done, said)
+
+
+def case_list_truncated(bed):
+    """It isn't whole XML."""
+    def halve(answer):
+        answer.body = answer.body[:len(answer.body) // 2]
+    list_is_refused(bed, "list", halve, "list|XML|answer")
 
 
 def case_list_pages_too_long(bed):
-    """A page of more names than were asked for is an error, not a directory that lacks those beyond."""
-    with Scene(bed, "long", WARMPATH_DEADLINE="4") as s:
-        def lengthen(answer):
-            more = b"".join(b"<Contents><Key>z%04d</Key><Size>1</Size></Contents>" % number for number in range(1001))
-            answer.body = answer.body.replace(b"</ListBucketResult>", more + b"</ListBucketResult>")
-        s.through_proxy(lambda r: proxy.change(lengthen) if r.is_list else None)
-        done = s.read("list", MOUNT)
-        check.equal("list", done.text, "list EIO\n", done.errors)
-        s.says(done, "more names")
+    """A page of more names than were asked for."""
+    def lengthen(answer):
+        more = b"".join(b"<Contents><Key>z%04d</Key><Size>1</Size></Contents>" % number for number in range(1001))
+        answer.body = answer.body.replace(b"</ListBucketResult>", more + b"</ListBucketResult>")
+    list_is_refused(bed, "long", lengthen, "more names")
 
 
 def case_list_pages_in_a_circle(bed):
     """A page that says of itself that it is the next."""
-    with Scene(bed, "circle", WARMPATH_DEADLINE="4") as s:
-        def to_itself(answer):
-            answer.body = (b"<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>again</NextContinuationToken>"
-                           b"<Contents><Key>a</Key><Size>1</Size></Contents></ListBucketResult>")
-        s.through_proxy(lambda r: proxy.change(to_itself) if r.is_list else None)
-        done = s.read("list", MOUNT)
-        check.equal("list", done.text, "list EIO\n", done.errors)
-        s.says(done, "names itself as the next")
+    def to_itself(answer):
+        answer.body = (b"<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>again</NextContinuationToken>"
+                       b"<Contents><Key>a</Key><Size>1</Size></Contents></ListBucketResult>")
+    list_is_refused(bed, "circle", to_itself, "names itself as the next")
 
 
 def case_silent_for_blocks_in_many_threads(bed):

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <setjmp.h>
 
@@ -64,6 +65,15 @@ static inline void on_done(struct s3_request *r)
     snprintf(c->token, sizeof(c->token), "%s", r->next_token ? r->next_token : "(none)");
     free(r->next_token);
     sem_post(&c->done);
+}
+
+/* As a header has it: now, and so many seconds on. */
+static inline void http_date(char *out, size_t size, int64_t offset_s)
+{
+    time_t when = time(NULL) + (time_t)offset_s;
+    struct tm tm;
+    gmtime_r(&when, &tm);
+    strftime(out, size, "%a, %d %b %Y %H:%M:%S GMT", &tm);
 }
 
 static inline struct s3_context *context_for(const char *authority, bool with_keys)

@@ -1,41 +1,10 @@
 /* agent/partial: which pieces a block has, and which are missing. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/unit/temp_store.h"
 
 #include "agent/partial.h"
 
 #define BLOCK (4u << 20)
 #define PIECE (BLOCK / PARTIAL_PIECES)
-
-static char dir[64];
-static struct store *store;
-
-static int open_store(void **state)
-{
-    char why[512];
-    (void)state;
-    strcpy(dir, "/tmp/wp-partial-XXXXXX");
-    assert_non_null(mkdtemp(dir));
-    store = store_open(dir, why, sizeof(why));
-    return store ? 0 : -1;
-}
-
-static int close_store(void **state)
-{
-    char command[128];
-    (void)state;
-    store_close(store);
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    return system(command);
-}
 
 static struct partial *make(uint64_t size)
 {

@@ -2,7 +2,6 @@
 #include "tests/unit/s3_call.h"
 
 #include <errno.h>
-#include <time.h>
 
 #include "fetch/keyring.h"
 
@@ -162,14 +161,6 @@ static void test_redirects_that_lead_nowhere(void **unused)
     }
 }
 
-static void http_date(char *out, size_t size, int64_t offset_s)
-{
-    time_t when = time(NULL) + (time_t)offset_s;
-    struct tm tm;
-    gmtime_r(&when, &tm);
-    strftime(out, size, "%a, %d %b %Y %H:%M:%S GMT", &tm);
-}
-
 /* The day and hour of a request's x-amz-date, as far as an offset of a day is concerned. */
 static void test_a_clock_that_is_off(void **unused)
 {
@@ -202,6 +193,18 @@ static void test_a_clock_that_is_off(void **unused)
     }
 }
 
+static void assert_refused_once(const char *refusal, enum fake_then then)
+{
+    const struct fake_step steps[] = {{refusal, then}};
+    struct session s;
+    struct call c;
+    begin(&s, steps, 1);
+    get(&s, &c);
+    assert_int_equal(c.s3.result.error, -EACCES);
+    assert_int_equal(c.s3.result.attempts, 1);
+    fake_free(end(&s));
+}
+
 /* A clock that is right stays so, and a refusal is what it is. */
 static void test_a_refusal_under_a_right_clock(void **unused)
 {
@@ -210,14 +213,7 @@ static void test_a_refusal_under_a_right_clock(void **unused)
     http_date(date, sizeof(date), 2);
     snprintf(refusal, sizeof(refusal), "HTTP/1.1 403 No\r\nDate: %s\r\nContent-Length: 0\r\n\r\n",
              date);
-    const struct fake_step steps[] = {{refusal, FAKE_KEEP}};
-    struct session s;
-    struct call c;
-    begin(&s, steps, 1);
-    get(&s, &c);
-    assert_int_equal(c.s3.result.error, -EACCES);
-    assert_int_equal(c.s3.result.attempts, 1);
-    fake_free(end(&s));
+    assert_refused_once(refusal, FAKE_KEEP);
 }
 
 /* S3 has a reason of its own: its date is no more than a date. */
@@ -230,14 +226,7 @@ static void test_a_refusal_under_a_wrong_clock(void **unused)
              "HTTP/1.1 403 No\r\nDate: %s\r\nConnection: close\r\n\r\n<Error><Code>AccessDenied"
              "</Code></Error>",
              date);
-    const struct fake_step steps[] = {{refusal, FAKE_CLOSE}};
-    struct session s;
-    struct call c;
-    begin(&s, steps, 1);
-    get(&s, &c);
-    assert_int_equal(c.s3.result.error, -EACCES);
-    assert_int_equal(c.s3.result.attempts, 1);
-    fake_free(end(&s));
+    assert_refused_once(refusal, FAKE_CLOSE);
 }
 
 /* ---- keys ---- */

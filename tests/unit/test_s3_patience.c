@@ -2,7 +2,6 @@
 #include "tests/unit/s3_call.h"
 
 #include <errno.h>
-#include <time.h>
 
 #include "common/clock.h"
 #include "fetch/s3_lore.h"
@@ -15,14 +14,6 @@ static int64_t timed(struct call *c, const struct fake_step *steps, size_t n)
     int64_t before_ms = clock_monotonic_ms();
     fake_free(call_script(c, steps, n));
     return clock_monotonic_ms() - before_ms;
-}
-
-static void http_date(char *out, size_t size, int64_t offset_s)
-{
-    time_t when = time(NULL) + (time_t)offset_s;
-    struct tm tm;
-    gmtime_r(&when, &tm);
-    strftime(out, size, "%a, %d %b %Y %H:%M:%S GMT", &tm);
 }
 
 /* In seconds, as a date, and as a date of a server whose clock is an hour off. */

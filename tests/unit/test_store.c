@@ -1,17 +1,9 @@
 /* agent/store: publishing, finding, verifying, a full disk, eviction. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/unit/temp_store.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <semaphore.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,9 +15,6 @@
 #include "common/options.h"
 
 #define BLOCK 65536
-
-static char dir[64];
-static struct store *store;
 
 static struct version make_version(const char *key, uint64_t size)
 {
@@ -61,25 +50,6 @@ static void assert_holds(int fd, const struct version *v, uint64_t index)
     fill(data, len, (unsigned)index + 1);
     assert_int_equal(pread(fd, found, len, 0), len);
     assert_memory_equal(found, data, len);
-}
-
-static int open_store(void **state)
-{
-    char why[512];
-    (void)state;
-    strcpy(dir, "/tmp/wp-store-XXXXXX");
-    assert_non_null(mkdtemp(dir));
-    store = store_open(dir, why, sizeof(why));
-    return store ? 0 : -1;
-}
-
-static int close_store(void **state)
-{
-    char command[128];
-    (void)state;
-    store_close(store);
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    return system(command);
 }
 
 static void reopen(void)
