@@ -88,7 +88,9 @@ bench: all
 	@bench/run
 
 # The table comes first: without matplotlib there is no picture, but there are figures.
-sim: $(BUILD)/warmpath-sim
+sim:
+	@scripts/deps build
+	@$(MAKE) --no-print-directory $(BUILD)/warmpath-sim
 	@mkdir -p $(BUILD)/sim && rm -f $(BUILD)/sim/*.csv $(BUILD)/sim/*.png
 	@status=0; $(BUILD)/warmpath-sim --out $(BUILD)/sim $(SIM_ARGS) || status=1; \
 	  scripts/deps demo && $$(scripts/venv | tail -n 1)/bin/python sim/plots.py $(BUILD)/sim && exit $$status

@@ -43,8 +43,8 @@ def write(root, path, text):
 
 
 def _repository(root, rng):
-    """code/work, a checkout with packed and loose objects and a tag, and code/repo.git, its bare clone."""
-    work = os.path.join(root, "code/work")
+    """code/checkout, a checkout with packed and loose objects and a tag, and code/repo.git, its bare clone."""
+    work = os.path.join(root, "code/checkout")
     os.makedirs(work)
 
     def git(*words, when=0):
