@@ -13,7 +13,7 @@ STREAMS = 8
 FAR_CURLS = 32
 FAR_MS = 30
 COLD_APART = 4 * MIB
-TOUCHED_TIMES = 8  # as much memory as the sequential object: page cache of every arm, and more
+WARM_TIMES = 3  # as much memory as the sequential object: its page cache, a peer's or S3's buffers, and more
 
 
 class ColdReader:
@@ -43,7 +43,7 @@ class ColdReader:
 def sequential_row(bench, letter, title, arms, goal, notes):
     """Arms that bring the whole sequential object, compared with the first of them."""
     base = next(iter(arms))
-    arms = {name: lambda m=measure: touched_memory(bench, m) for name, measure in arms.items()}
+    arms = {name: lambda m=measure: in_warm_memory(bench, m) for name, measure in arms.items()}
     samples, failed = take_rounds(letter, bench.sizes.cold_rounds, arms)
     if base in failed:
         raise CannotRun(failed[base])
@@ -63,10 +63,10 @@ def cold_reads(bench):
                            ">= 0.9", notes)]
 
 
-def touched_memory(bench, measure):
-    """Measures right after all memory that an arm may need was touched (see touch_memory.c)."""
-    run([f"{bench.programs.folder}/touch_memory", str(TOUCHED_TIMES * bench.sizes.sequential_mib)],
-        bench.stage.env, "touch_memory")
+def in_warm_memory(bench, measure):
+    """Measures right after the machine's memory was made warm (see warm_memory.c)."""
+    run([f"{bench.programs.folder}/warm_memory", f"{bench.stage.work}/warm", str(WARM_TIMES * bench.sizes.sequential_mib)],
+        bench.stage.env, "warm_memory")
     return measure()
 
 

@@ -9,6 +9,7 @@ import shlex
 from concurrent.futures import ThreadPoolExecutor
 
 from figures import Row, stop_quietly, values
+from figures_cold import in_warm_memory
 from measure import CannotRun, take_rounds
 
 FOLDER = "cold-small"
@@ -72,6 +73,7 @@ def cold_small_files(bench):
     for order, listed, goal in (("in order", False, ">= 0.8"), ("shuffled", True, "")):
         arms = {"curl": curls, **{world.name: lambda w=world: read_cold(bench, w, listed, lists[order])
                                   for world in bench.cold_worlds()}}
+        arms = {name: lambda m=measure: in_warm_memory(bench, m) for name, measure in arms.items()}
         samples, failed = take_rounds("g", bench.sizes.cold_rounds, arms)
         if "curl" in failed:
             raise CannotRun(failed["curl"])
