@@ -8,7 +8,7 @@ import subprocess
 import check
 import job
 from many_objects import BUCKET, DIRECTORY, ManyObjects
-from node import Node
+from node import Node, wait_until
 from scene import Scene, MOUNT
 
 MIB = 1 << 20
@@ -105,6 +105,7 @@ def random_reads(bed, name, offsets, **settings):
     with Scene(bed, name, **settings) as s:
         s.through_proxy(lambda r: None)
         s.read("open", s.path("huge"), *[word for at in offsets for word in ("read", at, 4096)])
+        wait_until(lambda: s.node.status()["blocks_in_flight"] == 0, 10)  # what nobody waited for comes, too
         ranges = [re.findall(r"\d+", r.range) for r in s.proxy.seen if r.fetched]
         return sorted((int(begin), int(to) + 1) for begin, to in ranges if begin != "0")
 
