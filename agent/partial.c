@@ -142,9 +142,11 @@ static void replace_reader(struct partial *p, int fd)
         p->retired[p->n_retired++] = former;
 }
 
-void partial_prepare(struct partial *p)
+void partial_prepare(struct partial *p, bool all)
 {
     pthread_mutex_lock(&p->lock);
+    if (p->writer && all)
+        store_expect_all(p->writer);
     if (p->writer && atomic_load(&p->reader) < 0)
         atomic_store(&p->reader, store_reader(p->writer));
     pthread_mutex_unlock(&p->lock);

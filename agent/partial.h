@@ -41,8 +41,8 @@ uint64_t partial_mask(const struct partial *p, struct span range);
 struct span partial_run(const struct partial *p, uint64_t mask);
 
 /* Makes the file, if that was not done yet: it takes a while, and otherwise the first write does
- * it. */
-void partial_prepare(struct partial *p);
+ * it. `all`: everything comes now. */
+void partial_prepare(struct partial *p, bool all);
 /* Writes bytes at a piece's start that end at a piece's end or the block's. Once the last piece is
  * there, the block is complete and published; `hash` is then the XXH3 of all its data if the
  * caller knows it, else NULL. 0 or -errno. */

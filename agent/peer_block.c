@@ -33,6 +33,7 @@ struct peer_block *peer_block_begin(struct store *s, const struct version *v, ui
     b->index = index;
     b->len = version_block_len(v, index);
     b->writer = store_begin(s, v, index);
+    store_expect_all(b->writer);
     b->hash = must(XXH3_createState());
     XXH3_64bits_reset(b->hash);
     return b;

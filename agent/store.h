@@ -82,6 +82,9 @@ void store_read_ahead(struct store *s, int fd);
 /* Starts a block. Never fails for want of disk: see store_commit(). Touches no disk itself: the
  * first store_write() or store_reader() makes the file. */
 struct store_writer *store_begin(struct store *s, const struct version *v, uint64_t index);
+/* All of it comes now, in large pieces. A file that is made after this is made with its room on the
+ * disk, which takes a third off what writing costs, and says at once when the disk is full. */
+void store_expect_all(struct store_writer *w);
 /* Writes a piece of it, in any order; a piece may come again with the same bytes. 0 or -errno;
  * -ENOBUFS when the disk is stalled and too much is in memory already. `data` may have to stay
  * where it is for longer than the call (agent/buffer.h). */

@@ -156,12 +156,25 @@ static void discard_file(struct disk_job *j)
     free(f);
 }
 
+/* False with errno when the disk is full; a file system that can't give it doesn't matter. */
+static bool give_room(int fd, size_t bytes)
+{
+    return bytes == 0 || fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes) == 0 ||
+           (errno != ENOSPC && errno != EDQUOT);
+}
+
 static void work_create(struct disk_job *j)
 {
     struct file_job *f = (struct file_job *)j;
     store_make_room(f->store);
     f->fd = openat(f->store->dir_fd, f->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
     f->result = f->fd >= 0 ? f->fd : -errno;
+    if (f->fd < 0 || give_room(f->fd, f->len))
+        return;
+    f->result = -errno;
+    unlinkat(f->store->dir_fd, f->name, 0);
+    close(f->fd);
+    f->fd = -1;
 }
 
 /* For jobs that hold nothing once they were done: their result. */
@@ -176,9 +189,11 @@ static int do_file_job(struct file_job *f)
     return r;
 }
 
-int store_job_create(struct store *s, const char *tmp_name)
+int store_job_create(struct store *s, const char *tmp_name, size_t room_bytes)
 {
-    return do_file_job(file_job(s, tmp_name, work_create, discard_file));
+    struct file_job *f = file_job(s, tmp_name, work_create, discard_file);
+    f->len = room_bytes;
+    return do_file_job(f);
 }
 
 static void work_exists(struct disk_job *j)

@@ -28,6 +28,7 @@ struct store_writer {
     uint64_t index;
     uint32_t len;
     int64_t accounted; /* bytes of disk */
+    bool expects_all;  /* its file is made with its room, which is accounted then */
     int fd; /* -1: nobody asked for it yet; -ENOBUFS: there is no more memory for blocks */
     bool in_memory;
     struct range written[RANGES_MAX]; /* what the file holds, as it came */
@@ -139,18 +140,25 @@ void store_tmp_name(char out[STORE_TMP_NAME_MAX])
     snprintf(out, STORE_TMP_NAME_MAX, "tmp/%llu", (unsigned long long)atomic_fetch_add(&serial, 1));
 }
 
+void store_expect_all(struct store_writer *w)
+{
+    w->expects_all |= w->fd == -1;
+}
+
 /* Makes the file, if that was not done yet. 0 or -errno. */
 static int open_file(struct store_writer *w)
 {
     struct store *s = w->store;
+    size_t room = w->expects_all ? block_file_trailer_at(w->len) + BLOCK_FILE_TRAILER_MAX : 0;
     if (w->fd != -1)
         return w->fd >= 0 ? 0 : w->fd;
     store_tmp_name(w->tmp_name);
-    w->fd = store_job_create(s, w->tmp_name);
+    w->fd = store_job_create(s, w->tmp_name, room);
     if (w->fd < 0) {
         w->in_memory = true;
         w->fd = open_memory(w->store, w->len, w->fd);
     } else {
+        account(w, (int64_t)room);
         atomic_store(&s->memory_bytes, 0); /* the disk works: a new stall, a new allowance */
     }
     return w->fd >= 0 ? 0 : w->fd;
@@ -177,7 +185,7 @@ int store_write(struct store_writer *w, uint32_t offset, const void *data, size_
     if (r == 0 && !w->in_memory) {
         r = store_job_write(w->store, w->fd, w->tmp_name, data, len, offset);
         if (r == 0) {
-            account(w, (int64_t)len);
+            account(w, w->expects_all ? 0 : (int64_t)len);
             return note_written(w, offset, offset + len);
         }
         r = move_to_memory(w, r);

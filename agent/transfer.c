@@ -96,7 +96,7 @@ static void on_sent(struct s3_request *r)
 {
     struct transfer *t = r->user;
     for (size_t i = 0; i < t->n_parts; i++)
-        partial_prepare(t->parts[i].partial);
+        partial_prepare(t->parts[i].partial, brings_all(&t->parts[i]));
 }
 
 static int on_body(struct s3_request *r, uint64_t offset, const void *data, size_t len)
