@@ -136,6 +136,45 @@ static void test_incomplete_is_refused(void **state)
     store_abort(w, -1);
 }
 
+static int64_t used_bytes(void)
+{
+    struct store_numbers n;
+    store_numbers(store, &n);
+    return (int64_t)n.used_bytes;
+}
+
+/* Its length says what was written nevertheless: an unseen reader gets no zeros. */
+static void test_all_has_its_room_at_once(void **state)
+{
+    struct version v = make_version("a", BLOCK);
+    struct stat st;
+    bool published;
+    (void)state;
+    int64_t before = used_bytes();
+    struct store_writer *w = store_begin(store, &v, 0);
+    store_expect_all(w);
+    assert_int_equal(store_write(w, 0, "abc", 3), 0);
+    int fd = store_reader(w);
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(st.st_size, 3);
+    assert_true(st.st_blocks * 512 > BLOCK);
+    assert_true(used_bytes() - before > BLOCK);
+    store_abort(w, fd);
+    assert_int_equal(used_bytes(), before);
+
+    static char data[BLOCK];
+    fill(data, BLOCK, 1);
+    w = store_begin(store, &v, 0);
+    store_expect_all(w);
+    assert_int_equal(store_write(w, 0, data, BLOCK), 0);
+    fd = store_commit(w, NULL, &published);
+    assert_true(published);
+    assert_holds(fd, &v, 0);
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(used_bytes() - before, st.st_blocks * 512);
+    close(fd);
+}
+
 static void spoil(const struct version *v, off_t at)
 {
     char path[256], c;
@@ -412,6 +451,7 @@ int main(void)
         WITH_STORE(test_versions_are_apart),
         WITH_STORE(test_padding_is_zero),
         WITH_STORE(test_incomplete_is_refused),
+        WITH_STORE(test_all_has_its_room_at_once),
         WITH_STORE(test_spoiled_after_reboot),
         WITH_STORE(test_short_file_is_dropped),
         WITH_STORE(test_disk_takes_no_more),
