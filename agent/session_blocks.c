@@ -66,6 +66,9 @@ static void on_fetched(struct block_waiter *w, const struct block_result *r)
     int n = r->complete ? add_stored(c, fds, 1) : 1;
     struct first_block first = {r->ready, r->complete};
     reply_blocks(c, fds, n, &first);
+    /* The reader goes on behind all that it was given, which is more than it asked for. */
+    if (r->complete)
+        blocks_ahead(c->agent, &c->version, c->first, (uint64_t)n, &c->block);
     while (n > 1)
         close(fds[--n]);
 }

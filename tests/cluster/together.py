@@ -23,6 +23,17 @@ def case_second_node_asks_s3_for_nothing(bed):
         check.that(counters["peer_bytes"] >= len(w.objects["big"]), f"peer_bytes {counters['peer_bytes']}")
 
 
+def case_a_run_goes_on_behind_all_that_a_peer_gave(bed):
+    """Blocks come from a peer whole and nearly at once, and are given to the reader together. What it asks for next lies
+    behind all of them, and is still the same run: fetched ahead, not when the reader is there."""
+    with World(bed, 2) as w:
+        first, second = w.nodes
+        w.right(first.cat("wide"), "wide")
+        w.right(second.cat("wide"), "wide")
+        ahead, blocks = second.counters()["prefetched_blocks"], blocks_of(w.objects["wide"])
+        check.that(ahead > blocks / 2, f"{ahead} of {blocks} blocks came before the reader did", "")
+
+
 HINT = """
 import os, sys
 os.posix_fadvise(os.open(sys.argv[1], os.O_RDONLY), 0, 0, os.POSIX_FADV_WILLNEED)
