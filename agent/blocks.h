@@ -20,7 +20,9 @@ struct block_result {
     const char *why;
     int fd;            /* read-only, borrowed for the call */
     struct span ready; /* what may be read from it */
-    bool complete;     /* ready is all of the block, and the file is what the store has */
+    /* ready is all of the block, and the file is what the store has; not said of one in memory to
+     * who doesn't map it anyway */
+    bool complete;
 };
 
 /* Embedded in the caller's request; must stay until woken or cancelled. */
@@ -29,6 +31,7 @@ struct block_waiter {
     struct gather *gather; /* gather.c's own; NULL when not waiting */
     struct span need; /* set by the caller, as are the following; inside the block, not empty */
     uint32_t at;      /* the byte in the block that the reader is after */
+    bool maps;        /* for a map of its own: it pins the file */
     enum prefetch_advice advice;
     struct context *context;
     struct job *job;
@@ -46,7 +49,7 @@ void blocks_ahead(struct agent *a, const struct version *v, uint64_t first, uint
                   const struct block_waiter *w);
 
 /* Fetches all of a block for agent/far_ahead.h, which hears when it is here. False: there is
- * nothing to do, or it can't be started. */
+ * nothing to do, or it can't be started, or not stored. */
 struct far_run;
 bool blocks_fetch_far(struct agent *a, const struct version *v, uint64_t index,
                       struct context *context, struct job *job, struct far_run *far);
@@ -73,7 +76,7 @@ struct blocks_order {
 struct blocks_begun {
     uint64_t next;  /* where to go on, if that is before the order's end */
     uint64_t bytes; /* so many are on their way now */
-    bool failed;    /* nothing can be fetched */
+    bool failed;    /* no more can be fetched, or held */
 };
 /* Fetches their blocks, as far as the agent's budget of requests allows; a small part of a block
  * where the order begins or ends alone. */
