@@ -366,14 +366,27 @@ struct blocks_begun blocks_want(const struct blocks_order *o)
     return begun;
 }
 
-void blocks_seed(struct agent *a, const struct version *v, uint64_t index, const void *data,
-                 uint32_t len, struct context *context, struct job *job)
+struct partial *blocks_seed(struct agent *a, const struct version *v, uint64_t index,
+                            const void *data, uint32_t len)
+{
+    if (store_has(a->store, v, index))
+        return NULL;
+    struct partial *seed = partial_new(a->store, v, index, a->piece_bytes);
+    if (partial_write(seed, 0, data, len, NULL) == 0)
+        return seed;
+    partial_free(seed);
+    return NULL;
+}
+
+void blocks_plant(struct agent *a, const struct version *v, uint64_t index, struct partial *seed,
+                  struct context *context, struct job *job)
 {
     struct errand e = {.agent = a, .version = v, .context = context, .job = job};
-    if (gather_find(v, index) || store_has(a->store, v, index))
+    if (gather_find(v, index)) {
+        partial_free(seed);
         return;
-    struct gather *g = gather_new(a, v, index);
-    partial_write(g->partial, 0, data, len, NULL);
+    }
+    struct gather *g = gather_of(a, v, index, seed);
     gather_wake_ready(g); /* it may be complete */
     gather_settle(g);
     g = gather_find(v, index);

@@ -1,4 +1,5 @@
-/* Blocks that are not in the store: fetched, once however many ask. Loop thread only.
+/* Blocks that are not in the store: fetched, once however many ask. Loop thread only, but for
+ * blocks_seed().
  *
  * A reader in sequence gets its block and those ahead as policy/prefetch says; a random one gets
  * the pieces that it needs, and the whole block when it comes back for more. Either gets its bytes
@@ -54,10 +55,15 @@ struct far_run;
 bool blocks_fetch_far(struct agent *a, const struct version *v, uint64_t index,
                       struct context *context, struct job *job, struct far_run *far);
 
-/* The beginning of a block came along with something else: keeps it for readers, and where the
- * object has no other block, fetches the rest. */
-void blocks_seed(struct agent *a, const struct version *v, uint64_t index, const void *data,
-                 uint32_t len, struct context *context, struct job *job);
+/* The beginning of a block came along with something else. What holds it now, for blocks_plant();
+ * NULL: the store has the block, or it can't be held. Waits for the disk: on any thread but the
+ * loop's. */
+struct partial *blocks_seed(struct agent *a, const struct version *v, uint64_t index,
+                            const void *data, uint32_t len);
+/* Has readers find the beginning, unless the block is on its way already; where the object has no
+ * other block, fetches the rest. `seed` is taken over. */
+void blocks_plant(struct agent *a, const struct version *v, uint64_t index, struct partial *seed,
+                  struct context *context, struct job *job);
 
 /* What is here of a block that is being gathered, from its beginning on: a descriptor, the
  * caller's, or -ENOENT. */

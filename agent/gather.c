@@ -95,14 +95,20 @@ void gather_settle(struct gather *g)
     trim_idle();
 }
 
-struct gather *gather_new(struct agent *a, const struct version *v, uint64_t index)
+struct gather *gather_of(struct agent *a, const struct version *v, uint64_t index,
+                         struct partial *p)
 {
     struct gather *g = must_calloc(1, sizeof(*g));
     g->id = make_id(v, index);
     g->store = a->store;
-    g->partial = partial_new(a->store, v, index, a->piece_bytes);
+    g->partial = p;
     HASH_ADD(hh, gathers, id, sizeof(g->id), g);
     return g;
+}
+
+struct gather *gather_new(struct agent *a, const struct version *v, uint64_t index)
+{
+    return gather_of(a, v, index, partial_new(a->store, v, index, a->piece_bytes));
 }
 
 void blocks_forget(void)

@@ -32,6 +32,9 @@ struct gather {
 /* NULL: nothing of it is here or under way, or it has landed. */
 struct gather *gather_find(const struct version *v, uint64_t index);
 struct gather *gather_new(struct agent *a, const struct version *v, uint64_t index);
+/* Of pieces that are here already; `p` is taken over. */
+struct gather *gather_of(struct agent *a, const struct version *v, uint64_t index,
+                         struct partial *p);
 
 /* A transfer begins for it. */
 void gather_leave_idle(struct gather *g);

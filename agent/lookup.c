@@ -40,7 +40,8 @@ struct lookup {
     uint32_t entries;              /* LIST: seen */
     char *beginning;               /* GET: of the object; engine's thread until done */
     uint32_t beginning_len;
-    int block_fd; /* GET: block 0, where that is the whole object */
+    int block_fd;         /* GET: block 0, where that is the whole object */
+    struct partial *seed; /* GET: else the beginning of block 0 */
     size_t id_len;
     char id[]; /* the table's key */
 };
@@ -75,6 +76,8 @@ static void finish(struct lookup *l, const struct lookup_result *r)
     }
     if (l->block_fd >= 0)
         close(l->block_fd);
+    if (l->seed)
+        partial_free(l->seed);
     buffer_give(l->beginning);
     s3_context_unref(l->s3);
     context_unref(l->context);
@@ -126,10 +129,10 @@ static void on_absent(struct lookup *l)
 static void keep_beginning(struct lookup *l, const struct meta *m)
 {
     struct version v;
-    if (l->beginning_len == 0 || l->block_fd >= 0)
+    if (!l->seed)
         return;
     lookup_version(l->s3, &l->name, m, l->agent->block_bytes, &v);
-    blocks_seed(l->agent, &v, 0, l->beginning, l->beginning_len, l->context, l->job);
+    blocks_plant(l->agent, &v, 0, take_ptr(l->seed), l->context, l->job);
 }
 
 static void pin_version(struct lookup *l, const struct meta *m)
@@ -232,14 +235,18 @@ static void on_done(struct s3_request *r)
     struct version v;
     if (r->result.error)
         l->beginning_len = 0;
-    if (l->beginning_len == 0 || l->beginning_len != r->meta.size_bytes) {
+    if (l->beginning_len == 0) {
         loop_post(l->agent->loop, &l->task);
         return;
     }
-    /* Small objects are complete: they go to the store from here. */
     file_meta(&r->meta, &m);
     lookup_version(l->s3, &l->name, &m, l->agent->block_bytes, &v);
-    store_put(l->agent->store, &v, 0, l->beginning, on_put, l);
+    if (l->beginning_len == m.size_bytes) { /* complete */
+        store_put(l->agent->store, &v, 0, l->beginning, on_put, l);
+        return;
+    }
+    l->seed = blocks_seed(l->agent, &v, 0, l->beginning, l->beginning_len);
+    loop_post(l->agent->loop, &l->task);
 }
 
 static int on_body(struct s3_request *r, uint64_t offset, const void *data, size_t len)

@@ -7,7 +7,7 @@
  * reader never change: they are of one version, and a piece that comes twice is the same twice.
  *
  * Threads: partial_prepare, partial_write, partial_adopt, partial_have, partial_missing and
- * partial_reader from any; the rest on the loop's. */
+ * partial_reader from any; the rest on the loop's, or the thread's that alone has it. */
 #ifndef WARMPATH_AGENT_PARTIAL_H
 #define WARMPATH_AGENT_PARTIAL_H
 

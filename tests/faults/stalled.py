@@ -94,3 +94,43 @@ def case_stalled_beyond_the_bound(bed):
             check.that(store["stalled"] and MEMORY_MAX // 2 < store["memory_bytes"] <= MEMORY_MAX, f"status: {store}")
             disk.thaw()
             check.that(wait_until(lambda: not store_of(s)["stalled"], 10), "the disk was thawed, and counts as stalled")
+
+
+# Looks at a name that the agent knows, over and over, for two seconds; prints the longest wait in milliseconds.
+LOOK = ("import os, sys, time\nos.stat(sys.argv[1])\nprint('up', flush=True)\nend, longest = time.monotonic() + 2, 0\n"
+        "while (begin := time.monotonic()) < end:\n    os.stat(sys.argv[1])\n"
+        "    longest = max(longest, time.monotonic() - begin)\n    time.sleep(0.001)\nprint(int(longest * 1000))\n")
+HELD_UP_MS = 300        # somebody who waits for the disk waits for 500
+TRIES = (9, 2, 5)       # objects, in no order; one must be fine: the machine may be busy
+
+
+def longest_look(s, disk, looked_at, opened):
+    """While the disk freezes and another job opens an object, how long does one wait for an answer out of memory?"""
+    looker = job.start([s.bed.python, "-c", LOOK, looked_at], s.node.env(), out=subprocess.PIPE, text=True)
+    with contextlib.closing(looker.stdout) as out:
+        check.equal("the looker", out.readline(), "up\n")
+        disk.freeze()
+        try:
+            done = job.run([s.bed.python, READER, "open", opened, "read", "1000", "10"], s.node.env())
+            check.match("the reader", done.text, "1000 10 ", done.errors)
+            longest = int(out.readline())
+        finally:
+            disk.thaw()
+    looker.wait()
+    check.that(wait_until(lambda: not store_of(s)["stalled"], 10), "the disk was thawed, and counts as stalled")
+    return longest
+
+
+def case_stalled_disk_and_an_open(bed):
+    """The beginning of a large object goes to the disk when it is opened. Others, who need no disk, don't wait for that."""
+    with Scene(bed, "opening") as s, own_disk(s.node) as disk:
+        content = os.path.join(s.node.dir, "content")
+        with open(content, "wb") as file:
+            file.write(os.urandom(9 * MIB))
+        with ManyObjects(content, 10) as server:
+            s.node.settings = {"AWS_ENDPOINT_URL_S3": server.url, "WARMPATH_MAP": f"/mapped/many=s3://{BUCKET}/{DIRECTORY}"}
+            waits = []
+            for number in TRIES:
+                if min(waits, default=HELD_UP_MS) >= HELD_UP_MS:
+                    waits.append(longest_look(s, disk, *(f"/mapped/many/{server.name(n)}" for n in (0, number))))
+            check.that(min(waits) < HELD_UP_MS, f"others waited for {waits} ms")
