@@ -6,12 +6,12 @@
 #include "agent/cluster.h"
 #include "agent/far_ahead.h"
 #include "agent/gather.h"
+#include "agent/hints.h"
 #include "agent/layouts.h"
 #include "agent/meta.h"
 #include "agent/route.h"
 #include "agent/streams.h"
 #include "agent/transfer.h"
-#include "agent/wants.h"
 #include "common/cleanup.h"
 #include "common/log.h"
 
@@ -80,7 +80,7 @@ static void on_ended(struct transfer *t)
         meta_drop(context_serial(t->context), t->version->bucket, t->version->key);
     if (t->error && !waited_for)
         log_info("fetch", "ahead: %s", t->why);
-    wants_go_on(t->version, t->context, t->error);
+    hints_go_on(t->version, t->context, t->error);
 }
 
 /* --- starting transfers -------------------------------------------------------------- */
@@ -213,7 +213,7 @@ static void fetch_ahead(struct errand *e, struct prefetch_stream *s,
     if (at < plan->to)
         prefetch_stopped_at(s, at);
     if (plan->sweep)
-        wants_add(e->agent, e->version, (struct want_range){0, e->version->size_bytes}, e->context,
+        hints_add(e->agent, e->version, (struct hint_range){0, e->version->size_bytes}, e->context,
                   e->job);
 }
 

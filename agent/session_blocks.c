@@ -4,8 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/hints.h"
 #include "agent/session_internal.h"
-#include "agent/wants.h"
 #include "common/options.h"
 
 #define HELD_LOOKS_MOST 512 /* blocks that one request looks for; then others have their turn */
@@ -250,7 +250,7 @@ void session_held(struct conn *c, struct wire_buf *b)
 void session_want(struct conn *c, struct wire_buf *b)
 {
     bool fine = get_version(c, b);
-    struct want_range range;
+    struct hint_range range;
     range.from = wire_get_u64(b);
     range.to = wire_get_u64(b);
     bool wanted = wire_get_u8(b);
@@ -258,7 +258,7 @@ void session_want(struct conn *c, struct wire_buf *b)
     if (!fine || b->bad)
         return;
     if (!wanted)
-        wants_drop(&c->version, range, c->job);
+        hints_drop(&c->version, range, c->job);
     else if (was_allowed(c))
-        wants_add(c->agent, &c->version, range, c->context, c->job);
+        hints_add(c->agent, &c->version, range, c->context, c->job);
 }
