@@ -6,12 +6,12 @@
 #include "agent/cluster.h"
 #include "agent/far_ahead.h"
 #include "agent/gather.h"
+#include "agent/hints.h"
 #include "agent/layouts.h"
 #include "agent/meta.h"
 #include "agent/route.h"
 #include "agent/streams.h"
 #include "agent/transfer.h"
-#include "agent/wants.h"
 #include "common/cleanup.h"
 #include "common/log.h"
 
@@ -80,7 +80,7 @@ static void on_ended(struct transfer *t)
         meta_drop(context_serial(t->context), t->version->bucket, t->version->key);
     if (t->error && !waited_for)
         log_info("fetch", "ahead: %s", t->why);
-    wants_go_on(t->version, t->context, t->error);
+    hints_go_on(t->version, t->context, t->error);
 }
 
 /* --- starting transfers -------------------------------------------------------------- */
@@ -167,16 +167,26 @@ static bool is_stored(const struct errand *e, uint64_t index)
     return fd >= 0;
 }
 
+/* How many blocks may be under way when another one is to come ahead? Where they go to memory, no
+ * more than that holds until they are read. */
+static uint64_t most_blocks_ahead(const struct errand *e)
+{
+    uint64_t room_bytes = store_room_ahead(e->agent->store);
+    return room_bytes == UINT64_MAX ? UINT64_MAX : room_bytes / e->version->block_bytes;
+}
+
 /* Fetches the plan's blocks, neighbours by one request as far as the plan's parts allow. The byte
  * up to which it came before the budget ended. */
 static uint64_t fetch_plan(struct errand *e, const struct prefetch_plan *plan)
 {
     const struct version *v = e->version;
     struct batch batch = {.n = 0};
+    uint64_t most_blocks = most_blocks_ahead(e);
     for (uint64_t i = plan->from / v->block_bytes; i < plan->to / v->block_bytes; i++) {
         struct gather *g = gather_find(v, i);
         bool fine = true;
-        if (routes_in_flight() >= far_ahead_most(v, e->job, TRANSFERS_AHEAD)) {
+        if (routes_in_flight() >= far_ahead_most(v, e->job, TRANSFERS_AHEAD) ||
+            blocks_in_flight() >= most_blocks) {
             send_batch(e, &batch);
             return i * v->block_bytes;
         }
@@ -203,7 +213,7 @@ static void fetch_ahead(struct errand *e, struct prefetch_stream *s,
     if (at < plan->to)
         prefetch_stopped_at(s, at);
     if (plan->sweep)
-        wants_add(e->agent, e->version, (struct want_range){0, e->version->size_bytes}, e->context,
+        hints_add(e->agent, e->version, (struct hint_range){0, e->version->size_bytes}, e->context,
                   e->job);
 }
 
@@ -303,7 +313,8 @@ bool blocks_fetch_far(struct agent *a, const struct version *v, uint64_t index,
                       struct context *context, struct job *job, struct far_run *far)
 {
     struct errand e = {.agent = a, .version = v, .context = context, .job = job};
-    if (gather_find(v, index) || store_has(a->store, v, index))
+    if (gather_find(v, index) || store_has(a->store, v, index) ||
+        store_room_ahead(a->store) != UINT64_MAX)
         return false;
     struct gather *g = gather_new(a, v, index);
     if (!fetch_pieces(&e, g, UINT64_MAX, 0))
@@ -332,6 +343,7 @@ struct blocks_begun blocks_want(const struct blocks_order *o)
                        .job = o->job,
                        .read_ahead = o->read_ahead};
     struct blocks_begun begun = {.next = o->to};
+    bool has_room = true;
     uint64_t first = o->from / v->block_bytes, start_byte = first * v->block_bytes;
     uint64_t len = version_block_len(v, first);
     struct span need = {(uint32_t)(o->from - start_byte),
@@ -347,20 +359,34 @@ struct blocks_begun blocks_want(const struct blocks_order *o)
                                      .part_bytes = o->part_bytes};
         uint64_t at = fetch_plan(&e, &plan);
         begun.next = at > o->from ? at : o->from;
+        has_room = at >= plan.to || blocks_in_flight() < most_blocks_ahead(&e);
     }
     begun.bytes = e.begun_bytes;
-    begun.failed = e.error != 0;
+    begun.failed = e.error != 0 || !has_room;
     return begun;
 }
 
-void blocks_seed(struct agent *a, const struct version *v, uint64_t index, const void *data,
-                 uint32_t len, struct context *context, struct job *job)
+struct partial *blocks_seed(struct agent *a, const struct version *v, uint64_t index,
+                            const void *data, uint32_t len)
+{
+    if (store_has(a->store, v, index))
+        return NULL;
+    struct partial *seed = partial_new(a->store, v, index, a->piece_bytes);
+    if (partial_write(seed, 0, data, len, NULL) == 0)
+        return seed;
+    partial_free(seed);
+    return NULL;
+}
+
+void blocks_plant(struct agent *a, const struct version *v, uint64_t index, struct partial *seed,
+                  struct context *context, struct job *job)
 {
     struct errand e = {.agent = a, .version = v, .context = context, .job = job};
-    if (gather_find(v, index) || store_has(a->store, v, index))
+    if (gather_find(v, index)) {
+        partial_free(seed);
         return;
-    struct gather *g = gather_new(a, v, index);
-    partial_write(g->partial, 0, data, len, NULL);
+    }
+    struct gather *g = gather_of(a, v, index, seed);
     gather_wake_ready(g); /* it may be complete */
     gather_settle(g);
     g = gather_find(v, index);

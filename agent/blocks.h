@@ -1,4 +1,5 @@
-/* Blocks that are not in the store: fetched, once however many ask. Loop thread only.
+/* Blocks that are not in the store: fetched, once however many ask. Loop thread only, but for
+ * blocks_seed().
  *
  * A reader in sequence gets its block and those ahead as policy/prefetch says; a random one gets
  * the pieces that it needs, and the whole block when it comes back for more. Either gets its bytes
@@ -20,7 +21,9 @@ struct block_result {
     const char *why;
     int fd;            /* read-only, borrowed for the call */
     struct span ready; /* what may be read from it */
-    bool complete;     /* ready is all of the block, and the file is what the store has */
+    /* ready is all of the block, and the file is what the store has; not said of one in memory to
+     * who doesn't map it anyway */
+    bool complete;
 };
 
 /* Embedded in the caller's request; must stay until woken or cancelled. */
@@ -29,6 +32,7 @@ struct block_waiter {
     struct gather *gather; /* gather.c's own; NULL when not waiting */
     struct span need; /* set by the caller, as are the following; inside the block, not empty */
     uint32_t at;      /* the byte in the block that the reader is after */
+    bool maps;        /* for a map of its own: it pins the file */
     enum prefetch_advice advice;
     struct context *context;
     struct job *job;
@@ -46,15 +50,20 @@ void blocks_ahead(struct agent *a, const struct version *v, uint64_t first, uint
                   const struct block_waiter *w);
 
 /* Fetches all of a block for agent/far_ahead.h, which hears when it is here. False: there is
- * nothing to do, or it can't be started. */
+ * nothing to do, or it can't be started, or not stored. */
 struct far_run;
 bool blocks_fetch_far(struct agent *a, const struct version *v, uint64_t index,
                       struct context *context, struct job *job, struct far_run *far);
 
-/* The beginning of a block came along with something else: keeps it for readers, and where the
- * object has no other block, fetches the rest. */
-void blocks_seed(struct agent *a, const struct version *v, uint64_t index, const void *data,
-                 uint32_t len, struct context *context, struct job *job);
+/* The beginning of a block came along with something else. What holds it now, for blocks_plant();
+ * NULL: the store has the block, or it can't be held. Waits for the disk: on any thread but the
+ * loop's. */
+struct partial *blocks_seed(struct agent *a, const struct version *v, uint64_t index,
+                            const void *data, uint32_t len);
+/* Has readers find the beginning, unless the block is on its way already; where the object has no
+ * other block, fetches the rest. `seed` is taken over. */
+void blocks_plant(struct agent *a, const struct version *v, uint64_t index, struct partial *seed,
+                  struct context *context, struct job *job);
 
 /* What is here of a block that is being gathered, from its beginning on: a descriptor, the
  * caller's, or -ENOENT. */
@@ -73,7 +82,7 @@ struct blocks_order {
 struct blocks_begun {
     uint64_t next;  /* where to go on, if that is before the order's end */
     uint64_t bytes; /* so many are on their way now */
-    bool failed;    /* nothing can be fetched */
+    bool failed;    /* no more can be fetched, or held */
 };
 /* Fetches their blocks, as far as the agent's budget of requests allows; a small part of a block
  * where the order begins or ends alone. */

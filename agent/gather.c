@@ -6,23 +6,25 @@
 
 #include "agent/alloc.h"
 
-#define IDLE_MAX   1024
-#define LANDED_MAX 4096
+#define IDLE_MAX        1024
+#define IDLE_MEMORY_MAX (STORE_MEMORY_MAX / 4)
+#define LANDED_MAX      4096
 
 /* Fetched ahead and not yet given to anybody. */
 struct landed_ahead {
     UT_hash_handle hh;
-    struct block_id id;
+    struct store_place id;
 };
 
 static struct gather *gathers;
 static struct gather *idle; /* the longest idle first */
 static size_t n_idle;
+static uint64_t idle_memory_bytes;
 static struct landed_ahead *landed;
 
-static struct block_id make_id(const struct version *v, uint64_t index)
+static struct store_place make_id(const struct version *v, uint64_t index)
 {
-    struct block_id id;
+    struct store_place id;
     memset(&id, 0, sizeof(id));
     id.version = v->id;
     id.index = index;
@@ -31,7 +33,7 @@ static struct block_id make_id(const struct version *v, uint64_t index)
 
 struct gather *gather_find(const struct version *v, uint64_t index)
 {
-    struct block_id id = make_id(v, index);
+    struct store_place id = make_id(v, index);
     struct gather *g;
     HASH_FIND(hh, gathers, &id, sizeof(id), g);
     return g;
@@ -54,6 +56,29 @@ void gather_leave_idle(struct gather *g)
     g->is_idle = false;
     DL_DELETE(idle, g);
     n_idle--;
+    idle_memory_bytes -= partial_memory_bytes(g->partial);
+}
+
+/* Its readers keep the descriptors that they have. */
+static void forget(struct gather *g)
+{
+    gather_leave_idle(g);
+    gather_free(g);
+}
+
+/* The longest idle; of those in memory alone, when these are too many. */
+static void trim_idle(void)
+{
+    struct gather *g, *next;
+    if (n_idle > IDLE_MAX)
+        forget(idle);
+    DL_FOREACH_SAFE(idle, g, next)
+    {
+        if (idle_memory_bytes <= IDLE_MEMORY_MAX)
+            return;
+        if (partial_memory_bytes(g->partial) > 0)
+            forget(g);
+    }
 }
 
 void gather_settle(struct gather *g)
@@ -65,29 +90,31 @@ void gather_settle(struct gather *g)
     }
     g->is_idle = true;
     DL_APPEND(idle, g);
-    if (++n_idle > IDLE_MAX) {
-        struct gather *oldest = idle;
-        gather_leave_idle(oldest);
-        gather_free(oldest);
-    }
+    n_idle++;
+    idle_memory_bytes += partial_memory_bytes(g->partial);
+    trim_idle();
 }
 
-struct gather *gather_new(struct agent *a, const struct version *v, uint64_t index)
+struct gather *gather_of(struct agent *a, const struct version *v, uint64_t index,
+                         struct partial *p)
 {
     struct gather *g = must_calloc(1, sizeof(*g));
     g->id = make_id(v, index);
-    g->partial = partial_new(a->store, v, index, a->piece_bytes);
+    g->store = a->store;
+    g->partial = p;
     HASH_ADD(hh, gathers, id, sizeof(g->id), g);
     return g;
 }
 
+struct gather *gather_new(struct agent *a, const struct version *v, uint64_t index)
+{
+    return gather_of(a, v, index, partial_new(a->store, v, index, a->piece_bytes));
+}
+
 void blocks_forget(void)
 {
-    while (idle) {
-        struct gather *g = idle;
-        gather_leave_idle(g);
-        gather_free(g);
-    }
+    while (idle)
+        forget(idle);
 }
 
 /* --- ahead and landed -------------------------------------------------------------- */
@@ -98,7 +125,7 @@ static void forget_landed(struct landed_ahead *l)
     free(l);
 }
 
-static void note_landed(const struct block_id *id)
+static void note_landed(const struct store_place *id)
 {
     struct landed_ahead *l;
     HASH_FIND(hh, landed, id, sizeof(*id), l);
@@ -113,13 +140,13 @@ static void note_landed(const struct block_id *id)
 
 void blocks_note_ahead(const struct version *v, uint64_t index)
 {
-    struct block_id id = make_id(v, index);
+    struct store_place id = make_id(v, index);
     note_landed(&id);
 }
 
 bool blocks_was_ahead(const struct version *v, uint64_t index)
 {
-    struct block_id id = make_id(v, index);
+    struct store_place id = make_id(v, index);
     struct landed_ahead *l;
     struct gather *g = gather_find(v, index);
     bool first = g && !g->given;
@@ -142,7 +169,9 @@ bool gather_is_ready(const struct gather *g, const struct block_waiter *w)
 
 void gather_wake(struct gather *g, struct block_waiter *w)
 {
-    struct block_result r = {.why = "", .complete = partial_is_complete(g->partial)};
+    struct block_result r = {.why = ""};
+    r.complete =
+        partial_is_complete(g->partial) && (w->maps || !store_keeps_in_memory(g->store, &g->id));
     r.ready = partial_ready(g->partial, w->need);
     r.fd = partial_reader(g->partial);
     if (r.fd < 0) {
@@ -163,6 +192,8 @@ void gather_wake_ready(struct gather *g)
         g->landed = true;
         if (!g->waiters && !g->given)
             note_landed(&g->id);
+        else
+            store_note_used(g->store, &g->id);
     }
     DL_FOREACH_SAFE(g->waiters, w, next)
     {

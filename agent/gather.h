@@ -3,7 +3,8 @@
  *
  *   gather_new ──> transfers under way ──> landed: complete, in the store, out of the table
  *                   │        ▲
- *                   └> idle: some pieces are here; the longest idle goes first */
+ *                   └> idle: some pieces are here; the longest idle goes first, sooner where they
+ *                            are in memory instead of on the disk */
 #ifndef WARMPATH_AGENT_GATHER_H
 #define WARMPATH_AGENT_GATHER_H
 
@@ -11,17 +12,13 @@
 
 #include "agent/blocks.h"
 
-struct block_id {
-    struct version_id version;
-    uint64_t index;
-};
-
 /* A block under way, or some of whose pieces are here. */
 struct gather {
     UT_hash_handle hh;
-    struct block_id id;         /* the table's key */
+    struct store_place id;      /* the table's key */
     struct gather *prev, *next; /* among the idle ones */
     struct partial *partial;
+    struct store *store;
     struct block_waiter *waiters;
     uint64_t coming;      /* pieces under way */
     unsigned n_transfers; /* 0: idle */
@@ -35,6 +32,9 @@ struct gather {
 /* NULL: nothing of it is here or under way, or it has landed. */
 struct gather *gather_find(const struct version *v, uint64_t index);
 struct gather *gather_new(struct agent *a, const struct version *v, uint64_t index);
+/* Of pieces that are here already; `p` is taken over. */
+struct gather *gather_of(struct agent *a, const struct version *v, uint64_t index,
+                         struct partial *p);
 
 /* A transfer begins for it. */
 void gather_leave_idle(struct gather *g);

@@ -11,7 +11,9 @@
 #include "common/thread.h"
 
 #define LARGE_BYTES (16 << 20)
-#define END_WAIT_MS 1000
+/* Room for what is to be said when the disk is full. */
+#define RESERVED_BYTES (64 << 10)
+#define END_WAIT_MS    1000
 
 static int file_fd = -1, from_log = -1, ended[2] = {-1, -1};
 
@@ -33,7 +35,10 @@ static int open_file(const char *path)
     int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW;
     if (stat(path, &st) == 0 && st.st_size > LARGE_BYTES)
         flags |= O_TRUNC;
-    return open(path, flags, 0600);
+    int fd = open(path, flags, 0600);
+    if (fd >= 0 && fstat(fd, &st) == 0)
+        fallocate(fd, FALLOC_FL_KEEP_SIZE, st.st_size, RESERVED_BYTES); /* or not: no matter */
+    return fd;
 }
 
 static int start_thread(void)

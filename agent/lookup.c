@@ -10,6 +10,7 @@
 #include "agent/blocks.h"
 #include "agent/buffer.h"
 #include "agent/cluster.h"
+#include "agent/lookup_known.h"
 #include "agent/pinned.h"
 #include "agent/s3_count.h"
 #include "agent/store_put.h"
@@ -36,11 +37,12 @@ struct lookup {
     struct meta known;    /* GET: what If-None-Match names */
     struct lookup_waiter *waiters;
     struct s3_request request;
-    char parent[WIRE_KEY_MAX + 2]; /* or the prefix to list */
-    uint32_t entries;              /* LIST: seen */
-    char *beginning;               /* GET: of the object; engine's thread until done */
+    char parent[LOOKUP_PARENT_MAX]; /* or the prefix to list */
+    uint32_t entries;               /* LIST: seen */
+    char *beginning;                /* GET: of the object; engine's thread until done */
     uint32_t beginning_len;
-    int block_fd; /* GET: block 0, where that is the whole object */
+    int block_fd;         /* GET: block 0, where that is the whole object */
+    struct partial *seed; /* GET: else the beginning of block 0 */
     size_t id_len;
     char id[]; /* the table's key */
 };
@@ -75,6 +77,8 @@ static void finish(struct lookup *l, const struct lookup_result *r)
     }
     if (l->block_fd >= 0)
         close(l->block_fd);
+    if (l->seed)
+        partial_free(l->seed);
     buffer_give(l->beginning);
     s3_context_unref(l->s3);
     context_unref(l->context);
@@ -126,10 +130,10 @@ static void on_absent(struct lookup *l)
 static void keep_beginning(struct lookup *l, const struct meta *m)
 {
     struct version v;
-    if (l->beginning_len == 0 || l->block_fd >= 0)
+    if (!l->seed)
         return;
     lookup_version(l->s3, &l->name, m, l->agent->block_bytes, &v);
-    blocks_seed(l->agent, &v, 0, l->beginning, l->beginning_len, l->context, l->job);
+    blocks_plant(l->agent, &v, 0, take_ptr(l->seed), l->context, l->job);
 }
 
 static void pin_version(struct lookup *l, const struct meta *m)
@@ -232,14 +236,18 @@ static void on_done(struct s3_request *r)
     struct version v;
     if (r->result.error)
         l->beginning_len = 0;
-    if (l->beginning_len == 0 || l->beginning_len != r->meta.size_bytes) {
+    if (l->beginning_len == 0) {
         loop_post(l->agent->loop, &l->task);
         return;
     }
-    /* Small objects are complete: they go to the store from here. */
     file_meta(&r->meta, &m);
     lookup_version(l->s3, &l->name, &m, l->agent->block_bytes, &v);
-    store_put(l->agent->store, &v, 0, l->beginning, on_put, l);
+    if (l->beginning_len == m.size_bytes) { /* complete */
+        store_put(l->agent->store, &v, 0, l->beginning, on_put, l);
+        return;
+    }
+    l->seed = blocks_seed(l->agent, &v, 0, l->beginning, l->beginning_len);
+    loop_post(l->agent->loop, &l->task);
 }
 
 static int on_body(struct s3_request *r, uint64_t offset, const void *data, size_t len)
@@ -279,42 +287,6 @@ static void make_conditional(struct lookup *l)
         l->request.if_none_match = l->known.etag;
 }
 
-/* "a/b/c" → "a/b"; false where the name has no parent in the bucket. */
-static bool parent_of(const char *key, char *out)
-{
-    const char *slash = strrchr(key, '/');
-    if (!slash || slash == key)
-        return false;
-    memcpy(out, key, (size_t)(slash - key));
-    out[slash - key] = '\0';
-    return true;
-}
-
-/* Is an object known of which this would be a name below? Only what memory knows: S3 is asked about
- * the parent and no further. */
-static bool is_below_known_file(const struct lookup *l)
-{
-    char above[sizeof(l->parent)];
-    strcpy(above, l->parent);
-    for (char *end = above + strlen(above); end && end > above; end = strrchr(above, '/')) {
-        *end = '\0';
-        const struct meta *m = meta_find(context_serial(l->context), l->name.bucket, above);
-        if (m && m->kind == META_FILE)
-            return true;
-    }
-    return false;
-}
-
-static bool parent_known(struct lookup *l, bool *is_file)
-{
-    if (!parent_of(l->name.key, l->parent))
-        return *is_file = false, true;
-    const struct meta *m = meta_find(context_serial(l->context), l->name.bucket, l->parent);
-    bool known = m && (m->kind != META_NONE || m->not_below_file);
-    *is_file = is_below_known_file(l); /* `m` is gone after that */
-    return *is_file || known;
-}
-
 /* All steps share one deadline; the last still gets a second. */
 static int64_t time_left(const struct lookup *l)
 {
@@ -326,7 +298,7 @@ static void step_start(struct lookup *l, enum step step)
 {
     bool is_file;
     l->step = step;
-    if (step == STEP_PARENT && parent_known(l, &is_file)) {
+    if (step == STEP_PARENT && lookup_parent_known(l->context, &l->name, l->parent, &is_file)) {
         finish_none(l, is_file);
         return;
     }
@@ -377,43 +349,6 @@ static enum step first_step(const struct agent *a, const struct lookup_request *
     return q->how == LOOKUP_OPEN && !cluster_shares(a) ? STEP_GET : STEP_HEAD;
 }
 
-/* Is what is remembered fresh enough to answer? */
-static bool suffices(const struct lookup_request *q, const struct meta *m)
-{
-    int64_t now = clock_monotonic_ms();
-    if (!m || !meta_fresh(m->learned_ms, q->ttl_ms, now))
-        return false;
-    return m->kind != META_FILE || q->how != LOOKUP_OPEN ||
-           meta_fresh(m->readable_ms, q->ttl_ms, now);
-}
-
-static bool answer_known(const struct lookup_request *q, const struct meta *m,
-                         struct lookup_waiter *w)
-{
-    if (!suffices(q, m))
-        return false;
-    struct lookup_result r = {.why = "", .meta = *m, .block_fd = -1};
-    if (m->kind == META_NONE)
-        r.error = m->not_below_file ? -ENOENT : -ENOTDIR;
-    w->wake(w, &r);
-    return true;
-}
-
-bool lookup_is_known(const struct lookup_request *q)
-{
-    return suffices(q, meta_find(context_serial(q->context), q->name->bucket, q->name->key));
-}
-
-uint32_t lookup_fresh_ms(struct context *context, const struct lookup_name *name, int64_t ttl_ms)
-{
-    const struct meta *m = meta_find(context_serial(context), name->bucket, name->key);
-    if (!m || m->kind != META_FILE || m->readable_ms <= 0)
-        return 0;
-    int64_t since = m->readable_ms < m->learned_ms ? m->readable_ms : m->learned_ms;
-    int64_t left = since + ttl_ms - clock_monotonic_ms();
-    return left <= 0 ? 0 : left > INT32_MAX ? INT32_MAX : (uint32_t)left;
-}
-
 static size_t make_id(const struct lookup_request *q, char *out, size_t size)
 {
     return (size_t)snprintf(out, size, "%llu %d %d %s/%s",
@@ -425,7 +360,7 @@ void lookup_start(struct agent *a, const struct lookup_request *q, struct lookup
 {
     const struct meta *known = meta_find(context_serial(q->context), q->name->bucket, q->name->key);
     w->lookup = NULL;
-    if (answer_known(q, known, w))
+    if (lookup_answer_known(q, known, w))
         return;
 
     char id[WIRE_KEY_MAX + 512], why[384];

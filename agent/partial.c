@@ -120,6 +120,12 @@ bool partial_is_complete(const struct partial *p)
     return atomic_load(&p->complete);
 }
 
+uint32_t partial_memory_bytes(const struct partial *p)
+{
+    unsigned pieces = (unsigned)__builtin_popcountll(partial_have(p));
+    return p->in_memory ? pieces * p->piece_bytes : 0;
+}
+
 struct span partial_ready(const struct partial *p, struct span need)
 {
     uint64_t have = partial_have(p), needed = partial_mask(p, need);

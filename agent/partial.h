@@ -7,7 +7,7 @@
  * reader never change: they are of one version, and a piece that comes twice is the same twice.
  *
  * Threads: partial_prepare, partial_write, partial_adopt, partial_have, partial_missing and
- * partial_reader from any; the rest on the loop's. */
+ * partial_reader from any; the rest on the loop's, or the thread's that alone has it. */
 #ifndef WARMPATH_AGENT_PARTIAL_H
 #define WARMPATH_AGENT_PARTIAL_H
 
@@ -58,6 +58,8 @@ uint64_t partial_have(const struct partial *p);
 uint64_t partial_missing(const struct partial *p, uint64_t wanted);
 /* All there, and in the store unless the disk failed. */
 bool partial_is_complete(const struct partial *p);
+/* Bytes that an incomplete one takes of memory, as the disk failed. Nothing is under way for it. */
+uint32_t partial_memory_bytes(const struct partial *p);
 /* The longest range around `need` that is there; empty when part of `need` isn't. */
 struct span partial_ready(const struct partial *p, struct span need);
 /* A read-only descriptor of it, the caller's; at least what partial_have() said before the call

@@ -1,21 +1,16 @@
 #include "agent/session.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utlist.h>
 
 #include "agent/alloc.h"
-#include "agent/cluster.h"
 #include "agent/blocks.h"
 #include "agent/listing.h"
 #include "agent/lookup.h"
-#include "agent/placeholder.h"
 #include "agent/session_internal.h"
-#include "agent/siblings.h"
 #include "agent/status.h"
 #include "common/cleanup.h"
 #include "common/log.h"
@@ -131,7 +126,7 @@ static void on_hello(struct conn *c, struct wire_buf *b)
     conn_reply(c, body, (size_t)(out.at - body), &page, page >= 0 ? 1 : 0);
 }
 
-/* --- STAT and OPEN ---------------------------------------------------------------- */
+/* --- names -------------------------------------------------------------------------- */
 
 bool conn_use_access(struct conn *c, struct wire_str access)
 {
@@ -150,7 +145,7 @@ bool conn_use_access(struct conn *c, struct wire_str access)
     return true;
 }
 
-static bool get_name(struct conn *c, struct wire_buf *b, struct lookup_name *name)
+bool conn_get_name(struct conn *c, struct wire_buf *b, struct lookup_name *name)
 {
     struct wire_name n = wire_get_name(b);
     if (b->bad || n.bucket.len >= sizeof(name->bucket) || n.key.len >= sizeof(name->key) ||
@@ -165,129 +160,12 @@ static bool get_name(struct conn *c, struct wire_buf *b, struct lookup_name *nam
     return true;
 }
 
-static void put_meta(struct wire_buf *b, const struct meta *m)
-{
-    conn_put_status(b, 0, "");
-    wire_put_u8(b, m->kind == META_FILE ? WIRE_FILE : WIRE_DIR);
-    wire_put_u64(b, m->size_bytes);
-    wire_put_u64(b, (uint64_t)m->mtime_s);
-}
-
-static void reply_stat(struct lookup_waiter *w, const struct lookup_result *r)
-{
-    struct conn *c = conn_of(w, lookup);
-    uint8_t body[64];
-    struct wire_buf b = wire_buf(body, sizeof(body));
-    if (r->error) {
-        conn_reply_error(c, r->error, r->why);
-        return;
-    }
-    put_meta(&b, &r->meta);
-    conn_reply(c, body, (size_t)(b.at - body), NULL, 0);
-}
-
-/* The first block with the open, or what is here of it, so that a small file costs one round trip.
- * A descriptor, the caller's, or -1. */
-static int first_block(struct conn *c, const struct version *v, int fetched_fd, struct span *ready,
-                       bool *complete)
-{
-    *ready = (struct span){0, 0};
-    *complete = false;
-    if ((c->flags & WIRE_OPEN_NO_BLOCK) || v->size_bytes == 0)
-        return -1;
-    int fd =
-        fetched_fd >= 0 ? fcntl(fetched_fd, F_DUPFD_CLOEXEC, 0) : store_get(c->agent->store, v, 0);
-    if (fd < 0) {
-        fd = blocks_peek(v, 0, ready);
-        fetched_fd = fd;
-    } else {
-        *ready = (struct span){0, version_block_len(v, 0)};
-        *complete = true;
-    }
-    if (fd < 0)
-        return -1;
-    conn_count_block(c, v, 0, fetched_fd < 0);
-    return fd;
-}
-
-static void tell_siblings(struct conn *c)
-{
-    struct guess_order opened = {.agent = c->agent,
-                                 .context = c->context,
-                                 .job = c->job,
-                                 .name = &c->name,
-                                 .ttl_ms = c->ttl_ms};
-    siblings_file_opened(&opened, c->asked);
-}
-
-static void reply_open(struct lookup_waiter *w, const struct lookup_result *r)
-{
-    struct conn *c = conn_of(w, lookup);
-    uint8_t body[512];
-    struct wire_buf b = wire_buf(body, sizeof(body));
-    if (r->error) {
-        conn_reply_error(c, r->error, r->why);
-        return;
-    }
-    put_meta(&b, &r->meta);
-    wire_put_str(&b, r->meta.etag, strlen(r->meta.etag));
-    wire_put_u32(&b, c->agent->block_bytes);
-    if (r->meta.kind == META_DIR) {
-        conn_reply(c, body, (size_t)(b.at - body), NULL, 0);
-        return;
-    }
-    struct version v;
-    int error = 0;
-    char why[384];
-    struct s3_context *s3 = context_s3(c->context, c->name.style, &error, why, sizeof(why));
-    if (!s3) {
-        conn_reply_error(c, error, why);
-        return;
-    }
-    lookup_version(s3, &c->name, &r->meta, c->agent->block_bytes, &v);
-    CLEANUP_CLOSE int placeholder = placeholder_open(&v, r->meta.mtime_s);
-    if (placeholder < 0) {
-        conn_reply_error(c, placeholder, "the agent has no descriptor left (raise ulimit -n)");
-        return;
-    }
-    struct span ready;
-    bool complete;
-    cluster_opened(c->agent, &v);
-    CLEANUP_CLOSE int block = first_block(c, &v, r->block_fd, &ready, &complete);
-    wire_put_u32(&b, ready.from);
-    wire_put_u32(&b, ready.to);
-    wire_put_u8(&b, complete);
-    wire_put_u32(&b, lookup_fresh_ms(c->context, &c->name, c->ttl_ms));
-    int fds[2] = {placeholder, block};
-    conn_reply(c, body, (size_t)(b.at - body), fds, block >= 0 ? 2 : 1);
-    tell_siblings(c);
-}
-
-static void on_stat(struct conn *c, struct wire_buf *b, enum lookup_how how)
-{
-    if (!get_name(c, b, &c->name)) {
-        conn_reply_error(c, -EINVAL, "malformed request");
-        return;
-    }
-    c->flags = how == LOOKUP_OPEN ? wire_get_u8(b) : 0;
-    c->lookup.wake = how == LOOKUP_OPEN ? reply_open : reply_stat;
-    struct lookup_request q = {.context = c->context,
-                               .job = c->job,
-                               .name = &c->name,
-                               .how = how,
-                               .ttl_ms = c->ttl_ms,
-                               .want_directory = c->flags & WIRE_OPEN_DIRECTORY};
-    c->asked = false;
-    lookup_start(c->agent, &q, &c->lookup);
-    c->asked = c->lookup.lookup != NULL;
-}
-
 /* --- the rest --------------------------------------------------------------------- */
 
 static void on_list(struct conn *c, struct wire_buf *b)
 {
     char token[4096];
-    bool fine = get_name(c, b, &c->name);
+    bool fine = conn_get_name(c, b, &c->name);
     wire_get_text(b, token, sizeof(token));
     if (!fine || b->bad)
         conn_reply_error(c, -EINVAL, "malformed request");
@@ -330,10 +208,10 @@ static void dispatch(struct conn *c, enum wire_op op, struct wire_buf *b)
     }
     switch (op) {
     case WIRE_STAT:
-        on_stat(c, b, LOOKUP_STAT);
+        session_lookup(c, b, LOOKUP_STAT);
         break;
     case WIRE_OPEN:
-        on_stat(c, b, LOOKUP_OPEN);
+        session_lookup(c, b, LOOKUP_OPEN);
         break;
     case WIRE_BLOCKS:
         session_blocks(c, b);

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/hints.h"
 #include "agent/session_internal.h"
-#include "agent/wants.h"
 #include "common/options.h"
 
 #define HELD_LOOKS_MOST 512 /* blocks that one request looks for; then others have their turn */
@@ -19,7 +19,8 @@ void conn_count_block(struct conn *c, const struct version *v, uint64_t index, b
     job_count(c->job, was_stored ? COUNTER_store_hit_bytes : COUNTER_store_miss_bytes, len);
 }
 
-/* What may be read of the first block; the others are complete. */
+/* What may be read of the first block; the others are complete. One in memory is said to be
+ * incomplete, with all of it there. */
 struct first_block {
     struct span ready;
     bool complete;
@@ -37,11 +38,20 @@ static void reply_blocks(struct conn *c, const int *fds, int n, const struct fir
     conn_reply(c, body, (size_t)(b.at - body), fds, n);
 }
 
+/* Not to be mapped by who only reads it, nor along with others: that pins the memory. */
+static bool is_in_memory(struct conn *c, uint64_t index)
+{
+    struct store_place place = {c->version.id, index};
+    return store_keeps_in_memory(c->agent->store, &place);
+}
+
 /* Adds the stored blocks that follow without a gap. */
 static int add_stored(struct conn *c, int *fds, int n)
 {
     uint64_t blocks = version_blocks(&c->version);
     while (n < (int)c->at_most && c->first + (uint64_t)n < blocks) {
+        if (n > 0 && is_in_memory(c, c->first + (uint64_t)n))
+            break;
         fds[n] = store_get(c->agent->store, &c->version, c->first + (uint64_t)n);
         if (fds[n] < 0)
             break;
@@ -76,13 +86,16 @@ static void on_fetched(struct block_waiter *w, const struct block_result *r)
 static void serve(struct conn *c)
 {
     int fds[WIRE_MAX_FDS];
+    bool copied = !c->block.maps && is_in_memory(c, c->first);
+    if (copied)
+        c->at_most = 1;
     int n = add_stored(c, fds, 0);
     c->block.context = c->context;
     c->block.job = c->job;
     if (n > 0) {
         for (int i = 0; n > 1 && i < n; i++)
             store_read_ahead(c->agent->store, fds[i]);
-        struct first_block first = {{0, version_block_len(&c->version, c->first)}, true};
+        struct first_block first = {{0, version_block_len(&c->version, c->first)}, !copied};
         reply_blocks(c, fds, n, &first);
         blocks_ahead(c->agent, &c->version, c->first, (uint64_t)n, &c->block);
         while (n > 0)
@@ -103,6 +116,8 @@ static void serve_held(struct conn *c)
     if (stop - index > c->at_most)
         stop = index + c->at_most;
     for (; index < stop && n < WIRE_MAX_FDS; index++) {
+        if (is_in_memory(c, index))
+            continue; /* a map pins no more of these than is touched */
         fds[n] = store_get(c->agent->store, &c->version, index);
         if (fds[n] < 0)
             continue;
@@ -211,6 +226,7 @@ void session_blocks(struct conn *c, struct wire_buf *b)
     c->block.at = wire_get_u32(b);
     uint8_t flags = wire_get_u8(b);
     c->goes_on = flags & WIRE_BLOCKS_GOES_ON;
+    c->block.maps = flags & WIRE_BLOCKS_MAPS;
     c->block.advice = flags & WIRE_BLOCKS_RANDOM       ? PREFETCH_RANDOM
                       : flags & WIRE_BLOCKS_SEQUENTIAL ? PREFETCH_SEQUENTIAL
                                                        : PREFETCH_NORMAL;
@@ -234,7 +250,7 @@ void session_held(struct conn *c, struct wire_buf *b)
 void session_want(struct conn *c, struct wire_buf *b)
 {
     bool fine = get_version(c, b);
-    struct want_range range;
+    struct hint_range range;
     range.from = wire_get_u64(b);
     range.to = wire_get_u64(b);
     bool wanted = wire_get_u8(b);
@@ -242,7 +258,7 @@ void session_want(struct conn *c, struct wire_buf *b)
     if (!fine || b->bad)
         return;
     if (!wanted)
-        wants_drop(&c->version, range, c->job);
+        hints_drop(&c->version, range, c->job);
     else if (was_allowed(c))
-        wants_add(c->agent, &c->version, range, c->context, c->job);
+        hints_add(c->agent, &c->version, range, c->context, c->job);
 }

@@ -52,8 +52,14 @@ void conn_put_status(struct wire_buf *b, int error, const char *why);
 /* Sets c->context for a mapping with these options. False when they are malformed. */
 bool conn_use_access(struct conn *c, struct wire_str access);
 
+/* A name, and the credentials that go with it. False when it is malformed. */
+bool conn_get_name(struct conn *c, struct wire_buf *b, struct lookup_name *name);
+
 /* Books a block that the job is given. */
 void conn_count_block(struct conn *c, const struct version *v, uint64_t index, bool was_stored);
+
+/* STAT and OPEN (session_open.c). */
+void session_lookup(struct conn *c, struct wire_buf *b, enum lookup_how how);
 
 /* BLOCKS, HELD and WANT (session_blocks.c). */
 void session_blocks(struct conn *c, struct wire_buf *b);

@@ -173,6 +173,7 @@ struct store *store_open(const char *dir, char *why, size_t why_size)
     pthread_mutex_init(&s->lock, NULL);
     pthread_rwlock_init(&s->watch_lock, NULL);
     pthread_cond_init(&s->wanted, NULL);
+    s->memory = store_memory_new();
     s->disk = disk_new(DISK_THREADS);
     if (!s->disk)
         snprintf(why, why_size, "the agent cannot start: no threads for the disk");
@@ -208,6 +209,7 @@ void store_close(struct store *s)
     if (s->lock_fd >= 0)
         close(s->lock_fd);
     pthread_rwlock_destroy(&s->watch_lock);
+    store_memory_free(s->memory);
     free(s->dir);
     free(s);
 }
@@ -277,7 +279,7 @@ static bool is_fine(const struct store *s, const struct stat *st, const struct v
            !store_is_suspect(s, st);
 }
 
-int store_get(struct store *s, const struct version *v, uint64_t index)
+static int get_from_disk(struct store *s, const struct version *v, uint64_t index)
 {
     char name[STORE_NAME_MAX];
     struct stat st;
@@ -294,9 +296,19 @@ int store_get(struct store *s, const struct version *v, uint64_t index)
     return fd;
 }
 
+int store_get(struct store *s, const struct version *v, uint64_t index)
+{
+    struct store_place place = {v->id, index};
+    int fd = store_memory_get(s->memory, &place, clock_monotonic_ms());
+    return fd >= 0 ? fd : get_from_disk(s, v, index);
+}
+
 bool store_has(struct store *s, const struct version *v, uint64_t index)
 {
     char name[STORE_NAME_MAX];
+    struct store_place place = {v->id, index};
+    if (store_memory_has(s->memory, &place))
+        return true;
     store_block_name(v, index, name);
     CLEANUP_CLOSE int fd = open_known(s, name, O_PATH);
     return fd >= 0 || (fd == -EAGAIN && store_job_look(s, v, index, false, &fd) == 0);
@@ -310,11 +322,32 @@ bool store_is_closed(struct store *s)
     return atomic_load(&s->closed);
 }
 
+/* --- memory ------------------------------------------------------------------- */
+
+bool store_keeps_in_memory(struct store *s, const struct store_place *place)
+{
+    return store_memory_has(s->memory, place);
+}
+
+void store_note_used(struct store *s, const struct store_place *place)
+{
+    store_memory_used(s->memory, place);
+}
+
+uint64_t store_room_ahead(struct store *s)
+{
+    if (!atomic_load(&s->full) && !disk_is_stalled(s->disk))
+        return UINT64_MAX;
+    uint64_t ahead = store_memory_ahead_bytes(s->memory, clock_monotonic_ms());
+    return ahead < STORE_MEMORY_AHEAD_MAX ? STORE_MEMORY_AHEAD_MAX - ahead : 0;
+}
+
 _Static_assert(STORE_WATCH_MS <= DISK_WATCH_MS, "as often as the disk wants it");
 
 void store_watch_disk(struct store *s)
 {
     disk_watch(s->disk);
+    store_memory_tick(s->memory, clock_monotonic_ms());
 }
 
 void store_numbers(struct store *s, struct store_numbers *out)
@@ -326,7 +359,8 @@ void store_numbers(struct store *s, struct store_numbers *out)
     out->bad_blocks = atomic_load(&s->bad_blocks);
     out->counted = atomic_load(&s->counted);
     out->stalled = disk_is_stalled(s->disk);
-    out->memory_bytes = atomic_load(&s->memory_bytes);
+    out->full = store_was_full_lately(s);
+    out->memory_bytes = store_memory_bytes(s->memory);
     pthread_mutex_lock(&s->lock);
     out->emptying = s->want_empty;
     pthread_mutex_unlock(&s->lock);

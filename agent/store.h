@@ -14,7 +14,10 @@
  * so each block is then verified before its first use; within one boot the page cache is coherent.
  *
  * The disk may be stalled at any time (agent/disk.h). Nothing here waits for it for longer than
- * DISK_PATIENCE_MS: a block is then not found, or goes to memory, up to STORE_MEMORY_MAX.
+ * DISK_PATIENCE_MS: a block is then not found. What a stalled, full or failing disk does not take
+ * goes to memory, where it is found, too, as long as STORE_MEMORY_MAX allows
+ * (agent/store_memory.h). A full disk is tried again every second, and as soon as blocks were
+ * evicted, which a full disk asks for.
  *
  * Threads: get, begin, write, commit, abort may be called from any thread; one writer by one
  * thread at a time. */
@@ -27,7 +30,10 @@
 
 #include "agent/version.h"
 
-#define STORE_MEMORY_MAX (512ull << 20)
+/* Blocks in memory take no more, but for those under way that somebody waits for. */
+#define STORE_MEMORY_MAX (256ull << 20)
+/* Of that, for blocks that come ahead of their readers, those under way included. */
+#define STORE_MEMORY_AHEAD_MAX (STORE_MEMORY_MAX / 2)
 
 struct store;
 struct store_writer;
@@ -51,7 +57,8 @@ struct store_numbers {
     uint64_t evicted_blocks, bad_blocks;
     bool emptying;         /* store_evict_all_soon() is not done yet */
     bool stalled;          /* the disk doesn't answer: blocks go to memory */
-    uint64_t memory_bytes; /* of blocks that did, since it last answered */
+    bool full;             /* it took no more lately: they do, too */
+    uint64_t memory_bytes; /* of blocks in memory; what only jobs still hold is not known */
     bool counted;          /* false while the store found at start is still being counted */
 };
 
@@ -72,6 +79,13 @@ void store_block_name(const struct version *v, uint64_t index, char out[STORE_NA
 int store_get(struct store *s, const struct version *v, uint64_t index);
 bool store_has(struct store *s, const struct version *v, uint64_t index);
 
+/* Blocks in memory. A job should not map such a block only to read it: that pins the memory. */
+bool store_keeps_in_memory(struct store *s, const struct store_place *place);
+/* Its reader has it already, if it is in memory. */
+void store_note_used(struct store *s, const struct store_place *place);
+/* How many bytes may be under way ahead of readers? Any number, unless blocks go to memory. */
+uint64_t store_room_ahead(struct store *s);
+
 /* Are other nodes not to be sent here for blocks? What was last seen, when the disk does not
  * answer. */
 bool store_is_closed(struct store *s);
@@ -86,8 +100,8 @@ struct store_writer *store_begin(struct store *s, const struct version *v, uint6
  * disk, which takes a third off what writing costs, and says at once when the disk is full. */
 void store_expect_all(struct store_writer *w);
 /* Writes a piece of it, in any order; a piece may come again with the same bytes. 0 or -errno;
- * -ENOBUFS when the disk is stalled and too much is in memory already. `data` may have to stay
- * where it is for longer than the call (agent/buffer.h). */
+ * -ENOBUFS when there is neither disk nor memory. `data` may have to stay where it is for longer
+ * than the call (agent/buffer.h). */
 int store_write(struct store_writer *w, uint32_t offset, const void *data, size_t len);
 /* A read-only descriptor, the caller's, of what was written so far; it goes on to show what is
  * written later, unless the disk fails: then a new one is needed for that. -errno. */
@@ -96,9 +110,9 @@ int store_reader(struct store_writer *w);
 bool store_in_memory(const struct store_writer *w);
 /* Publishes a block that was written completely and frees the writer. `hash` is the XXH3 of its
  * data, NULL to have it computed. Returns a read-only descriptor of it, owned by the caller. When
- * the disk is full or fails, the block is not published but the descriptor (of memory then) is
- * right all the same, and `*published` is false; likewise when the disk is stalled: it is published
- * later then. -errno when no descriptor can be had. */
+ * the disk is full or fails, the block is kept in memory and not published: `*published` is false;
+ * likewise when the disk is stalled: it may be published later then. -errno when no descriptor can
+ * be had. */
 int store_commit(struct store_writer *w, const uint64_t *hash, bool *published);
 /* Closes `reader`, too, unless it is -1: the last one to close a file that was removed waits for
  * the disk. */
@@ -110,7 +124,8 @@ void store_evict_all_soon(struct store *s);
 /* Removes all blocks. Bytes freed. Slow: not on the loop's thread. */
 uint64_t store_evict_all(struct store *s);
 
-/* To be called every STORE_WATCH_MS: gives up waiting for a disk that doesn't answer. */
+/* To be called every STORE_WATCH_MS: gives up waiting for a disk that doesn't answer, and lets go
+ * of what is in memory unused. */
 #define STORE_WATCH_MS 250
 void store_watch_disk(struct store *s);
 

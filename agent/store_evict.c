@@ -15,7 +15,12 @@
 #include "common/log.h"
 #include "policy/evict.h"
 
-#define KEEP_FREE_MAX (1ull << 30) /* leave this, or a twentieth, of the disk to others */
+#define KEEP_FREE_MAX     (1ull << 30) /* leave this, or a twentieth, of the disk to others */
+#define FULL_RETRY_MS     1000
+#define FULL_LATELY_MS    10000
+#define REFUSED_LEAST     (64ull << 20) /* a full disk whose numbers don't say so: free this, or */
+#define REFUSED_SHARE     32            /* that share of what is used */
+#define COMPLAIN_EVERY_MS 60000
 
 static bool is_closing(struct store *s)
 {
@@ -143,7 +148,8 @@ static uint64_t evict_shard(struct store *s, int shard, uint64_t goal_bytes, boo
     return freed;
 }
 
-static void evict_until_fits(struct store *s)
+/* `least_bytes`, whatever the numbers say. */
+static void evict_until_fits(struct store *s, uint64_t least_bytes)
 {
     unsigned shard = 0;
     if (getrandom(&shard, sizeof(shard), 0) < 0)
@@ -151,12 +157,22 @@ static void evict_until_fits(struct store *s)
     uint64_t freed = 0;
     for (int i = 0; i < STORE_SHARDS; i++) {
         uint64_t want = goal(s);
+        if (want == 0 && freed < least_bytes)
+            want = least_bytes - freed;
         if (want == 0 || is_closing(s))
             break;
         freed += evict_shard(s, (int)shard + i, want, false);
     }
-    if (freed)
-        log_info("store", "evicted %llu MiB", (unsigned long long)(freed >> 20));
+    if (!freed)
+        return;
+    atomic_store(&s->full_until_ms, 0);
+    log_info("store", "evicted %llu MiB", (unsigned long long)(freed >> 20));
+}
+
+static uint64_t refused_bytes(struct store *s)
+{
+    int64_t share = atomic_load(&s->used_bytes) / REFUSED_SHARE;
+    return share > (int64_t)REFUSED_LEAST ? (uint64_t)share : REFUSED_LEAST;
 }
 
 uint64_t store_evict_all(struct store *s)
@@ -203,6 +219,7 @@ static void empty_store(struct store *s)
 
 void store_evict_all_soon(struct store *s)
 {
+    store_memory_empty(s->memory);
     pthread_mutex_lock(&s->lock);
     s->want_empty = true;
     pthread_cond_signal(&s->wanted);
@@ -216,44 +233,89 @@ void store_evict_run(struct store *s)
         pthread_mutex_lock(&s->lock);
         while (!s->want_room && !s->want_empty && !s->closing)
             pthread_cond_wait(&s->wanted, &s->lock);
-        bool closing = s->closing, empty = s->want_empty;
-        s->want_room = false;
+        bool closing = s->closing, empty = s->want_empty, refused = s->was_refused;
+        s->want_room = s->was_refused = false;
         pthread_mutex_unlock(&s->lock);
         if (closing)
             return;
         if (empty)
             empty_store(s);
         else
-            evict_until_fits(s);
+            evict_until_fits(s, refused ? refused_bytes(s) : 0);
     }
 }
 
-void store_make_room(struct store *s)
+static void want_room(struct store *s, bool refused)
 {
-    if (goal(s) == 0)
-        return;
     pthread_mutex_lock(&s->lock);
     s->want_room = true;
+    s->was_refused |= refused;
     pthread_cond_signal(&s->wanted);
     pthread_mutex_unlock(&s->lock);
 }
 
-void store_complain(struct store *s, int error)
+void store_make_room(struct store *s)
+{
+    if (goal(s) > 0)
+        want_room(s, false);
+}
+
+/* --- a disk that takes no more -------------------------------------------------- */
+
+static bool is_full(int error)
+{
+    return error == ENOSPC || error == EDQUOT;
+}
+
+static void complain(struct store *s, int error)
 {
     int64_t now = clock_monotonic_ms(), last = atomic_load(&s->complained_ms);
-    if (last && now - last < 60000)
+    if (last && now - last < COMPLAIN_EVERY_MS)
         return;
     if (!atomic_compare_exchange_strong(&s->complained_ms, &last, now))
         return;
     if (error == ETIMEDOUT || error == EBUSY || error == ENOBUFS)
         log_warn("store",
-                 "%s: the disk does not answer: reads go on from memory, up to %llu MiB, and cost "
-                 "more; look at that disk, or set WARMPATH_CACHE_DIR",
+                 "%s: the disk does not answer: reads go on from memory, up to %llu MiB of it, and "
+                 "cost more; look at that disk, or set WARMPATH_CACHE_DIR",
                  s->dir, STORE_MEMORY_MAX >> 20);
     else
         log_warn("store",
-                 "%s: %s (%s): reads go on from memory and cost more; free space there, or set "
-                 "WARMPATH_CACHE_DIR or a smaller WARMPATH_CACHE_SIZE",
-                 s->dir, error == ENOSPC || error == EDQUOT ? "the disk is full" : "cannot write",
-                 strerror(error));
+                 "%s: %s (%s): reads go on from memory, up to %llu MiB of it, and cost more; free "
+                 "space there, or set WARMPATH_CACHE_DIR or a smaller WARMPATH_CACHE_SIZE",
+                 s->dir, is_full(error) ? "the disk is full" : "cannot write", strerror(error),
+                 STORE_MEMORY_MAX >> 20);
+}
+
+void store_refused(struct store *s, int error)
+{
+    complain(s, error);
+    if (!is_full(error))
+        return;
+    int64_t now = clock_monotonic_ms();
+    atomic_store(&s->refused_ms, now);
+    atomic_store(&s->full_until_ms, now + FULL_RETRY_MS);
+    atomic_store(&s->full, true);
+    want_room(s, true);
+}
+
+bool store_was_full_lately(struct store *s)
+{
+    int64_t refused_ms = atomic_load(&s->refused_ms);
+    return atomic_load(&s->full) ||
+           (refused_ms && clock_monotonic_ms() - refused_ms < FULL_LATELY_MS);
+}
+
+void store_took(struct store *s)
+{
+    atomic_store(&s->full, false);
+}
+
+bool store_may_try(struct store *s)
+{
+    if (!atomic_load(&s->full))
+        return true;
+    int64_t now = clock_monotonic_ms(), until = atomic_load(&s->full_until_ms);
+    return now >= until &&
+           atomic_compare_exchange_strong(&s->full_until_ms, &until, now + FULL_RETRY_MS);
 }

@@ -11,7 +11,14 @@ void store_evict_run(struct store *s);
 /* Wakes the thread when the store or its disk is full. Cheap; before each new block. */
 void store_make_room(struct store *s);
 
-/* One line a minute about a disk that takes no more. `error` is an errno. */
-void store_complain(struct store *s, int error);
+/* The disk failed with `error`, an errno: one line a minute. Where it is full, for this user at
+ * least, blocks are evicted, whatever the numbers say, and it is left alone for a while. */
+void store_refused(struct store *s, int error);
+/* Was it full within the last ten seconds? It may have taken a block in between. */
+bool store_was_full_lately(struct store *s);
+/* It took a block. */
+void store_took(struct store *s);
+/* Is it worth trying? While it is full, for one caller a second. */
+bool store_may_try(struct store *s);
 
 #endif

@@ -11,6 +11,7 @@
 #include "agent/block_file.h"
 #include "agent/disk.h"
 #include "agent/store.h"
+#include "agent/store_memory.h"
 
 #define STORE_SHARDS 256
 
@@ -22,7 +23,10 @@ struct store {
     int64_t suspect_before_s;       /* blocks older than that are verified before use */
     atomic_int_fast64_t used_bytes; /* as the disk counts; complete once `counted` */
     atomic_uint_fast64_t evicted_blocks, bad_blocks;
-    atomic_uint_fast64_t memory_bytes; /* of blocks in memory since the disk last worked */
+    struct store_memory *memory;       /* blocks that the disk didn't take */
+    atomic_bool full;                  /* it took no more */
+    atomic_int_fast64_t full_until_ms; /* it isn't tried again before */
+    atomic_int_fast64_t refused_ms;    /* when it last was; 0: never */
     atomic_bool counted;
     atomic_bool closed;                /* as last seen; store_is_closed() */
     atomic_int_fast64_t complained_ms; /* last line about a full or failing disk */
@@ -35,16 +39,18 @@ struct store {
     pthread_mutex_t lock; /* guards closing and want_room */
     pthread_cond_t wanted;
     bool closing, want_room, want_empty;
+    bool was_refused; /* room is wanted though the numbers may say that there is some */
 };
 
-/* A whole block, to be kept in memory because of `error` (-errno) of the disk. */
+/* A whole block that the disk doesn't take. */
 struct store_memory_block {
+    struct store_place place;
     const void *data;
     uint32_t len, trailer_len;
     uint8_t trailer[BLOCK_FILE_TRAILER_MAX];
 };
 /* A read-only descriptor of it, or -errno. */
-int store_keep_in_memory(struct store *s, const struct store_memory_block *b, int error);
+int store_keep_in_memory(struct store *s, const struct store_memory_block *b);
 
 /* Tells the watcher. */
 void store_tell_published(struct store *s, const struct version *v, uint64_t index);

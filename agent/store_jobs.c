@@ -298,6 +298,7 @@ int store_job_publish_file(struct store *s, int fd, const struct store_publish *
     int r = move_into_place(s, b->tmp_name, name);
     if (r < 0)
         return r;
+    store_took(s);
     store_tell_published(s, &b->version, b->index);
     if (fstat(fd, &st) == 0)
         store_account(s, (int64_t)st.st_blocks * 512 - b->accounted);

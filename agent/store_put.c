@@ -90,6 +90,13 @@ static void discard_put(struct disk_job *j)
 
 /* --- done ------------------------------------------------------------------------------ */
 
+/* Tells, and ends. `fd` is given away. */
+static void tell(struct put *p, int fd, bool found)
+{
+    p->done(p->user, fd, found);
+    free(p);
+}
+
 /* After -ETIMEDOUT the job is the disk's. */
 static void on_finished(void *user, int result)
 {
@@ -104,15 +111,13 @@ static void on_finished(void *user, int result)
     }
     if (result != -ETIMEDOUT)
         discard_put(&p->job->job);
-    if (result == 0) {
-        atomic_store(&p->store->memory_bytes, 0); /* the disk works: a new allowance */
-    } else {
+    if (result < 0) {
+        store_refused(p->store, -result);
         if (fd >= 0)
             close(fd);
-        fd = store_keep_in_memory(p->store, &p->block, result);
+        fd = store_keep_in_memory(p->store, &p->block);
     }
-    p->done(p->user, fd, found);
-    free(p);
+    tell(p, fd, found);
 }
 
 void store_put(struct store *s, const struct version *v, uint64_t index, const char *data,
@@ -131,10 +136,18 @@ void store_put(struct store *s, const struct version *v, uint64_t index, const c
     j->block.trailer_len = block_file_trailer(v, index, XXH3_64bits(data, len), j->block.trailer);
     *p = (struct put){.job = j,
                       .store = s,
-                      .block = {.data = data, .len = len, .trailer_len = j->block.trailer_len},
+                      .block = {.place = {v->id, index},
+                                .data = data,
+                                .len = len,
+                                .trailer_len = j->block.trailer_len},
                       .done = done,
                       .user = user};
     memcpy(p->block.trailer, j->block.trailer, j->block.trailer_len);
     buffer_hold(data);
-    disk_start(s->disk, &j->job);
+    if (store_may_try(s)) {
+        disk_start(s->disk, &j->job);
+    } else {
+        discard_put(&j->job);
+        tell(p, store_keep_in_memory(s, &p->block), false);
+    }
 }

@@ -15,6 +15,7 @@
 #include "agent/store_internal.h"
 #include "agent/store_jobs.h"
 #include "common/cleanup.h"
+#include "common/clock.h"
 
 #define RANGES_MAX 64 /* pieces of a block, see partial.h */
 
@@ -29,6 +30,7 @@ struct store_writer {
     uint32_t len;
     int64_t accounted; /* bytes of disk */
     bool expects_all;  /* its file is made with its room, which is accounted then */
+    int64_t booked;    /* of memory */
     int fd; /* -1: nobody asked for it yet; -ENOBUFS: there is no more memory for blocks */
     bool in_memory;
     struct range written[RANGES_MAX]; /* what the file holds, as it came */
@@ -43,15 +45,9 @@ static bool is_stall(int error)
     return error == -EBUSY || error == -ETIMEDOUT;
 }
 
-/* A memory file for a block. While the disk is stalled their number is bounded: nobody can tell
- * when readers let go of them. */
-static int open_memory(struct store *s, uint32_t len, int error)
+/* A memory file for a block. */
+static int open_memory(void)
 {
-    store_complain(s, -error);
-    if (is_stall(error) && atomic_fetch_add(&s->memory_bytes, len) + len > STORE_MEMORY_MAX) {
-        atomic_fetch_sub(&s->memory_bytes, len);
-        return -ENOBUFS;
-    }
     int fd = memfd_create("warmpath block", MFD_CLOEXEC);
     return fd < 0 ? -ENOBUFS : fd;
 }
@@ -64,15 +60,21 @@ static int open_read_only(int fd)
     return reader < 0 ? -errno : reader;
 }
 
-int store_keep_in_memory(struct store *s, const struct store_memory_block *b, int error)
+int store_keep_in_memory(struct store *s, const struct store_memory_block *b)
 {
-    CLEANUP_CLOSE int fd = open_memory(s, b->len, error);
+    CLEANUP_CLOSE int fd = open_memory();
     if (fd < 0)
         return fd;
     int r = store_job_write_all(fd, b->data, b->len, 0);
     if (r == 0)
         r = store_job_write_all(fd, b->trailer, b->trailer_len, block_file_trailer_at(b->len));
-    return r < 0 ? r : open_read_only(fd);
+    if (r == 0)
+        r = open_read_only(fd);
+    if (r >= 0) {
+        store_memory_book(s->memory, b->len);
+        store_memory_keep(s->memory, &b->place, r, b->len, clock_monotonic_ms());
+    }
+    return r;
 }
 
 /* From the page cache alone where that can be asked for: the disk may not answer. */
@@ -103,20 +105,36 @@ static void account(struct store_writer *w, int64_t bytes)
     store_account(w->store, bytes);
 }
 
+static int write_memory(struct store_writer *w, uint32_t offset, const void *data, size_t len)
+{
+    int r = store_job_write_all(w->fd, data, len, offset);
+    if (r == 0) {
+        w->booked += (int64_t)len;
+        store_memory_book(w->store->memory, (int64_t)len);
+    }
+    return r;
+}
+
 /* What is there so far moves to memory, and the block goes on there. `error` is why. */
 static int move_to_memory(struct store_writer *w, int error)
 {
-    int memory = open_memory(w->store, w->len, error);
+    store_refused(w->store, -error);
+    int memory = open_memory();
     if (memory < 0)
         return memory;
-    for (unsigned i = 0; i < w->n_written; i++)
+    int64_t bytes = 0;
+    for (unsigned i = 0; i < w->n_written; i++) {
         if (!copy_range(w->fd, memory, w->written[i])) {
             close(memory);
             return -EIO;
         }
+        bytes += (int64_t)(w->written[i].to - w->written[i].from);
+    }
     store_job_remove(w->store, w->fd, -1, w->tmp_name);
     w->fd = memory;
     w->in_memory = true;
+    w->booked = bytes;
+    store_memory_book(w->store->memory, w->booked);
     account(w, -w->accounted);
     return 0;
 }
@@ -153,13 +171,16 @@ static int open_file(struct store_writer *w)
     if (w->fd != -1)
         return w->fd >= 0 ? 0 : w->fd;
     store_tmp_name(w->tmp_name);
-    w->fd = store_job_create(s, w->tmp_name, room);
+    if (store_may_try(s)) {
+        w->fd = store_job_create(s, w->tmp_name, room);
+        if (w->fd >= 0)
+            account(w, (int64_t)room);
+        else
+            store_refused(s, -w->fd);
+    }
     if (w->fd < 0) {
         w->in_memory = true;
-        w->fd = open_memory(w->store, w->len, w->fd);
-    } else {
-        account(w, (int64_t)room);
-        atomic_store(&s->memory_bytes, 0); /* the disk works: a new stall, a new allowance */
+        w->fd = open_memory();
     }
     return w->fd >= 0 ? 0 : w->fd;
 }
@@ -190,7 +211,7 @@ int store_write(struct store_writer *w, uint32_t offset, const void *data, size_
         }
         r = move_to_memory(w, r);
     }
-    return r == 0 ? store_job_write_all(w->fd, data, len, offset) : r;
+    return r == 0 ? write_memory(w, offset, data, len) : r;
 }
 
 int store_reader(struct store_writer *w)
@@ -206,8 +227,17 @@ bool store_in_memory(const struct store_writer *w)
 
 /* --- publishing --------------------------------------------------------------- */
 
+static void keep_in_memory(struct store_writer *w, int reader)
+{
+    struct store_memory *m = w->store->memory;
+    struct store_place place = {w->version.id, w->index};
+    store_memory_book(m, (int64_t)w->len - w->booked); /* a piece may have come twice */
+    store_memory_keep(m, &place, reader, w->len, clock_monotonic_ms());
+}
+
 static void free_writer(struct store_writer *w)
 {
+    store_memory_book(w->store->memory, -w->booked);
     if (w->fd >= 0)
         close(w->fd);
     free(w);
@@ -246,6 +276,10 @@ int store_commit(struct store_writer *w, const uint64_t *hash, bool *published)
         return r;
     }
     r = store_reader(w);
+    if (w->in_memory && r >= 0) {
+        keep_in_memory(w, r);
+        w->booked = 0;
+    }
     free_writer(w);
     return r;
 }

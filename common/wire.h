@@ -74,6 +74,7 @@ enum wire_kind { WIRE_FILE = 1, WIRE_DIR = 2 };
 #define WIRE_BLOCKS_GOES_ON      1u /* the job holds a part of the first block already */
 #define WIRE_BLOCKS_SEQUENTIAL   2u /* it said that it reads in sequence */
 #define WIRE_BLOCKS_RANDOM       4u /* it said that it doesn't: fetch nothing ahead */
+#define WIRE_BLOCKS_MAPS         8u /* it maps them, whole, wherever they lie */
 
 /* A cursor over a message. Reading past the end or writing past the room sets `bad` and
  * yields zeros; check it once, at the end. Strings are borrowed from the buffer. */

@@ -25,6 +25,7 @@ static int place_blocks(const struct span *s, struct object *o, int flags)
         int fds[FETCH_AT_ONCE];
         uint64_t left = last - index + 1;
         struct block_part all = {.to = object_block_len(o, index),
+                                 .maps = true,
                                  .advice = index < last ? OBJECT_SEQUENTIAL : OBJECT_NORMAL};
         int n = object_fetch(o, index, left < FETCH_AT_ONCE ? (int)left : FETCH_AT_ONCE, &all, fds);
         if (n < 0)

@@ -40,10 +40,19 @@ void keep_before_close(int fd)
         f->kept_fd = ownfd_dup(fd);
 }
 
+/* A block that the agent has in memory takes none here, too, while nobody reads it. */
+static void drop_copied(struct file *f)
+{
+    struct run *r = atomic_load(&f->run);
+    if (r && !r->part.complete)
+        run_free(atomic_exchange(&f->run, NULL));
+}
+
 bool keep_put(struct file *f)
 {
     if (f->kept_fd < 0 || !is_worth_keeping(f))
         return false;
+    drop_copied(f);
     atomic_store(&f->offset, 0);
     file_forget_advice(f);
     struct file *old = atomic_exchange(slot_of(&f->target), f);

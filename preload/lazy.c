@@ -221,6 +221,7 @@ static int bring_block(struct lazy *l, uint64_t index, uint32_t at)
     state_count(COUNTER_map_faults, 1);
     for (int want = WIRE_MAX_FDS; n == -EMFILE && want > 0; want /= WIRE_MAX_FDS) {
         struct block_part all = {.to = object_block_len(l->object, index),
+                                 .maps = true,
                                  .advice = atomic_load(&l->advice)};
         all.at = at < all.to ? at : all.to - 1; /* the last page goes on behind the object's end */
         n = object_fetch(l->object, index, want, &all, fds);

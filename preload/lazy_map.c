@@ -64,6 +64,7 @@ static int place_absent(struct lazy *l, struct object *o, uint64_t index)
         while (after - index < WIRE_MAX_FDS && lazy_next_absent(l, after) == after)
             after++;
         struct block_part all = {.to = object_block_len(o, index),
+                                 .maps = true,
                                  .advice = after - index > 1 ? OBJECT_SEQUENTIAL : OBJECT_NORMAL};
         int n = object_fetch(o, index, (int)(after - index), &all, fds);
         int r = n < 0 ? n : 0;

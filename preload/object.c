@@ -146,6 +146,7 @@ int object_fetch(struct object *o, uint64_t first, int at_most, struct block_par
     wire_put_u32(&c.out, part->to);
     wire_put_u32(&c.out, part->at);
     wire_put_u8(&c.out, (part->goes_on ? WIRE_BLOCKS_GOES_ON : 0) |
+                            (part->maps ? WIRE_BLOCKS_MAPS : 0) |
                             (part->advice == OBJECT_SEQUENTIAL ? WIRE_BLOCKS_SEQUENTIAL : 0) |
                             (part->advice == OBJECT_RANDOM ? WIRE_BLOCKS_RANDOM : 0));
     int r = client_call(&c, o->key, NULL, 0);

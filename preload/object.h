@@ -18,11 +18,12 @@
 enum object_advice { OBJECT_NORMAL, OBJECT_SEQUENTIAL, OBJECT_RANDOM };
 
 /* What may be read of a block that is still being fetched: bytes [from, to), and the rest once it
- * is complete. */
+ * is complete. One that is not to be mapped, as the agent has it in memory, is never complete. */
 struct block_part {
     uint32_t from, to;
     bool complete;
     bool goes_on;   /* asking: the reader has some of the block already */
+    bool maps;      /* asking: for a map of its own */
     uint8_t advice; /* asking: enum object_advice */
     uint32_t at;    /* asking: the byte that the reader is after; in [from, to) */
 };

@@ -28,11 +28,12 @@ static void print_status(const json_t *s)
            (long long)number(s, "pid"), json_string_value(json_object_get(s, "version")),
            (long long)up / 3600, (long long)up / 60 % 60, (long long)up % 60,
            (long long)number(s, "jobs"), (long long)number(s, "connections"));
-    printf("store    %s: %.2f of %.2f GiB%s%s, blocks of %lld KiB\n",
+    printf("store    %s: %.2f of %.2f GiB%s%s%s, blocks of %lld KiB\n",
            json_string_value(json_object_get(store, "dir")), gib(store, "used_bytes"),
            gib(store, "limit_bytes"),
            json_is_true(json_object_get(store, "counted")) ? "" : " (still counting)",
            json_is_true(json_object_get(store, "stalled")) ? ", STALLED (blocks go to memory)" : "",
+           json_is_true(json_object_get(store, "full")) ? ", FULL (blocks go to memory)" : "",
            (long long)number(s, "block_bytes") >> 10);
     printf("blocks   %lld from the store, %lld fetched (%.1f %% hits), %lld fetched ahead, "
            "%lld under way, %lld evicted, %lld bad\n",
@@ -61,10 +62,11 @@ static void print_memory(const json_t *s)
 {
     const json_t *m = json_object_get(s, "memory");
     printf("memory   %.0f MiB, at most %.0f so far: buffers %.0f, %lld names %.1f, listings %.1f; "
-           "%lld incomplete blocks\n",
+           "%lld incomplete blocks; %.0f of blocks that the disk didn't take\n",
            mib(m, "resident_bytes"), mib(m, "resident_peak_bytes"), mib(m, "buffer_bytes"),
            (long long)number(m, "metadata_names"), mib(m, "metadata_bytes"),
-           mib(m, "listing_bytes"), (long long)number(m, "incomplete_blocks"));
+           mib(m, "listing_bytes"), (long long)number(m, "incomplete_blocks"),
+           mib(json_object_get(s, "store"), "memory_bytes"));
 }
 
 static void format_time(const json_t *o, const char *name, char out[32])

@@ -8,6 +8,7 @@ family's module whose name begins with `case_`, or a row of its `table(bed)`.
 from suite import Case
 
 import cache
+import full
 import hidden
 import late
 import lazy_maps
@@ -19,7 +20,7 @@ import soak
 import stalled
 import transfer
 
-FAMILIES = (mappings, origin, secure, hidden, transfer, late, replaced, cache, stalled, lazy_maps, soak)
+FAMILIES = (mappings, origin, secure, hidden, transfer, late, replaced, cache, stalled, full, lazy_maps, soak)
 
 
 def cases(bed):

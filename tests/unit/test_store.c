@@ -223,6 +223,25 @@ static void test_short_file_is_dropped(void **state)
     assert_int_equal(store_get(store, &v, 0), -ENOENT);
 }
 
+/* Found there, for others, too; and gone with the store's blocks. */
+static void assert_in_memory(const struct version *v, uint64_t index)
+{
+    struct store_place place = {v->id, index};
+    struct store_numbers n;
+    assert_true(store_has(store, v, index) && store_keeps_in_memory(store, &place));
+    int fd = store_get(store, v, index);
+    assert_holds(fd, v, index);
+    assert_true((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY);
+    close(fd);
+    store_numbers(store, &n);
+    assert_int_equal(n.memory_bytes, version_block_len(v, index));
+    store_evict_all_soon(store);
+    assert_false(store_has(store, v, index));
+    for (n.emptying = true; n.emptying; usleep(1000))
+        store_numbers(store, &n);
+    assert_int_equal(n.memory_bytes, 0);
+}
+
 /* No file can be made: the block is served from memory, and is right. */
 static void test_disk_takes_no_more(void **state)
 {
@@ -237,8 +256,8 @@ static void test_disk_takes_no_more(void **state)
     assert_false(published);
     assert_holds(fd, &v, 0);
     assert_true(block_file_verify(fd, &v, 0, true));
-    assert_false(store_has(store, &v, 0));
     close(fd);
+    assert_in_memory(&v, 0);
     assert_int_equal(mkdir(path, 0700), 0);
     close(put(&v, 0, &published));
     assert_true(published);
@@ -259,6 +278,7 @@ static void test_publishing_fails(void **state)
     assert_false(published);
     assert_holds(fd, &v, 0);
     close(fd);
+    assert_in_memory(&v, 0);
     assert_int_equal(unlink(path), 0);
 }
 
@@ -357,8 +377,8 @@ static void test_put_fails(void **state)
     struct put_answer a = put_at_once(&v, 0);
     assert_holds(a.fd, &v, 0);
     assert_true(block_file_verify(a.fd, &v, 0, true));
-    assert_false(store_has(store, &v, 0));
     close(a.fd);
+    assert_in_memory(&v, 0);
     assert_int_equal(mkdir(tmp, 0700), 0);
     block_path(&v, 0, shard, sizeof(shard));
     *strrchr(shard, '/') = '\0';
@@ -366,6 +386,7 @@ static void test_put_fails(void **state)
     a = put_at_once(&v, 0);
     assert_holds(a.fd, &v, 0);
     close(a.fd);
+    assert_in_memory(&v, 0);
     assert_int_equal(rmdir(tmp), 0); /* nothing was left there */
     assert_int_equal(mkdir(tmp, 0700), 0);
     assert_int_equal(unlink(shard), 0);

@@ -1,4 +1,4 @@
-#include "agent/wants.h"
+#include "agent/hints.h"
 
 #include <string.h>
 #include <utlist.h>
@@ -18,32 +18,32 @@
 /* Stored blocks of the beginning of a hint are brought into the page cache. */
 #define WARM_MOST_BYTES (256u << 20)
 
-struct want {
-    struct want *prev, *next;
+struct hint {
+    struct hint *prev, *next;
     struct agent *agent;
     struct version version;
     struct context *context;
     struct job *job;
-    struct want_range left;
+    struct hint_range left;
     uint64_t warm_to; /* stored blocks below this byte are read ahead */
     uint64_t part_bytes;
 };
 
-static struct want *wants;
-static size_t n_wants;
+static struct hint *hints;
+static size_t n_hints;
 static struct allowance allowance;
 static bool posted;
 
 static void go_on_later(struct loop_task *task);
 static struct loop_task task = {.run = go_on_later};
 
-static void end(struct want *w)
+static void end(struct hint *h)
 {
-    DL_DELETE(wants, w);
-    n_wants--;
-    context_unref(w->context);
-    job_unref(w->job);
-    free(w);
+    DL_DELETE(hints, h);
+    n_hints--;
+    context_unref(h->context);
+    job_unref(h->job);
+    free(h);
 }
 
 static bool is_same(const struct version *a, const struct version *b)
@@ -55,30 +55,30 @@ static bool is_same(const struct version *a, const struct version *b)
 
 /* Fetches the next part of one, which may be its last: then it is gone. How many blocks were looked
  * for. */
-static uint64_t step(struct want *w)
+static uint64_t step(struct hint *h)
 {
-    uint64_t part_to = w->left.from + w->part_bytes, block_bytes = w->version.block_bytes;
-    struct blocks_order order = {.agent = w->agent,
-                                 .version = &w->version,
-                                 .context = w->context,
-                                 .job = w->job,
-                                 .from = w->left.from,
-                                 .to = part_to < w->left.to ? part_to : w->left.to,
-                                 .part_bytes = w->part_bytes,
-                                 .read_ahead = w->left.from < w->warm_to};
+    uint64_t part_to = h->left.from + h->part_bytes, block_bytes = h->version.block_bytes;
+    struct blocks_order order = {.agent = h->agent,
+                                 .version = &h->version,
+                                 .context = h->context,
+                                 .job = h->job,
+                                 .from = h->left.from,
+                                 .to = part_to < h->left.to ? part_to : h->left.to,
+                                 .part_bytes = h->part_bytes,
+                                 .read_ahead = h->left.from < h->warm_to};
     struct blocks_begun begun = blocks_want(&order);
-    if (begun.next > w->left.to) /* whole blocks were fetched; the hint is paid for up to its end */
-        begun.next = w->left.to;
-    uint64_t done = begun.next - w->left.from;
+    if (begun.next > h->left.to) /* whole blocks were fetched; the hint is paid for up to its end */
+        begun.next = h->left.to;
+    uint64_t done = begun.next - h->left.from;
     if (begun.bytes < done) /* the rest was here */
         allowance_return(&allowance, done - begun.bytes);
-    w->left.from = begun.next;
-    if (begun.failed || w->left.from >= w->left.to) {
-        allowance_return(&allowance, w->left.to - w->left.from);
-        end(w);
+    h->left.from = begun.next;
+    if (begun.failed || h->left.from >= h->left.to) {
+        allowance_return(&allowance, h->left.to - h->left.from);
+        end(h);
     } else {
-        DL_DELETE(wants, w);
-        DL_APPEND(wants, w);
+        DL_DELETE(hints, h);
+        DL_APPEND(hints, h);
     }
     return done / block_bytes + 1;
 }
@@ -86,12 +86,12 @@ static uint64_t step(struct want *w)
 static void go_on(void)
 {
     uint64_t looks = 0;
-    while (wants && routes_in_flight() < TRANSFERS_MOST && looks < LOOKS_AT_ONCE)
-        looks += step(wants);
-    if (looks < LOOKS_AT_ONCE || !wants || posted)
+    while (hints && routes_in_flight() < TRANSFERS_MOST && looks < LOOKS_AT_ONCE)
+        looks += step(hints);
+    if (looks < LOOKS_AT_ONCE || !hints || posted)
         return;
     posted = true;
-    loop_post(wants->agent->loop, &task);
+    loop_post(hints->agent->loop, &task);
 }
 
 static void go_on_later(struct loop_task *unused)
@@ -101,15 +101,15 @@ static void go_on_later(struct loop_task *unused)
     go_on();
 }
 
-void wants_go_on(const struct version *v, const struct context *context, int error)
+void hints_go_on(const struct version *v, const struct context *context, int error)
 {
-    struct want *w, *next;
-    DL_FOREACH_SAFE(wants, w, next)
+    struct hint *h, *next;
+    DL_FOREACH_SAFE(hints, h, next)
     {
-        if (!error || w->context != context || !is_same(&w->version, v))
+        if (!error || h->context != context || !is_same(&h->version, v))
             continue;
-        allowance_return(&allowance, w->left.to - w->left.from);
-        end(w);
+        allowance_return(&allowance, h->left.to - h->left.from);
+        end(h);
     }
     go_on();
 }
@@ -118,28 +118,28 @@ void wants_go_on(const struct version *v, const struct context *context, int err
 
 /* What another hint asked for already is left to it. */
 static void leave_to_others(const struct version *v, const struct context *context,
-                            struct want_range *range)
+                            struct hint_range *range)
 {
-    struct want *w;
-    DL_FOREACH(wants, w)
+    struct hint *h;
+    DL_FOREACH(hints, h)
     {
-        if (w->context != context || !is_same(&w->version, v))
+        if (h->context != context || !is_same(&h->version, v))
             continue;
-        if (range->from >= w->left.from && range->from < w->left.to)
-            range->from = w->left.to;
-        if (range->to > w->left.from && range->to <= w->left.to)
-            range->to = w->left.from;
+        if (range->from >= h->left.from && range->from < h->left.to)
+            range->from = h->left.to;
+        if (range->to > h->left.from && range->to <= h->left.to)
+            range->to = h->left.from;
     }
 }
 
-void wants_add(struct agent *a, const struct version *v, struct want_range range,
+void hints_add(struct agent *a, const struct version *v, struct hint_range range,
                struct context *context, struct job *job)
 {
     struct store_numbers store;
     if (range.to > v->size_bytes)
         range.to = v->size_bytes;
     leave_to_others(v, context, &range);
-    if (range.from >= range.to || n_wants == WANTS_MAX)
+    if (range.from >= range.to || n_hints == HINTS_MAX)
         return;
     store_numbers(a->store, &store);
     uint64_t granted_bytes =
@@ -148,30 +148,30 @@ void wants_add(struct agent *a, const struct version *v, struct want_range range
         return;
     range.to = range.from + granted_bytes;
     uint64_t window = transfer_window_bytes();
-    struct want *w = must_calloc(1, sizeof(*w));
-    w->agent = a;
-    w->version = *v;
-    w->context = context_ref(context);
-    w->job = job;
+    struct hint *h = must_calloc(1, sizeof(*h));
+    h->agent = a;
+    h->version = *v;
+    h->context = context_ref(context);
+    h->job = job;
     job_ref(job);
-    w->left = range;
-    w->warm_to = range.from + WARM_MOST_BYTES;
-    w->part_bytes =
+    h->left = range;
+    h->warm_to = range.from + WARM_MOST_BYTES;
+    h->part_bytes =
         prefetch_part_bytes(granted_bytes < window ? granted_bytes : window, v->block_bytes);
-    DL_APPEND(wants, w);
-    n_wants++;
+    DL_APPEND(hints, h);
+    n_hints++;
     go_on();
 }
 
 /* One that lies on both sides of a hole keeps what is before it. */
-void wants_drop(const struct version *v, struct want_range range, const struct job *job)
+void hints_drop(const struct version *v, struct hint_range range, const struct job *job)
 {
-    struct want *w, *next;
-    DL_FOREACH_SAFE(wants, w, next)
+    struct hint *h, *next;
+    DL_FOREACH_SAFE(hints, h, next)
     {
-        struct want_range *left = &w->left;
+        struct hint_range *left = &h->left;
         uint64_t before = left->to - left->from;
-        if (w->job != job || !is_same(&w->version, v) || range.from >= left->to ||
+        if (h->job != job || !is_same(&h->version, v) || range.from >= left->to ||
             range.to <= left->from)
             continue;
         if (range.from > left->from)
@@ -180,6 +180,6 @@ void wants_drop(const struct version *v, struct want_range range, const struct j
             left->from = range.to < left->to ? range.to : left->to;
         allowance_return(&allowance, before - (left->to - left->from));
         if (left->from == left->to)
-            end(w);
+            end(h);
     }
 }
