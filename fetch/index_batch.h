@@ -63,9 +63,9 @@ void index_add_locks(struct index *ix, struct index_batch *b, int64_t now);
 
 /* --- index_want.c --- */
 
-/* Wants that need no question are moved to `answered`; the questions of those that are due are
- * added. */
-void index_take_wants(struct index *ix, struct index_batch *b, int64_t now,
+/* Wants that need no question are moved to `answered`; where the batch is going to be sent
+ * (`ready`), the questions of those that are due are added. */
+void index_take_wants(struct index *ix, struct index_batch *b, int64_t now, bool ready,
                       struct index_want **answered);
 /* The reply to a want's try to take the lock; NULL: there was none. All views are there. */
 void index_take_claim(struct index *ix, struct index_want *w, const redisReply *reply, int64_t now,

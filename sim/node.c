@@ -38,8 +38,13 @@ void route_look(struct node *n, struct route *r)
     int peer = is_over ? -1 : peers_find(n, r, &soon);
     if (peer >= 0) {
         peers_ask(n, r, peer);
-    } else if (!is_over && n->index_usable && r->rounds++ < WANT_ROUNDS_MAX) {
-        want_begin(&r->want, n->world->queue.now_us / 1000);
+    } else if (!is_over && (n->index_usable || index_may_guess(n, r)) &&
+               r->rounds < WANT_ROUNDS_MAX) {
+        if (!r->is_guess) {
+            want_begin(&r->want, n->world->queue.now_us / 1000);
+            r->rounds++;
+        }
+        r->is_guess = false;
         r->is_wanting = true;
         index_wake(n);
     } else {
@@ -50,8 +55,11 @@ void route_look(struct node *n, struct route *r)
 static void on_origin(void *user, int64_t block)
 {
     struct node *n = user;
-    if (!n->is_dead)
-        route_here(n, n->routes[block]);
+    if (n->is_dead)
+        return;
+    struct route *r = n->routes[block];
+    n->fetch_ms = want_fetch_ms(n->fetch_ms, n->world->queue.now_us / 1000 - r->fetched_ms);
+    route_here(n, r);
 }
 
 static void first_byte(void *user, int64_t block)
@@ -73,6 +81,7 @@ void route_origin(struct node *n, struct route *r)
     struct world *w = n->world;
     double latency_s = w->scenario->s3_latency_s * (0.7 + 0.6 * world_fraction(w));
     w->totals.s3_gets++;
+    r->fetched_ms = w->queue.now_us / 1000;
     queue_at(&w->queue, w->queue.now_us + (int64_t)(latency_s * 1e6), first_byte, n, r->block);
 }
 

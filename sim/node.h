@@ -17,11 +17,12 @@
 struct route {
     uint32_t block;
     struct want want;
-    bool is_wanting; /* the index is asked */
-    bool is_locked;  /* others wait for us */
-    bool is_far;
+    bool is_wanting;       /* the index is asked */
+    bool is_locked;        /* others wait for us */
+    bool is_far, is_guess; /* the peer was guessed */
     int rounds;
-    int peer; /* that is asked; -1: none */
+    int64_t fetched_ms; /* the origin was asked then */
+    int peer;           /* that is asked; -1: none */
     int tried[TRIES_MAX], n_tried;
 };
 
@@ -74,7 +75,8 @@ struct node {
     /* peers */
     int asked[NODES_MAX];
     int64_t busy_until_ms[NODES_MAX];
-    struct breaker breakers[NODES_MAX];
+    struct breaker breakers[NODES_MAX], guessing;
+    int64_t fetch_ms; /* as want_fetch_ms() has it */
 };
 
 void node_init(struct node *n, struct world *w, int index);
@@ -92,6 +94,8 @@ static inline bool node_holds(const struct node *n, uint32_t block)
 /* node_peers.c: is there a holder to ask; which one is asked. -1: none; then `soon` says whether
  * there may be one in a moment. */
 int peers_find(struct node *n, const struct route *r, bool *soon);
+/* One that may have it although nothing is known of that; -1: none. */
+int peers_guess(const struct node *n, const struct route *r);
 void peers_ask(struct node *n, struct route *r, int peer);
 
 /* It is dead now. */
@@ -99,6 +103,8 @@ void peers_died(struct node *dead);
 
 /* node_index.c: has the thread look what there is to do. */
 void index_wake(struct node *n);
+/* Without Redis: is there anybody to be guessed, or waited for? */
+bool index_may_guess(const struct node *n, const struct route *r);
 size_t index_nodes(const struct node *n);
 void index_first_beat(struct node *n);
 void index_published(struct node *n, uint32_t block);

@@ -59,6 +59,41 @@ int peers_find(struct node *n, const struct route *r, bool *soon)
     return peers[placement_pick(holders, count, w->content, r->block, n->id, false)];
 }
 
+/* As index_guess_peer(). */
+int peers_guess(const struct node *n, const struct route *r)
+{
+    const struct world *w = n->world;
+    uint64_t nodes[NODES_MAX];
+    int peers[NODES_MAX];
+    size_t count = 0;
+    int64_t now_ms = w->queue.now_us / 1000;
+    if (r->block >= w->shared_blocks || r->n_tried == TRIES_MAX ||
+        !breaker_would_allow(&n->guessing, now_ms))
+        return -1;
+    for (int i = 0; i < w->scenario->nodes; i++) {
+        if (!n->reads[i] || !n->knows[i] || was_tried(r, i) || n->busy_until_ms[i] > now_ms ||
+            n->breakers[i].state != BREAKER_CLOSED)
+            continue;
+        nodes[count] = w->nodes[i].id;
+        peers[count++] = i;
+    }
+    size_t at = placement_guess(w->content, r->block, nodes, count, n->id, r->want.guesses);
+    return at == count ? -1 : peers[at];
+}
+
+static void guess_ended(struct node *n, struct route *r, enum outcome how)
+{
+    int64_t now_ms = n->world->queue.now_us / 1000;
+    if (how == GOOD)
+        breaker_succeeded(&n->guessing, now_ms);
+    else if (how == MISSING)
+        breaker_failed(&n->guessing, &want_guess_rules, now_ms, (uint32_t)world_random(n->world));
+    else
+        breaker_forget(&n->guessing, now_ms);
+    r->n_tried -= how == MISSING; /* it may have it later */
+    want_missed(&r->want, now_ms);
+}
+
 static void ended(struct node *n, struct route *r, enum outcome how)
 {
     struct totals *t = &n->world->totals;
@@ -66,6 +101,8 @@ static void ended(struct node *n, struct route *r, enum outcome how)
     int64_t now_ms = n->world->queue.now_us / 1000;
     r->peer = -1;
     n->asked[peer]--;
+    if (r->is_guess)
+        guess_ended(n, r, how);
     if (how == FAILED)
         breaker_failed(&n->breakers[peer], &rules, now_ms, (uint32_t)world_random(n->world));
     else
@@ -77,7 +114,7 @@ static void ended(struct node *n, struct route *r, enum outcome how)
     if (how == BUSY) { /* it may be asked again */
         n->busy_until_ms[peer] = now_ms + want_busy_ms((uint32_t)world_random(n->world));
         r->n_tried--;
-        r->rounds--;
+        r->rounds -= !r->is_guess;
     }
     if (how == GOOD)
         route_here(n, r);
@@ -112,8 +149,8 @@ static void at_holder(void *user, int64_t block)
     if (n->is_dead)
         return;
     enum outcome how = holder->is_dead                   ? FAILED
-                       : !node_holds(holder, r->block)   ? MISSING
                        : holder->uploads >= UPLOADS_MOST ? BUSY
+                       : !node_holds(holder, r->block)   ? MISSING
                                                          : GOOD;
     if (how != GOOD) {
         queue_at(&w->queue, w->queue.now_us + (how == FAILED ? CONNECT_US : ROUND_TRIP_US / 2),
