@@ -121,6 +121,11 @@ enum peer_outcome {
 struct index_peer {
     uint64_t node;
     char url[MEMBER_URL_MAX];
+    /* How long its silence is borne, before the first byte and then: policy/silence. */
+    int64_t first_byte_most_ms, gap_most_ms;
+    /* Filled in by who asks it: what it took, when the block came; was it too silent? */
+    int64_t first_byte_ms, gap_ms;
+    bool was_silent;
 };
 
 /* The best node to ask that was not asked for it yet; false when there is none. Every one that is

@@ -63,8 +63,9 @@ struct index {
     bool wants_beat; /* somebody holds a block who isn't one of them */
     bool is_urgent;  /* somebody waits for the next batch */
     struct breaker guessing;
-    int64_t fetch_ms; /* want_fetch_ms() */
-    size_t crowd;     /* the most holders that were seen of one segment since then */
+    struct silence silence; /* of all peers */
+    int64_t fetch_ms;       /* want_fetch_ms() */
+    size_t crowd;           /* the most holders that were seen of one segment since then */
 
     atomic_bool is_usable, is_offered;
     atomic_uint_fast64_t commands, round_trips;

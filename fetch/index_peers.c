@@ -12,6 +12,10 @@
 
 static const struct breaker_rules peer_rules = {
     .failures = 2, .open_ms = 1000, .open_max_ms = 30000};
+/* One that says nothing is not tried a second time while others have the block: its death costs one
+ * delay, however many blocks are asked of it. */
+static const struct breaker_rules silent_rules = {
+    .failures = 1, .open_ms = 1000, .open_max_ms = 30000};
 
 static bool was_tried(const struct index_want *w, uint64_t node)
 {
@@ -34,11 +38,15 @@ static enum index_found judge(struct index *ix, const struct segment *s, const s
     return now_ms < m->busy_until_ms ? FOUND_SOON : FOUND;
 }
 
-static void take(struct index_want *w, struct member *m, int64_t now_ms, struct index_peer *out)
+static void take(struct index *ix, struct index_want *w, struct member *m, int64_t now_ms,
+                 struct index_peer *out)
 {
     breaker_allows(&m->breaker, &peer_rules, now_ms);
     m->asked++;
-    out->node = m->node;
+    *out =
+        (struct index_peer){.node = m->node,
+                            .first_byte_most_ms = silence_first_most_ms(&m->silence, &ix->silence),
+                            .gap_most_ms = silence_most_ms(&m->silence, &ix->silence)};
     memcpy(out->url, m->url, sizeof(out->url));
     w->tried[w->n_tried++] = m->node;
 }
@@ -61,8 +69,11 @@ enum index_found index_find_peer(struct index *ix, struct index_want *w, struct 
         enum index_found may = judge(ix, s, m, now);
         bool far = m && m->distance == PLACEMENT_OTHER_REGION && !ix->config.other_regions;
         if (may == FOUND)
-            holders[n++] = (struct placement_holder){
-                .node = m->node, .distance = m->distance, .asked = m->asked};
+            holders[n++] = (struct placement_holder){.node = m->node,
+                                                     .distance = m->distance,
+                                                     .asked = m->asked,
+                                                     .is_last = w->want.is_demanded &&
+                                                                m->breaker.state != BREAKER_CLOSED};
         else if (may == FOUND_SOON && !far)
             found = FOUND_SOON;
     }
@@ -73,7 +84,7 @@ enum index_found index_find_peer(struct index *ix, struct index_want *w, struct 
         return found;
     if (!out)
         return FOUND;
-    take(w, members_find(&ix->members, holders[best].node), now, out);
+    take(ix, w, members_find(&ix->members, holders[best].node), now, out);
     return FOUND;
 }
 
@@ -153,7 +164,7 @@ bool index_guess_peer(struct index *ix, struct index_want *w, struct index_peer 
     size_t best =
         placement_guess(content, w->what.block, nodes, fit, ix->config.node, w->want.guesses);
     if (best < fit && out) {
-        take(w, members_find(&ix->members, nodes[best]), now, out);
+        take(ix, w, members_find(&ix->members, nodes[best]), now, out);
         breaker_allows(&ix->guessing, &want_guess_rules, now);
     }
     return best < fit;
@@ -204,12 +215,14 @@ static uint32_t random_or(int64_t otherwise)
     return random;
 }
 
-static void note_trouble(struct member *m, const char *why, int64_t now_ms)
+static void note_trouble(struct member *m, const struct index_peer *p, const char *why,
+                         int64_t now_ms)
 {
     bool was_fine = m->breaker.state == BREAKER_CLOSED;
     if (!m->trouble_since_s)
         m->trouble_since_s = clock_wall_s();
-    breaker_failed(&m->breaker, &peer_rules, now_ms, random_or(now_ms));
+    breaker_failed(&m->breaker, p->was_silent ? &silent_rules : &peer_rules, now_ms,
+                   random_or(now_ms));
     snprintf(m->why, sizeof(m->why), "%s", why);
     if (was_fine && m->breaker.state == BREAKER_OPEN)
         log_warn("peer", "%s is not asked for a while: %s", m->url, why);
@@ -237,11 +250,19 @@ void index_give_peer(struct index *ix, struct index_want *w, const struct index_
     struct member *m = members_find(&ix->members, p->node);
     if (m && m->asked > 0)
         m->asked--;
+    if (m && p->was_silent && p->first_byte_ms == 0)
+        silence_lasted_first(&m->silence, p->first_byte_most_ms);
+    else if (m && p->was_silent)
+        silence_lasted(&m->silence, p->gap_most_ms);
+    if (m && how == PEER_GOOD) {
+        silence_ended(&m->silence, p->first_byte_ms, p->gap_ms);
+        silence_ended(&ix->silence, p->first_byte_ms, p->gap_ms);
+    }
     if (m && how == PEER_FAILED) {
-        note_trouble(m, why, now);
+        note_trouble(m, p, why, now);
     } else if (m && how == PEER_LIED) {
         m->avoid_until_ms = now + AVOID_LIAR_MS;
-        note_trouble(m, why, now);
+        note_trouble(m, p, why, now);
         log_warn("peer", "%s is not asked for a minute: %s", m->url, why);
     } else if (m) {
         breaker_succeeded(&m->breaker, now);

@@ -79,6 +79,8 @@ static bool is_better(const struct placement_holder *a, uint64_t a_score,
                       const struct placement_holder *b, uint64_t b_score)
 {
     uint32_t a_asked = a->asked / ASKED_ALIKE, b_asked = b->asked / ASKED_ALIKE;
+    if (a->is_last != b->is_last)
+        return b->is_last;
     if (a->distance != b->distance)
         return a->distance < b->distance;
     if (a_asked != b_asked)

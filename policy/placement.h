@@ -52,6 +52,7 @@ struct placement_holder {
     uint64_t node;
     enum placement_distance distance;
     uint32_t asked; /* of our own requests to it, those that are under way */
+    bool is_last;   /* it failed lately: only where there is no other */
 };
 
 /* Which of the holders is to be asked; `n` when none is. A near one, then one that we don't ask

@@ -6,6 +6,7 @@
 #define WARMPATH_SIM_NODE_H
 
 #include "policy/far.h"
+#include "policy/silence.h"
 #include "sim/redis.h"
 #include "sim/world.h"
 
@@ -76,7 +77,8 @@ struct node {
     int asked[NODES_MAX];
     int64_t busy_until_ms[NODES_MAX];
     struct breaker breakers[NODES_MAX], guessing;
-    int64_t fetch_ms; /* as want_fetch_ms() has it */
+    struct silence silences[NODES_MAX], silence; /* of each, of all */
+    int64_t fetch_ms;                            /* as want_fetch_ms() has it */
 };
 
 void node_init(struct node *n, struct world *w, int index);

@@ -3,11 +3,12 @@
 #include "sim/node.h"
 
 #define ROUND_TRIP_US 200
-#define CONNECT_US    500000  /* CONNECT_MS of fetch/peer.c */
-#define STALL_US      2000000 /* STALL_MS */
-#define UPLOADS_MOST  32      /* limit_conn of tool/nginx_conf.c */
+#define CONNECT_MS    500 /* of fetch/peer.c */
+#define HEARD_MS      1   /* to the first byte, and between pieces, while all is well */
+#define UPLOADS_MOST  32  /* limit_conn of tool/nginx_conf.c */
 
-static const struct breaker_rules rules = {.failures = 2, .open_ms = 1000, .open_max_ms = 30000};
+/* All failures here are silences. */
+static const struct breaker_rules rules = {.failures = 1, .open_ms = 1000, .open_max_ms = 30000};
 
 enum outcome { GOOD, MISSING, BUSY, FAILED };
 
@@ -46,10 +47,11 @@ int peers_find(struct node *n, const struct route *r, bool *soon)
         if (n->busy_until_ms[i] > now_ms)
             *soon = true;
         else if (breaker_would_allow(&n->breakers[i], now_ms)) {
-            holders[count] =
-                (struct placement_holder){.node = w->nodes[i].id,
-                                          .distance = placement_distance(n->zone, w->nodes[i].zone),
-                                          .asked = (uint32_t)n->asked[i]};
+            holders[count] = (struct placement_holder){
+                .node = w->nodes[i].id,
+                .distance = placement_distance(n->zone, w->nodes[i].zone),
+                .asked = (uint32_t)n->asked[i],
+                .is_last = r->want.is_demanded && n->breakers[i].state != BREAKER_CLOSED};
             peers[count++] = i;
         }
     }
@@ -103,6 +105,10 @@ static void ended(struct node *n, struct route *r, enum outcome how)
     n->asked[peer]--;
     if (r->is_guess)
         guess_ended(n, r, how);
+    if (how == GOOD) {
+        silence_ended(&n->silences[peer], HEARD_MS, HEARD_MS);
+        silence_ended(&n->silence, HEARD_MS, HEARD_MS);
+    }
     if (how == FAILED)
         breaker_failed(&n->breakers[peer], &rules, now_ms, (uint32_t)world_random(n->world));
     else
@@ -153,8 +159,14 @@ static void at_holder(void *user, int64_t block)
                        : !node_holds(holder, r->block)   ? MISSING
                                                          : GOOD;
     if (how != GOOD) {
-        queue_at(&w->queue, w->queue.now_us + (how == FAILED ? CONNECT_US : ROUND_TRIP_US / 2),
-                 refused, n, block * 4 + (int64_t)how);
+        struct silence *silence = &n->silences[r->peer];
+        int64_t silent_ms = silence_first_most_ms(silence, &n->silence);
+        if (silent_ms > CONNECT_MS) /* it may still have a connection to it, or not */
+            silent_ms = CONNECT_MS;
+        if (how == FAILED)
+            silence_lasted_first(silence, silent_ms);
+        int64_t after_us = how == FAILED ? silent_ms * 1000 : ROUND_TRIP_US / 2;
+        queue_at(&w->queue, w->queue.now_us + after_us, refused, n, block * 4 + (int64_t)how);
         return;
     }
     holder->uploads++;
@@ -201,7 +213,10 @@ void peers_died(struct node *dead)
         for (int i = 0; i < n->n_coming; i++) {
             const struct route *r = n->routes[n->coming[i]];
             if (r->peer == dead->index && network_cancel(&w->network, n, r->block))
-                queue_at(&w->queue, w->queue.now_us + STALL_US, stalled, n, r->block);
+                queue_at(&w->queue,
+                         w->queue.now_us +
+                             silence_most_ms(&n->silences[dead->index], &n->silence) * 1000,
+                         stalled, n, r->block);
         }
     }
 }
