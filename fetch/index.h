@@ -6,6 +6,7 @@
  *   w{NAME}s7        hash: node → bitmap of the blocks [7 * 512, 8 * 512) that it holds; an empty
  *                    value means all of them, one zero byte that it reads the object
  *   w{NAME}l1234     the token of the node that fetches block 1234 from the origin
+ *   w{NAME}l1234zZ   of the node that fetches it from another zone for zone Z (a hash of its name)
  *   w{nodes-NAME}    hash: node → lease (milliseconds of Redis's clock), URL, zone
  *
  * A thread of its own talks to Redis; all functions may be called from any thread, and wait for it

@@ -98,6 +98,7 @@ void *index_grow(void *array, size_t n, size_t *room, size_t size);
 
 enum index_found {
     FOUND_NONE,
+    FOUND_FAR,  /* another zone has it, and the lock of this one isn't ours */
     FOUND_SOON, /* nobody to ask now, but somebody has it */
     FOUND,
 };

@@ -51,6 +51,19 @@ static void take(struct index *ix, struct index_want *w, struct member *m, int64
     w->tried[w->n_tried++] = m->node;
 }
 
+/* Does another node of this zone read the object? */
+static bool shares_zone(struct index *ix, const struct index_want *w)
+{
+    const struct segment *first = segment_find(ix->segments, w->what.version, 0);
+    for (uint32_t i = 0; first && i < first->n_holders; i++) {
+        const struct member *m = members_find(&ix->members, first->nodes[i]);
+        if (m && m->is_alive && m->distance == PLACEMENT_SAME_ZONE &&
+            m->breaker.state == BREAKER_CLOSED)
+            return true;
+    }
+    return false;
+}
+
 enum index_found index_find_peer(struct index *ix, struct index_want *w, struct index_peer *out)
 {
     struct placement_holder holders[HOLDERS_MAX];
@@ -62,13 +75,17 @@ enum index_found index_find_peer(struct index *ix, struct index_want *w, struct 
         segment_find(ix->segments, w->what.version, segment_number(w->what.block));
     if (!s || w->n_tried == INDEX_TRIES)
         return FOUND_NONE;
+    bool may_cross = w->want.crosses || !index_usable(ix) || !shares_zone(ix, w);
     for (uint32_t i = 0; i < s->n_holders; i++) {
         if (!segment_holds(s, i, w->what.block) || was_tried(w, s->nodes[i]))
             continue;
         const struct member *m = members_find(&ix->members, s->nodes[i]);
         enum index_found may = judge(ix, s, m, now);
         bool far = m && m->distance == PLACEMENT_OTHER_REGION && !ix->config.other_regions;
-        if (may == FOUND)
+        if (m && m->distance != PLACEMENT_SAME_ZONE && !may_cross) {
+            if (may != FOUND_NONE && !far && found == FOUND_NONE)
+                found = FOUND_FAR;
+        } else if (may == FOUND)
             holders[n++] = (struct placement_holder){.node = m->node,
                                                      .distance = m->distance,
                                                      .asked = m->asked,
@@ -155,8 +172,11 @@ bool index_guess_peer(struct index *ix, struct index_want *w, struct index_peer 
     if (w->n_tried == INDEX_TRIES || !breaker_would_allow(&ix->guessing, now))
         return false;
     size_t n = all_suspects(ix, w, nodes);
+    bool near_only = index_usable(ix) && shares_zone(ix, w);
     for (size_t i = 0; i < n; i++) {
         const struct member *m = members_find(&ix->members, nodes[i]);
+        if (near_only && m->distance != PLACEMENT_SAME_ZONE)
+            continue;
         if (member_usable(m, now) && now >= m->busy_until_ms && !was_tried(w, nodes[i]))
             nodes[fit++] = nodes[i];
     }

@@ -58,8 +58,8 @@ static void take_replies(struct index *ix, struct index_batch *b, struct index_w
         }
     }
     for (size_t i = 0; i < b->n; i++) /* now that all views are there */
-        if (b->steps[i].kind == STEP_CLAIM)
-            index_take_claim(ix, b->steps[i].want, b->commands[i].reply, now, answered);
+        if (b->steps[i].kind == STEP_CLAIM || b->steps[i].kind == STEP_CROSS)
+            index_take_claim(ix, &b->steps[i], b->commands[i].reply, now, answered);
     pthread_mutex_unlock(&ix->lock);
 }
 

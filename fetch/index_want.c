@@ -29,7 +29,8 @@ static struct want_facts facts_for(struct index *ix, struct index_want *w, int64
                            .index_ready = ready,
                            .fetch_ms = ix->fetch_ms,
                            .has_peer = found == FOUND,
-                           .has_peer_soon = found == FOUND_SOON};
+                           .has_peer_soon = found == FOUND_SOON,
+                           .has_far_peer = found == FOUND_FAR};
     if (f.has_peer)
         return f;
     if (!f.index_usable) {
@@ -58,10 +59,11 @@ static void add_want(struct index *ix, struct index_batch *b, struct index_want 
         index_look_up(ix, s);
     if (step == WANT_READERS)
         index_look_up(ix, readers_of(ix, w));
-    if (step != WANT_CLAIM)
+    if (step != WANT_CLAIM && step != WANT_CROSS)
         return;
-    index_lock_key(ix, w->what.version, w->what.block, key);
-    struct redis_command *c = batch_add(b, STEP_CLAIM, s, "SET", key);
+    index_lock_key(ix, w->what.version, index_lock_number(w->what.block, step == WANT_CROSS), key);
+    struct redis_command *c =
+        batch_add(b, step == WANT_CROSS ? STEP_CROSS : STEP_CLAIM, s, "SET", key);
     b->steps[b->n - 1].want = w;
     redis_arg(c, ix->token, strlen(ix->token));
     redis_arg(c, "NX", 2);
@@ -105,9 +107,11 @@ void index_take_wants(struct index *ix, struct index_batch *b, int64_t now, bool
     }
 }
 
-void index_take_claim(struct index *ix, struct index_want *w, const redisReply *reply, int64_t now,
-                      struct index_want **answered)
+void index_take_claim(struct index *ix, const struct batch_step *claim, const redisReply *reply,
+                      int64_t now, struct index_want **answered)
 {
+    struct index_want *w = claim->want;
+    bool is_zone = claim->kind == STEP_CROSS;
     bool good = reply && reply->type != REDIS_REPLY_ERROR;
     bool is_ours = good && reply->type == REDIS_REPLY_STATUS;
     if (!good) {
@@ -115,10 +119,12 @@ void index_take_claim(struct index *ix, struct index_want *w, const redisReply *
         return;
     }
     enum index_found found = index_find_peer(ix, w, NULL);
-    enum want_step step = want_claimed(is_ours, found == FOUND, found == FOUND_SOON);
+    enum want_step step =
+        is_zone ? want_crossed(&w->want, is_ours, found == FOUND)
+                : want_claimed(is_ours, found == FOUND, found != FOUND && found != FOUND_NONE);
+    w->is_locked = step == WANT_YOURS || w->want.crosses;
     if (is_ours)
-        index_note_lock(ix, w, now, step != WANT_YOURS);
-    w->is_locked = step == WANT_YOURS;
+        index_note_lock(ix, w, is_zone, now, !w->is_locked);
     if (step != WANT_LATER)
         answer(ix, w, step, answered);
 }

@@ -131,12 +131,20 @@ enum want_step want_next(struct want *w, const struct want_facts *f)
     w->due_ms = f->now_ms + w->poll_ms;
     if (f->has_peer_soon)
         return WANT_LOOK;
-    return w->claims++ % CLAIM_EVERY == 0 ? WANT_CLAIM : WANT_LOOK;
+    if (w->claims++ % CLAIM_EVERY != 0)
+        return WANT_LOOK;
+    return f->has_far_peer ? WANT_CROSS : WANT_CLAIM;
 }
 
 enum want_step want_claimed(bool is_ours, bool has_peer, bool has_peer_soon)
 {
     return has_peer ? WANT_PEER : is_ours && !has_peer_soon ? WANT_YOURS : WANT_LATER;
+}
+
+enum want_step want_crossed(struct want *w, bool is_ours, bool has_peer)
+{
+    w->crosses = is_ours && !has_peer;
+    return w->crosses || has_peer ? WANT_PEER : WANT_LATER;
 }
 
 void want_hurry(struct want *w, int64_t now_ms)

@@ -5,13 +5,18 @@
  *           ├─ others may have got it meanwhile: GUESS one, now and then ─────▶ PEER, or (as below)
  *           ├─ all who hold it are busy: LOOK now and then ───────────────────▶ (as below)
  *           ├─ read ahead, another node's turn: LOOK now and then, a while ───▶ (as below)
- *           └─ CLAIM: take its lock, then look who holds it
- *                  somebody does (the lock goes back) ────────────────────────▶ PEER
- *                  the lock is ours ──────────────────────────────────────────▶ YOURS
+ *           ├─ another zone has it: CROSS, take the lock of this zone
+ *           │      the lock is ours ──────────────────────────────────────────▶ PEER, of another
+ * zone │      another's: LOOK again soon ────────────────────────────────▶ (as below) └─ CLAIM:
+ * take its lock, then look who holds it somebody does (the lock goes back)
+ * ────────────────────────▶ PEER the lock is ours ──────────────────────────────────────────▶ YOURS
  *                  another's: LOOK again soon, until `until_ms` ──────────────▶ ORIGIN
  *
  * First the lock, then the look: a holder announces a block before it lets go of the lock, so
  * whoever finds no lock finds the block.
+ *
+ * What leads from one zone to another is thin, or costs; so a block comes into a zone once, where
+ * several nodes of it read the object.
  *
  * News by the index are slow where nodes are many (below). So while a want waits, nodes that are
  * likely to have the block by now (policy/placement) are asked for it: one that hasn't got it says
@@ -47,12 +52,14 @@ struct want {
     int64_t guess_at_ms, guess_gap_ms;
     uint32_t claims, guesses;
     bool was_patient, is_alone;
+    bool crosses; /* out: the lock of its zone is ours, other zones may be asked */
 };
 
 enum want_step {
     WANT_LATER,   /* nothing before due_ms */
     WANT_READERS, /* look who reads the object, and who holds the block; then ask again */
     WANT_LOOK,    /* look who holds the block; then ask again */
+    WANT_CROSS,   /* the same with the lock of this node's zone; want_crossed() */
     WANT_CLAIM,   /* try to take the lock and then look; want_claimed() says what follows */
     WANT_GUESS,   /* ask a node that may have it; want_missed() when it hasn't */
     WANT_PEER,    /* over: a holder is known */
@@ -66,6 +73,7 @@ struct want_facts {
     bool index_ready;   /* it may be asked now: else it was so a moment ago */
     bool has_peer;      /* a holder is known that may be asked and wasn't */
     bool has_peer_soon; /* somebody has it who is busy, or isn't known as a node yet */
+    bool has_far_peer;  /* one of another zone has it, and others of this zone want it, too */
     bool has_guess; /* as placement_guess() says; among all nodes where the readers aren't known */
     bool knows_readers; /* and that is new enough to decide whose turn it is */
     int64_t fetch_ms;   /* want_fetch_ms(); 0: not known */
@@ -92,6 +100,9 @@ enum want_step want_next(struct want *w, const struct want_facts *f);
 /* After CLAIM: did we get the lock, does the look show a holder? YOURS, or PEER or LATER: then the
  * lock, if it is ours, goes back. */
 enum want_step want_claimed(bool is_ours, bool has_peer, bool has_peer_soon);
+
+/* After CROSS: PEER, one of another zone too where the lock is ours, or LATER. */
+enum want_step want_crossed(struct want *w, bool is_ours, bool has_peer);
 
 /* The node that was guessed hasn't got it, or no time: the want goes on where it was. */
 void want_missed(struct want *w, int64_t now_ms);

@@ -34,8 +34,9 @@ void node_free(struct node *n)
 /* A peer that is known, else the index. */
 void route_look(struct node *n, struct route *r)
 {
-    bool soon, is_over = want_is_over(&r->want, n->world->queue.now_us / 1000);
-    int peer = is_over ? -1 : peers_find(n, r, &soon);
+    struct found how;
+    bool is_over = want_is_over(&r->want, n->world->queue.now_us / 1000);
+    int peer = is_over ? -1 : peers_find(n, r, &how);
     if (peer >= 0) {
         peers_ask(n, r, peer);
     } else if (!is_over && (n->index_usable || index_may_guess(n, r)) &&
@@ -66,12 +67,14 @@ static void first_byte(void *user, int64_t block)
 {
     struct node *n = user;
     const struct scenario *s = n->world->scenario;
-    struct flow f = {.links = {link_s3(n->world), link_down(n->index), NO_LINK},
-                     .left_bytes = n->world->block_bytes,
-                     .most = s->s3_flow_rate,
-                     .done = on_origin,
-                     .user = n,
-                     .number = block};
+    struct flow f = {
+        .links = {link_s3(n->world), link_down(n->index),
+                  is_in_slow_zone(n->world, n->index) ? link_zone_in(n->world) : NO_LINK},
+        .left_bytes = n->world->block_bytes,
+        .most = s->s3_flow_rate,
+        .done = on_origin,
+        .user = n,
+        .number = block};
     if (!n->is_dead)
         network_start(&n->world->network, &f);
 }

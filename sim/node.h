@@ -31,6 +31,7 @@ enum block_state { BLOCK_AWAY, BLOCK_COMING, BLOCK_HERE };
 
 struct lock {
     uint32_t block;
+    bool is_zone;
     int64_t renew_ms;
     bool release;
 };
@@ -93,9 +94,13 @@ static inline bool node_holds(const struct node *n, uint32_t block)
 
 /* --- the parts of a node, for each other --- */
 
-/* node_peers.c: is there a holder to ask; which one is asked. -1: none; then `soon` says whether
- * there may be one in a moment. */
-int peers_find(struct node *n, const struct route *r, bool *soon);
+/* node_peers.c: is there a holder to ask; which one is asked. -1: none; then `how` says
+ * more. */
+struct found {
+    bool soon; /* there may be one in a moment */
+    bool far;  /* another zone has it; a lock is needed */
+};
+int peers_find(struct node *n, const struct route *r, struct found *how);
 /* One that may have it although nothing is known of that; -1: none. */
 int peers_guess(const struct node *n, const struct route *r);
 void peers_ask(struct node *n, struct route *r, int peer);

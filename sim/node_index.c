@@ -71,6 +71,7 @@ static void add_locks(struct node *n)
         if (has_room(n) && (l.release || now_ms(n) >= l.renew_ms)) {
             struct redis_op *op = add(n, OP_LOCK);
             op->block = l.block;
+            op->is_zone = l.is_zone;
             op->release = l.release;
             l.renew_ms = now_ms(n) + WANT_LOCK_RENEW_MS;
             if (l.release)
@@ -81,10 +82,12 @@ static void add_locks(struct node *n)
     n->n_locks = kept;
 }
 
-static void note_lock(struct node *n, uint32_t block, bool release)
+static void note_lock(struct node *n, const struct redis_op *op, bool release)
 {
-    n->locks[n->n_locks++] = (struct lock){
-        .block = block, .renew_ms = now_ms(n) + WANT_LOCK_RENEW_MS, .release = release};
+    n->locks[n->n_locks++] = (struct lock){.block = op->block,
+                                           .is_zone = op->is_zone,
+                                           .renew_ms = now_ms(n) + WANT_LOCK_RENEW_MS,
+                                           .release = release};
 }
 
 /* --- wants -------------------------------------------------------------------------- */
@@ -114,7 +117,10 @@ static struct want_facts facts_for(struct node *n, const struct route *r, bool i
         .index_ready = is_ready,
         .fetch_ms = n->fetch_ms,
     };
-    f.has_peer = peers_find(n, r, &f.has_peer_soon) >= 0;
+    struct found how;
+    f.has_peer = peers_find(n, r, &how) >= 0;
+    f.has_peer_soon = how.soon;
+    f.has_far_peer = how.far;
     if (f.has_peer)
         return f;
     f.has_guess =
@@ -149,9 +155,11 @@ static void add_want(struct node *n, struct route *r, enum want_step step)
         add(n, OP_LOOK)->segment = -1;
     if (step == WANT_READERS)
         n->views[0].look_up = true;
-    if (step != WANT_CLAIM)
+    if (step != WANT_CLAIM && step != WANT_CROSS)
         return;
-    add(n, OP_CLAIM)->block = r->block;
+    struct redis_op *op = add(n, OP_CLAIM);
+    op->block = r->block;
+    op->is_zone = step == WANT_CROSS;
 }
 
 static void answer(struct node *n, struct route *r, enum want_step step)
@@ -197,11 +205,12 @@ static void take_claim(struct node *n, const struct redis_op *op)
     struct route *r = n->routes[op->block];
     if (!r || !r->is_wanting)
         return;
-    bool soon;
-    bool has_peer = peers_find(n, r, &soon) >= 0;
-    enum want_step step = want_claimed(op->is_good, has_peer, soon);
+    struct found how;
+    bool has_peer = peers_find(n, r, &how) >= 0;
+    enum want_step step = op->is_zone ? want_crossed(&r->want, op->is_good, has_peer)
+                                      : want_claimed(op->is_good, has_peer, how.soon || how.far);
     if (op->is_good)
-        note_lock(n, op->block, step != WANT_YOURS);
+        note_lock(n, op, !r->want.crosses && step != WANT_YOURS);
     if (step != WANT_LATER)
         answer(n, r, step);
 }

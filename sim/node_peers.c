@@ -1,5 +1,7 @@
 /* Asking other nodes: fetch/index.c's choice of a holder, fetch/peer.c's request, the holder's
  * nginx. */
+#include <string.h>
+
 #include "sim/node.h"
 
 #define ROUND_TRIP_US 200
@@ -20,8 +22,22 @@ static bool was_tried(const struct route *r, int peer)
     return false;
 }
 
+static bool is_near(const struct node *n, int other)
+{
+    return strcmp(n->zone, n->world->nodes[other].zone) == 0;
+}
+
+/* Does another node of this zone read the object? */
+static bool shares_zone(const struct node *n)
+{
+    for (int i = 0; i < n->world->scenario->nodes; i++)
+        if (n->reads[i] && n->knows[i] && n->breakers[i].state == BREAKER_CLOSED && is_near(n, i))
+            return true;
+    return false;
+}
+
 /* As index_find_peer() of fetch/index.c. */
-int peers_find(struct node *n, const struct route *r, bool *soon)
+int peers_find(struct node *n, const struct route *r, struct found *how)
 {
     const struct world *w = n->world;
     struct placement_holder holders[NODES_MAX];
@@ -30,22 +46,25 @@ int peers_find(struct node *n, const struct route *r, bool *soon)
     int64_t now_ms = w->queue.now_us / 1000;
     const struct view *v = &n->views[r->block / SEGMENT_BLOCKS];
     uint32_t bit = r->block % SEGMENT_BLOCKS;
-    *soon = false;
+    *how = (struct found){0};
+    bool may_cross = r->want.crosses || !n->index_usable || !shares_zone(n);
     if (r->block >= w->shared_blocks || v->viewed_ms < 0 || r->n_tried == TRIES_MAX)
         return -1;
     for (int i = 0; i < w->scenario->nodes; i++) {
         if (!(v->bits[i][bit / 64] >> bit % 64 & 1) || i == n->index || was_tried(r, i))
             continue;
         if (!n->knows[i] && n->beat_ms <= v->viewed_ms) {
-            *soon = true; /* it came after our last beat */
+            how->soon = true; /* it came after our last beat */
             int64_t early_ms = n->beat_ms + want_nodes_gap_ms(index_nodes(n));
             if (n->next_beat_ms > early_ms)
                 n->next_beat_ms = early_ms;
         }
         if (!n->knows[i])
             continue;
-        if (n->busy_until_ms[i] > now_ms)
-            *soon = true;
+        if (!may_cross && !is_near(n, i))
+            how->far = true;
+        else if (n->busy_until_ms[i] > now_ms)
+            how->soon = true;
         else if (breaker_would_allow(&n->breakers[i], now_ms)) {
             holders[count] = (struct placement_holder){
                 .node = w->nodes[i].id,
@@ -57,7 +76,7 @@ int peers_find(struct node *n, const struct route *r, bool *soon)
     }
     if (count == 0)
         return -1;
-    *soon = false;
+    *how = (struct found){0};
     return peers[placement_pick(holders, count, w->content, r->block, n->id, false)];
 }
 
@@ -72,7 +91,10 @@ int peers_guess(const struct node *n, const struct route *r)
     if (r->block >= w->shared_blocks || r->n_tried == TRIES_MAX ||
         !breaker_would_allow(&n->guessing, now_ms))
         return -1;
+    bool near_only = n->index_usable && shares_zone(n);
     for (int i = 0; i < w->scenario->nodes; i++) {
+        if (near_only && !is_near(n, i))
+            continue;
         if (!n->reads[i] || !n->knows[i] || was_tried(r, i) || n->busy_until_ms[i] > now_ms ||
             n->breakers[i].state != BREAKER_CLOSED)
             continue;
@@ -172,9 +194,11 @@ static void at_holder(void *user, int64_t block)
     holder->uploads++;
     if (holder->uploads > w->totals.most_uploads)
         w->totals.most_uploads = holder->uploads;
-    bool leaves_zone = is_in_slow_zone(w, holder->index) && !is_in_slow_zone(w, n->index);
+    bool from_slow = is_in_slow_zone(w, holder->index), to_slow = is_in_slow_zone(w, n->index);
     struct flow f = {.links = {link_up(holder->index), link_down(n->index),
-                               leaves_zone ? link_zone(w) : NO_LINK},
+                               from_slow && !to_slow   ? link_zone_out(w)
+                               : to_slow && !from_slow ? link_zone_in(w)
+                                                       : NO_LINK},
                      .left_bytes = w->block_bytes,
                      .most = w->scenario->nic_rate,
                      .done = on_flow,

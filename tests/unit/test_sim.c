@@ -83,6 +83,24 @@ static void test_without_redis_all_get_all(void **state)
     run_free(w);
 }
 
+/* Every fourth node is behind a thin uplink, which carries each block about once. */
+static void test_a_zone_behind_a_thin_uplink(void **state)
+{
+    struct scenario s = *named("small");
+    (void)state;
+    s.slow_zone_rate = 2e9 / 8;
+    s.goal_ratio = 1.5;
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        struct world *w = run_scenario(&s, seed);
+        struct result r = run_judge(w);
+        print_message("zone, seed %d: %.2f of the bound, %.3f GETs a block\n", (int)seed, r.ratio,
+                      r.s3_ratio);
+        assert_int_equal(w->totals.loaded, s.nodes);
+        assert_true(run_is_fine(&s, &r));
+        run_free(w);
+    }
+}
+
 /* Each death costs those who waited for the node a fraction of a second, and nobody seconds. */
 static void test_nodes_die(void **state)
 {
@@ -187,6 +205,7 @@ int main(void)
         cmocka_unit_test(test_many_start_together),
         cmocka_unit_test(test_redis_goes_away_on_the_way),
         cmocka_unit_test(test_without_redis_all_get_all),
+        cmocka_unit_test(test_a_zone_behind_a_thin_uplink),
         cmocka_unit_test(test_nodes_die),
         cmocka_unit_test(test_a_seed_gives_the_same_run),
         cmocka_unit_test(test_flows_share_max_min_fairly),

@@ -153,6 +153,27 @@ static void test_busy_holders_in_turns_are_not_asked_for_ever(void **state)
     assert_int_equal(want_next(&w, &f), WANT_ORIGIN);
 }
 
+/* Another zone has it: one node of this zone takes it from there, the others wait for that one. */
+static void test_a_block_comes_into_a_zone_once(void **state)
+{
+    struct want first = begun(true), second = begun(true);
+    struct want_facts f = at(0);
+    (void)state;
+    f.has_far_peer = true;
+    assert_int_equal(want_next(&first, &f), WANT_CROSS);
+    assert_int_equal(want_crossed(&first, true, false), WANT_PEER);
+    assert_true(first.crosses);
+    assert_int_equal(want_next(&second, &f), WANT_CROSS);
+    assert_int_equal(want_crossed(&second, false, false), WANT_LATER);
+    assert_false(second.crosses);
+    f.now_ms = second.due_ms;
+    assert_int_equal(want_next(&second, &f), WANT_LOOK);
+    assert_int_equal(want_crossed(&second, true, true), WANT_PEER); /* came meanwhile: no need */
+    assert_false(second.crosses);
+    f.now_ms = WANT_WAIT_MOST_MS;
+    assert_int_equal(want_next(&second, &f), WANT_ORIGIN);
+}
+
 /* While others are waited for, those that may have it are asked; each wrong guess makes the next
  * one wait longer. */
 static void test_guesses_while_the_index_says_nothing(void **state)
@@ -264,6 +285,7 @@ int main(void)
         cmocka_unit_test(test_claims),
         cmocka_unit_test(test_a_busy_holder_is_waited_for),
         cmocka_unit_test(test_busy_holders_in_turns_are_not_asked_for_ever),
+        cmocka_unit_test(test_a_block_comes_into_a_zone_once),
         cmocka_unit_test(test_guesses_while_the_index_says_nothing),
         cmocka_unit_test(test_a_guess_needs_no_batch),
         cmocka_unit_test(test_without_an_index_turns_are_told_by_time),
