@@ -1,8 +1,10 @@
 #include "policy/silence.h"
 
-#define TIMES          8   /* as long as is usual */
-#define FIRST_LEAST_MS 100 /* a lost packet and a busy processor are no death */
-#define LEAST_MS       300
+#define TIMES 8 /* as long as is usual */
+/* A lost packet, a busy processor, a link whose queue is full are no death. With 100 and 300 a node
+ * behind 200 Mb/s was given up 23 times while it sent 64 MiB. */
+#define FIRST_LEAST_MS 600
+#define LEAST_MS       800
 
 static int64_t patience_ms(int64_t usual_ms, int64_t least_ms, int64_t most_ms)
 {

@@ -17,8 +17,8 @@ static void test_of_strangers_much_is_borne(void **state)
     assert_int_equal(silence_first_most_ms(&nothing, &nothing), SILENCE_FIRST_MOST_MS);
     assert_int_equal(silence_most_ms(&nothing, &nothing), SILENCE_MOST_MS);
     silence_ended(&quick, 0, 0);
-    assert_true(silence_first_most_ms(&nothing, &quick) < SILENCE_FIRST_MOST_MS / 5);
-    assert_true(silence_most_ms(&nothing, &quick) < SILENCE_MOST_MS / 5);
+    assert_true(silence_first_most_ms(&nothing, &quick) < SILENCE_FIRST_MOST_MS / 2);
+    assert_true(silence_most_ms(&nothing, &quick) < SILENCE_MOST_MS / 2);
 }
 
 /* Many times what it takes, but never so little that a lost packet is a death. */
@@ -28,8 +28,8 @@ static void test_quick_nodes_may_be_silent_for_short(void **state)
     (void)state;
     for (int i = 0; i < 20; i++)
         silence_ended(&s, 2, 3);
-    assert_in_range(silence_first_most_ms(&s, &nothing), 100, 300);
-    assert_in_range(silence_most_ms(&s, &nothing), 250, 500);
+    assert_in_range(silence_first_most_ms(&s, &nothing), 500, 750);
+    assert_in_range(silence_most_ms(&s, &nothing), 600, 1000);
 }
 
 /* One long gap among many short ones: a slow link, not a dead node; it is forgotten in time. */
@@ -37,13 +37,13 @@ static void test_the_longest_of_late_counts(void **state)
 {
     struct silence s = {0};
     (void)state;
-    silence_ended(&s, 2, 180);
+    silence_ended(&s, 2, 220);
     for (int i = 0; i < 3; i++)
         silence_ended(&s, 2, 3);
-    assert_true(silence_most_ms(&s, &nothing) > 800);
+    assert_true(silence_most_ms(&s, &nothing) > 1000);
     for (int i = 0; i < 40; i++)
         silence_ended(&s, 2, 3);
-    assert_true(silence_most_ms(&s, &nothing) < 500);
+    assert_true(silence_most_ms(&s, &nothing) < 1000);
     silence_ended(&s, 5000, 5000);
     assert_int_equal(silence_first_most_ms(&s, &nothing), SILENCE_FIRST_MOST_MS);
     assert_int_equal(silence_most_ms(&s, &nothing), SILENCE_MOST_MS);

@@ -109,6 +109,7 @@ static void test_nodes_die(void **state)
     s.model_gib = 2;
     s.dead_share = 0.2;
     s.dead_at_s = 0.5;
+    s.goal_ratio = 7;
     s.goal_s3 = 1.25;
     for (uint64_t seed = 1; seed <= 5; seed++) {
         struct world *w = run_scenario(&s, seed);
