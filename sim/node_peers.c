@@ -1,5 +1,5 @@
-/* Asking other nodes: fetch/index.c's choice of a holder, fetch/peer.c's request, the holder's
- * nginx. */
+/* Asking other nodes: fetch/index_peers.c's choice of a holder, fetch/peer.c's request, the
+ * holder's nginx. */
 #include <string.h>
 
 #include "sim/node.h"
@@ -36,7 +36,7 @@ static bool shares_zone(const struct node *n)
     return false;
 }
 
-/* As index_find_peer() of fetch/index.c. */
+/* As index_find_peer() of fetch/index_peers.c. */
 int peers_find(struct node *n, const struct route *r, struct found *how)
 {
     const struct world *w = n->world;
