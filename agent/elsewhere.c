@@ -22,7 +22,8 @@ struct elsewhere {
     struct index_want want;
     enum index_answer answer;
     int rounds;
-    bool from_peer; /* the task brings a peer's outcome, else the index's answer */
+    int64_t origin_ms; /* ORIGIN was said then; 0: it wasn't */
+    bool from_peer;    /* the task brings a peer's outcome, else the index's answer */
 
     /* the engine's thread until the task runs */
     struct peer_request peer;
@@ -92,6 +93,7 @@ static bool ask_peer(struct elsewhere *e)
 static void finish(struct elsewhere *e, enum elsewhere_end end)
 {
     int fd = e->fd;
+    e->origin_ms = end == ELSEWHERE_ORIGIN ? clock_monotonic_ms() : 0;
     e->ended(e->user, end, fd); /* frees e */
     if (fd >= 0)
         close(fd);
@@ -101,7 +103,7 @@ static void take_peer_outcome(struct elsewhere *e)
 {
     const struct peer_request *r = &e->peer;
     index_give_peer(cluster_index(e->agent->cluster), &e->want, &r->peer, r->outcome, r->why);
-    e->rounds -= r->outcome == PEER_BUSY; /* that one doesn't count */
+    e->rounds -= r->outcome == PEER_BUSY || e->want.is_guess; /* that one doesn't count */
     job_count(e->job, COUNTER_peer_requests, 1);
     job_count(e->job, COUNTER_peer_bytes, r->bytes);
     if (r->outcome == PEER_GOOD && e->fd >= 0) {
@@ -125,6 +127,13 @@ static void on_task(struct loop_task *task)
         finish(e, ELSEWHERE_ORIGIN);
 }
 
+/* Without Redis the index still knows nodes that are likely to have it. */
+static bool may_ask_index(struct elsewhere *e)
+{
+    struct index *ix = cluster_index(e->agent->cluster);
+    return index_usable(ix) || index_may_guess(ix, &e->want);
+}
+
 /* A peer that is known, else the index. */
 static void look(struct elsewhere *e)
 {
@@ -132,7 +141,7 @@ static void look(struct elsewhere *e)
     bool is_over = want_is_over(&e->want.want, clock_monotonic_ms());
     if (!is_over && ask_peer(e))
         return;
-    if (!is_over && index_usable(ix) && e->rounds++ < WANT_ROUNDS_MAX)
+    if (!is_over && may_ask_index(e) && e->rounds++ < WANT_ROUNDS_MAX)
         index_want(ix, &e->want);
     else
         finish(e, ELSEWHERE_ORIGIN);
@@ -173,7 +182,7 @@ struct elsewhere *elsewhere_start(struct agent *a, const struct version *v, uint
     e->want.answer = on_answer;
     if (ask_peer(e))
         return e;
-    if (index_usable(cluster_index(a->cluster))) {
+    if (may_ask_index(e)) {
         index_want(cluster_index(a->cluster), &e->want);
         return e;
     }
@@ -188,6 +197,8 @@ void elsewhere_hurry(struct elsewhere *e)
 
 void elsewhere_done(struct elsewhere *e, bool ok)
 {
-    index_fetched(cluster_index(e->agent->cluster), &e->want, ok);
+    if (e->origin_ms)
+        index_fetched(cluster_index(e->agent->cluster), &e->want, ok,
+                      clock_monotonic_ms() - e->origin_ms);
     elsewhere_free(e);
 }

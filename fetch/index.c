@@ -11,13 +11,8 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "fetch/index_internal.h"
-#include "policy/placement.h"
 
 #define WITHDRAW_WAIT_MS 50
-#define AVOID_LIAR_MS    60000
-
-static const struct breaker_rules peer_rules = {
-    .failures = 2, .open_ms = 1000, .open_max_ms = 30000};
 
 void *index_grow(void *array, size_t n, size_t *room, size_t size)
 {
@@ -151,7 +146,9 @@ void index_want(struct index *ix, struct index_want *w)
 {
     w->is_locked = false;
     pthread_mutex_lock(&ix->lock);
-    want_begin(&w->want, clock_monotonic_ms());
+    if (!w->is_guess)
+        want_begin(&w->want, clock_monotonic_ms());
+    w->is_guess = false;
     w->is_waiting = true;
     DL_APPEND(ix->wants, w);
     pthread_cond_signal(&ix->wake);
@@ -167,8 +164,12 @@ void index_hurry(struct index *ix, struct index_want *w)
     pthread_mutex_unlock(&ix->lock);
 }
 
-void index_fetched(struct index *ix, struct index_want *w, bool ok)
+void index_fetched(struct index *ix, struct index_want *w, bool ok, int64_t took_ms)
 {
+    pthread_mutex_lock(&ix->lock);
+    if (ok)
+        ix->fetch_ms = want_fetch_ms(ix->fetch_ms, took_ms);
+    pthread_mutex_unlock(&ix->lock);
     if (!w->is_locked)
         return;
     w->is_locked = false;
@@ -181,158 +182,6 @@ void index_fetched(struct index *ix, struct index_want *w, bool ok)
     ix->ends = index_grow(ix->ends, ix->n_ends, &ix->room_ends, sizeof(*ix->ends));
     ix->ends[ix->n_ends++] = end;
     pthread_cond_signal(&ix->wake);
-    pthread_mutex_unlock(&ix->lock);
-}
-
-/* --- peers ------------------------------------------------------------------------- */
-
-static bool was_tried(const struct index_want *w, uint64_t node)
-{
-    for (uint32_t i = 0; i < w->n_tried; i++)
-        if (w->tried[i] == node)
-            return true;
-    return false;
-}
-
-/* It holds a block: may it be asked for it? */
-static enum index_found judge(struct index *ix, const struct segment *s, const struct member *m,
-                              int64_t now_ms)
-{
-    if (!m && ix->beat_ms <= s->viewed_ms) { /* it may have come since; else it is gone */
-        ix->wants_beat = true;
-        return FOUND_SOON;
-    }
-    if (!m || !member_usable(m, now_ms))
-        return FOUND_NONE;
-    return now_ms < m->busy_until_ms ? FOUND_SOON : FOUND;
-}
-
-enum index_found index_find_peer(struct index *ix, struct index_want *w, struct index_peer *out)
-{
-    struct placement_holder holders[HOLDERS_MAX];
-    enum index_found found = FOUND_NONE;
-    size_t n = 0;
-    uint64_t content;
-    int64_t now = clock_monotonic_ms();
-    const struct segment *s =
-        segment_find(ix->segments, w->what.version, segment_number(w->what.block));
-    if (!s || w->n_tried == INDEX_TRIES)
-        return FOUND_NONE;
-    for (uint32_t i = 0; i < s->n_holders; i++) {
-        if (!segment_holds(s, i, w->what.block) || was_tried(w, s->nodes[i]))
-            continue;
-        const struct member *m = members_find(&ix->members, s->nodes[i]);
-        enum index_found may = judge(ix, s, m, now);
-        bool far = m && m->distance == PLACEMENT_OTHER_REGION && !ix->config.other_regions;
-        if (may == FOUND)
-            holders[n++] = (struct placement_holder){
-                .node = m->node, .distance = m->distance, .asked = m->asked};
-        else if (may == FOUND_SOON && !far)
-            found = FOUND_SOON;
-    }
-    memcpy(&content, w->what.version, sizeof(content));
-    size_t best = placement_pick(holders, n, content, w->what.block, ix->config.node,
-                                 ix->config.other_regions);
-    if (best == n)
-        return found;
-    if (!out)
-        return FOUND;
-    struct member *m = members_find(&ix->members, holders[best].node);
-    breaker_allows(&m->breaker, &peer_rules, now);
-    m->asked++;
-    out->node = m->node;
-    memcpy(out->url, m->url, sizeof(out->url));
-    w->tried[w->n_tried++] = m->node;
-    return FOUND;
-}
-
-size_t index_nodes(const struct index *ix)
-{
-    size_t members = members_alive(&ix->members);
-    return members > ix->crowd ? members : ix->crowd;
-}
-
-size_t index_known_readers(struct index *ix, const uint8_t *version, uint64_t *nodes, size_t most)
-{
-    size_t n = 0;
-    const struct segment *first = segment_find(ix->segments, version, 0);
-    for (uint32_t i = 0; first && i < first->n_holders && n < most; i++) {
-        const struct member *m = members_find(&ix->members, first->nodes[i]);
-        if (m && m->is_alive && m->distance != PLACEMENT_OTHER_REGION)
-            nodes[n++] = m->node;
-    }
-    return n;
-}
-
-size_t index_readers(struct index *ix, const uint8_t version[INDEX_VERSION_BYTES], uint64_t *nodes,
-                     size_t most)
-{
-    pthread_mutex_lock(&ix->lock);
-    size_t n = index_known_readers(ix, version, nodes, most);
-    pthread_mutex_unlock(&ix->lock);
-    return n;
-}
-
-bool index_may_hold(struct index *ix, const struct index_block *b)
-{
-    struct index_want w = {.what = *b};
-    pthread_mutex_lock(&ix->lock);
-    const struct segment *s = segment_find(ix->segments, b->version, segment_number(b->block));
-    bool known = s && s->viewed_ms > 0;
-    bool holds = known ? index_find_peer(ix, &w, NULL) != FOUND_NONE : index_usable(ix);
-    pthread_mutex_unlock(&ix->lock);
-    return holds;
-}
-
-bool index_take_peer(struct index *ix, struct index_want *w, struct index_peer *out)
-{
-    pthread_mutex_lock(&ix->lock);
-    bool found = index_find_peer(ix, w, out) == FOUND;
-    pthread_mutex_unlock(&ix->lock);
-    return found;
-}
-
-static uint32_t random_or(int64_t otherwise)
-{
-    uint32_t random = 0;
-    if (getrandom(&random, sizeof(random), 0) < 0)
-        random = (uint32_t)otherwise;
-    return random;
-}
-
-static void note_trouble(struct member *m, const char *why, int64_t now_ms)
-{
-    bool was_fine = m->breaker.state == BREAKER_CLOSED;
-    if (!m->trouble_since_s)
-        m->trouble_since_s = clock_wall_s();
-    breaker_failed(&m->breaker, &peer_rules, now_ms, random_or(now_ms));
-    snprintf(m->why, sizeof(m->why), "%s", why);
-    if (was_fine && m->breaker.state == BREAKER_OPEN)
-        log_warn("peer", "%s is not asked for a while: %s", m->url, why);
-}
-
-void index_give_peer(struct index *ix, struct index_want *w, const struct index_peer *p,
-                     enum peer_outcome how, const char *why)
-{
-    int64_t now = clock_monotonic_ms();
-    pthread_mutex_lock(&ix->lock);
-    struct member *m = members_find(&ix->members, p->node);
-    if (m && m->asked > 0)
-        m->asked--;
-    if (m && how == PEER_FAILED) {
-        note_trouble(m, why, now);
-    } else if (m && how == PEER_LIED) {
-        m->avoid_until_ms = now + AVOID_LIAR_MS;
-        note_trouble(m, why, now);
-        log_warn("peer", "%s is not asked for a minute: %s", m->url, why);
-    } else if (m) {
-        breaker_succeeded(&m->breaker, now);
-        m->trouble_since_s = 0;
-    }
-    if (m && how == PEER_BUSY)
-        m->busy_until_ms = now + want_busy_ms(random_or(now));
-    if (how == PEER_BUSY)
-        w->n_tried--; /* it was the last that was taken */
     pthread_mutex_unlock(&ix->lock);
 }
 

@@ -6,6 +6,7 @@
  *   w{NAME}s7        hash: node → bitmap of the blocks [7 * 512, 8 * 512) that it holds; an empty
  *                    value means all of them, one zero byte that it reads the object
  *   w{NAME}l1234     the token of the node that fetches block 1234 from the origin
+ *   w{NAME}l1234zZ   of the node that fetches it from another zone for zone Z (a hash of its name)
  *   w{nodes-NAME}    hash: node → lease (milliseconds of Redis's clock), URL, zone
  *
  * A thread of its own talks to Redis; all functions may be called from any thread, and wait for it
@@ -68,7 +69,7 @@ void index_withdraw(struct index *ix, const struct index_block *blocks, size_t n
 void index_opened(struct index *ix, const uint8_t version[INDEX_VERSION_BYTES], uint64_t blocks);
 
 enum index_answer {
-    INDEX_PEER,   /* somebody holds it: index_take_peer() */
+    INDEX_PEER,   /* somebody holds it, or may: index_take_peer() */
     INDEX_YOURS,  /* nobody does, and all others wait for us to fetch it; index_fetched() follows */
     INDEX_ORIGIN, /* go there without being waited for: waited long enough, or no Redis */
 };
@@ -86,18 +87,24 @@ struct index_want {
     uint64_t tried[INDEX_TRIES]; /* nodes that were asked for it */
     uint32_t n_tried;
     bool is_waiting, is_locked;
+    bool is_guess;       /* the peer that was taken last is not known to hold it */
     enum want_step step; /* once it isn't waiting any more: how it ended */
 };
 
-/* False: Redis is away, don't ask. */
+/* False: Redis is away. */
 bool index_usable(struct index *ix);
 
-/* Finds out where to get it; answers once. */
+/* Without Redis: are there nodes that may have it all the same, so that asking is worth it? */
+bool index_may_guess(struct index *ix, struct index_want *w);
+
+/* Finds out where to get it; answers once. After a peer that was only guessed it goes on where it
+ * was. */
 void index_want(struct index *ix, struct index_want *w);
 /* Now a job waits for it. Nothing happens where it isn't waiting (any more). */
 void index_hurry(struct index *ix, struct index_want *w);
-/* After INDEX_YOURS: fetched, or failed (then somebody else may try at once). */
-void index_fetched(struct index *ix, struct index_want *w, bool ok);
+/* After INDEX_YOURS and INDEX_ORIGIN: fetched in so long, or failed (then somebody else may try at
+ * once). */
+void index_fetched(struct index *ix, struct index_want *w, bool ok, int64_t took_ms);
 
 /* Without asking anybody: is the block known to be at a peer, or will that only be known soon? */
 bool index_may_hold(struct index *ix, const struct index_block *b);
@@ -115,6 +122,11 @@ enum peer_outcome {
 struct index_peer {
     uint64_t node;
     char url[MEMBER_URL_MAX];
+    /* How long its silence is borne, before the first byte and then: policy/silence. */
+    int64_t first_byte_most_ms, gap_most_ms;
+    /* Filled in by who asks it: what it took, when the block came; was it too silent? */
+    int64_t first_byte_ms, gap_ms;
+    bool was_silent;
 };
 
 /* The best node to ask that was not asked for it yet; false when there is none. Every one that is

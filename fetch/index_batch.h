@@ -10,7 +10,15 @@
 #define BATCH_MAX   512
 #define ARENA_BYTES (256 * 1024)
 
-enum batch_step_kind { STEP_PUT, STEP_KEEP, STEP_DROP, STEP_LOOK, STEP_CLAIM, STEP_LOCK };
+enum batch_step_kind {
+    STEP_PUT,
+    STEP_KEEP,
+    STEP_DROP,
+    STEP_LOOK,
+    STEP_CLAIM,
+    STEP_CROSS,
+    STEP_LOCK
+};
 
 struct batch_step {
     enum batch_step_kind kind;
@@ -50,26 +58,33 @@ void index_add_looks(struct index *ix, struct index_batch *b);
 
 /* --- index_lock.c --- */
 
-#define INDEX_LOCK_KEY_SIZE 48
-void index_lock_key(struct index *ix, const uint8_t *version, uint64_t block,
+/* A lock's number: the block's, for the whole cluster or for this node's zone. */
+static inline uint64_t index_lock_number(uint64_t block, bool is_zone)
+{
+    return block | (uint64_t)is_zone << 63;
+}
+
+#define INDEX_LOCK_KEY_SIZE 64
+void index_lock_key(struct index *ix, const uint8_t *version, uint64_t number,
                     char out[INDEX_LOCK_KEY_SIZE]);
 /* Redis has given us the lock of this block; with `release` it isn't needed after all. */
-void index_note_lock(struct index *ix, const struct index_want *w, int64_t now, bool release);
-/* The block is announced: its lock goes with the next batch. */
-void index_end_lock(struct index *ix, const struct segment_id *id);
+void index_note_lock(struct index *ix, const struct index_want *w, bool is_zone, int64_t now,
+                     bool release);
+/* The block (`id.number`) is announced: its locks go with the next batch. */
+void index_end_locks(struct index *ix, struct segment_id id);
 void index_take_ends(struct index *ix);
 /* Renewals and releases that are due. */
 void index_add_locks(struct index *ix, struct index_batch *b, int64_t now);
 
 /* --- index_want.c --- */
 
-/* Wants that need no question are moved to `answered`; the questions of those that are due are
- * added. */
-void index_take_wants(struct index *ix, struct index_batch *b, int64_t now,
+/* Wants that need no question are moved to `answered`; where the batch is going to be sent
+ * (`ready`), the questions of those that are due are added. */
+void index_take_wants(struct index *ix, struct index_batch *b, int64_t now, bool ready,
                       struct index_want **answered);
 /* The reply to a want's try to take the lock; NULL: there was none. All views are there. */
-void index_take_claim(struct index *ix, struct index_want *w, const redisReply *reply, int64_t now,
-                      struct index_want **answered);
+void index_take_claim(struct index *ix, const struct batch_step *claim, const redisReply *reply,
+                      int64_t now, struct index_want **answered);
 /* Tells those who wait. Without the lock. */
 void index_hand_out(struct index_want *answered);
 

@@ -62,7 +62,10 @@ struct index {
     int64_t beat_ms; /* the members are as they were then */
     bool wants_beat; /* somebody holds a block who isn't one of them */
     bool is_urgent;  /* somebody waits for the next batch */
-    size_t crowd;    /* the most holders that were seen of one segment since then */
+    struct breaker guessing;
+    struct silence silence; /* of all peers */
+    int64_t fetch_ms;       /* want_fetch_ms() */
+    size_t crowd;           /* the most holders that were seen of one segment since then */
 
     atomic_bool is_usable, is_offered;
     atomic_uint_fast64_t commands, round_trips;
@@ -95,6 +98,7 @@ void *index_grow(void *array, size_t n, size_t *room, size_t size);
 
 enum index_found {
     FOUND_NONE,
+    FOUND_FAR,  /* another zone has it, and the lock of this one isn't ours */
     FOUND_SOON, /* nobody to ask now, but somebody has it */
     FOUND,
 };
@@ -106,6 +110,17 @@ enum index_found index_find_peer(struct index *ix, struct index_want *w, struct 
 /* As policy/want wants the nodes counted. */
 size_t index_nodes(const struct index *ix);
 
-size_t index_known_readers(struct index *ix, const uint8_t *version, uint64_t *nodes, size_t most);
+/* Other nodes that read the version. `fit`: without those that don't answer at present. */
+size_t index_known_readers(struct index *ix, const uint8_t *version, bool fit, uint64_t *nodes,
+                           size_t most);
+
+/* One that may have the block although nothing is known of that. Fills `out`, which may be NULL. */
+bool index_guess_peer(struct index *ix, struct index_want *w, struct index_peer *out);
+
+/* How many of the nodes that read the same object, and answer, come before this one. */
+size_t index_rank(struct index *ix, const struct index_want *w);
+
+/* Were those who read it ever looked up? */
+bool index_knows_readers(struct index *ix, const struct index_want *w);
 
 #endif

@@ -13,12 +13,25 @@ static const char release_script[] =
 static const char renew_script[] = "if redis.call('get',KEYS[1])==ARGV[1] then return "
                                    "redis.call('pexpire',KEYS[1],ARGV[2]) end return 0";
 
-void index_lock_key(struct index *ix, const uint8_t *version, uint64_t block,
+/* FNV-1a. Source: G. Fowler and others, http://www.isthe.com/chongo/tech/comp/fnv. */
+static uint32_t zone_hash(const char *zone)
+{
+    uint32_t hash = 0x811c9dc5u;
+    for (; *zone; zone++)
+        hash = (hash ^ (uint8_t)*zone) * 0x01000193u;
+    return hash;
+}
+
+void index_lock_key(struct index *ix, const uint8_t *version, uint64_t number,
                     char out[INDEX_LOCK_KEY_SIZE])
 {
     char tag[INDEX_TAG_SIZE];
+    uint64_t block = number & ~index_lock_number(0, true);
     segment_tag(&ix->config.secret, version, tag);
-    snprintf(out, INDEX_LOCK_KEY_SIZE, "%sl%llu", tag, (unsigned long long)block);
+    int len = snprintf(out, INDEX_LOCK_KEY_SIZE, "%sl%llu", tag, (unsigned long long)block);
+    if (block != number)
+        snprintf(out + len, (size_t)(INDEX_LOCK_KEY_SIZE - len), "z%08x",
+                 (unsigned)zone_hash(ix->config.zone));
 }
 
 static void add_script(struct index *ix, struct index_batch *b, const char *script,
@@ -38,22 +51,23 @@ static void add_script(struct index *ix, struct index_batch *b, const char *scri
         batch_arg_number(b, c, WANT_LOCK_MS);
 }
 
-void index_end_lock(struct index *ix, const struct segment_id *id)
+void index_end_locks(struct index *ix, struct segment_id id)
 {
-    struct index_lock *l;
-    HASH_FIND(hh, ix->locks, id, sizeof(*id), l);
-    if (l)
-        l->release = true;
+    uint64_t block = id.number;
+    for (int is_zone = 0; is_zone < 2; is_zone++) {
+        struct index_lock *l;
+        id.number = index_lock_number(block, is_zone);
+        HASH_FIND(hh, ix->locks, &id, sizeof(id), l);
+        if (l)
+            l->release = true;
+    }
 }
 
 void index_take_ends(struct index *ix)
 {
-    for (size_t i = 0; i < ix->n_ends; i++) {
-        struct index_lock *l;
-        HASH_FIND(hh, ix->locks, &ix->ends[i].id, sizeof(ix->ends[i].id), l);
-        if (l && !ix->ends[i].ok)
-            l->release = true; /* a good block lets go when it is published */
-    }
+    for (size_t i = 0; i < ix->n_ends; i++)
+        if (!ix->ends[i].ok) /* a good block lets go when it is published */
+            index_end_locks(ix, ix->ends[i].id);
     ix->n_ends = 0;
 }
 
@@ -76,13 +90,14 @@ void index_add_locks(struct index *ix, struct index_batch *b, int64_t now)
     }
 }
 
-void index_note_lock(struct index *ix, const struct index_want *w, int64_t now, bool release)
+void index_note_lock(struct index *ix, const struct index_want *w, bool is_zone, int64_t now,
+                     bool release)
 {
     struct index_lock *l = calloc(1, sizeof(*l));
     if (!l)
         abort();
     memcpy(l->id.version, w->what.version, sizeof(l->id.version));
-    l->id.number = w->what.block;
+    l->id.number = index_lock_number(w->what.block, is_zone);
     l->renew_ms = now + WANT_LOCK_RENEW_MS;
     l->give_up_ms = now + LOCK_OUR_MOST;
     l->release = release;

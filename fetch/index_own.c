@@ -117,7 +117,7 @@ size_t index_take_news(struct index *ix, struct index_batch *b)
         index_queue(ix, s);
         struct segment_id id = s->id;
         id.number = n->block.block;
-        index_end_lock(ix, &id);
+        index_end_locks(ix, id);
     }
     ix->n_news -= taken;
     if (ix->n_news > 0)

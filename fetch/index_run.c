@@ -58,8 +58,8 @@ static void take_replies(struct index *ix, struct index_batch *b, struct index_w
         }
     }
     for (size_t i = 0; i < b->n; i++) /* now that all views are there */
-        if (b->steps[i].kind == STEP_CLAIM)
-            index_take_claim(ix, b->steps[i].want, b->commands[i].reply, now, answered);
+        if (b->steps[i].kind == STEP_CLAIM || b->steps[i].kind == STEP_CROSS)
+            index_take_claim(ix, &b->steps[i], b->commands[i].reply, now, answered);
     pthread_mutex_unlock(&ix->lock);
 }
 
@@ -91,6 +91,19 @@ static int64_t next_ms(struct index *ix, int64_t now)
     return next;
 }
 
+/* Guesses don't wait for Redis's turn. */
+static int64_t next_guess_ms(struct index *ix)
+{
+    int64_t next = INT64_MAX;
+    const struct index_want *w;
+    DL_FOREACH(ix->wants, w)
+    {
+        int64_t at = want_guess_at_ms(&w->want, index_usable(ix));
+        next = at < next ? at : next;
+    }
+    return next;
+}
+
 static void wait_for_work(struct index *ix)
 {
     int64_t now = clock_monotonic_ms(), next;
@@ -98,6 +111,8 @@ static void wait_for_work(struct index *ix)
         next = next_ms(ix, now);
         if (!ix->is_urgent && next < ix->next_batch_ms)
             next = ix->next_batch_ms;
+        int64_t guess = next_guess_ms(ix);
+        next = guess < next ? guess : next;
         if (ix->stopping || next <= now)
             break;
         struct timespec until = {.tv_sec = next / 1000, .tv_nsec = next % 1000 * 1000000};
@@ -107,14 +122,10 @@ static void wait_for_work(struct index *ix)
 }
 
 /* While Redis is away nothing is sent but beats; what happened to own blocks is remembered in the
- * segments and announced when it is back. */
-static void run_batch(struct index *ix, struct index_batch *b)
+ * segments and announced when it is back. How much news was taken. */
+static size_t put_together(struct index *ix, struct index_batch *b, int64_t now,
+                           struct index_want **answered)
 {
-    struct index_want *answered = NULL;
-    b->n = b->used = 0;
-    pthread_mutex_lock(&ix->lock);
-    wait_for_work(ix);
-    int64_t now = clock_monotonic_ms();
     bool usable = index_usable(ix);
     ix->is_urgent = false;
     size_t taken = index_take_news(ix, b);
@@ -123,13 +134,28 @@ static void run_batch(struct index *ix, struct index_batch *b)
     if (usable)
         index_add_dirty(ix, b, now);
     index_add_locks(ix, b, now);
-    index_take_wants(ix, b, now, &answered);
+    index_take_wants(ix, b, now, true, answered);
     if (usable)
         index_add_looks(ix, b);
     else
         b->n = 0;
     if (b->n > 0)
         ix->next_batch_ms = now + want_batch_gap_ms(index_nodes(ix));
+    return taken;
+}
+
+static void run_batch(struct index *ix, struct index_batch *b)
+{
+    struct index_want *answered = NULL;
+    size_t taken = 0;
+    b->n = b->used = 0;
+    pthread_mutex_lock(&ix->lock);
+    wait_for_work(ix);
+    int64_t now = clock_monotonic_ms();
+    if (ix->is_urgent || ix->stopping || now >= ix->next_batch_ms)
+        taken = put_together(ix, b, now, &answered);
+    else
+        index_take_wants(ix, b, now, false, &answered);
     pthread_mutex_unlock(&ix->lock);
 
     index_hand_out(answered);

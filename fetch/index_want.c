@@ -5,16 +5,6 @@
 
 #include "common/clock.h"
 #include "fetch/index_batch.h"
-#include "policy/placement.h"
-
-/* How many of the nodes that read the same object come before this one. */
-static size_t rank_among_readers(struct index *ix, const struct index_want *w)
-{
-    uint64_t nodes[HOLDERS_MAX], content;
-    size_t n = index_known_readers(ix, w->what.version, nodes, HOLDERS_MAX);
-    memcpy(&content, w->what.version, sizeof(content));
-    return placement_rank(content, placement_extent(w->what.block), nodes, n, ix->config.node);
-}
 
 /* The segment where the readers stand. */
 static struct segment *readers_of(struct index *ix, const struct index_want *w)
@@ -24,19 +14,37 @@ static struct segment *readers_of(struct index *ix, const struct index_want *w)
     return segment_get(&ix->segments, &first, &ix->config.secret);
 }
 
-static struct want_facts facts_for(struct index *ix, struct index_want *w, int64_t now)
+static void add_facts_without_index(struct index *ix, struct index_want *w, struct want_facts *f)
+{
+    f->has_guess = index_guess_peer(ix, w, NULL);
+    f->knows_readers = index_knows_readers(ix, w) && breaker_would_allow(&ix->guessing, f->now_ms);
+    f->rank = f->knows_readers ? index_rank(ix, w) : 0;
+}
+
+static struct want_facts facts_for(struct index *ix, struct index_want *w, int64_t now, bool ready)
 {
     enum index_found found = index_find_peer(ix, w, NULL);
     struct want_facts f = {.now_ms = now,
                            .index_usable = index_usable(ix),
+                           .index_ready = ready,
+                           .fetch_ms = ix->fetch_ms,
                            .has_peer = found == FOUND,
-                           .has_peer_soon = found == FOUND_SOON};
-    if (!want_needs_rank(&w->want) || !f.index_usable || f.has_peer || now < w->want.due_ms)
+                           .has_peer_soon = found == FOUND_SOON,
+                           .has_far_peer = found == FOUND_FAR};
+    if (f.has_peer)
+        return f;
+    if (!f.index_usable) {
+        add_facts_without_index(ix, w, &f);
+        return f;
+    }
+    if (now >= want_guess_at_ms(&w->want, true))
+        f.has_guess = index_guess_peer(ix, w, NULL);
+    if (!want_needs_rank(&w->want) || !ready || now < w->want.due_ms)
         return f;
     /* Who else reads it is only worth something while it is new. */
     const struct segment *s = readers_of(ix, w);
     f.knows_readers = s->viewed_ms != 0 && now - s->viewed_ms < VIEW_FRESH_MS;
-    f.rank = f.knows_readers ? rank_among_readers(ix, w) : 0;
+    f.rank = f.knows_readers ? index_rank(ix, w) : 0;
     return f;
 }
 
@@ -51,10 +59,11 @@ static void add_want(struct index *ix, struct index_batch *b, struct index_want 
         index_look_up(ix, s);
     if (step == WANT_READERS)
         index_look_up(ix, readers_of(ix, w));
-    if (step != WANT_CLAIM)
+    if (step != WANT_CLAIM && step != WANT_CROSS)
         return;
-    index_lock_key(ix, w->what.version, w->what.block, key);
-    struct redis_command *c = batch_add(b, STEP_CLAIM, s, "SET", key);
+    index_lock_key(ix, w->what.version, index_lock_number(w->what.block, step == WANT_CROSS), key);
+    struct redis_command *c =
+        batch_add(b, step == WANT_CROSS ? STEP_CROSS : STEP_CLAIM, s, "SET", key);
     b->steps[b->n - 1].want = w;
     redis_arg(c, ix->token, strlen(ix->token));
     redis_arg(c, "NX", 2);
@@ -76,32 +85,33 @@ void index_hand_out(struct index_want *answered)
     struct index_want *w;
     while ((w = answered)) {
         DL_DELETE(answered, w);
-        w->answer(w, w->step == WANT_PEER    ? INDEX_PEER
+        bool is_peer = w->step == WANT_PEER || w->step == WANT_GUESS;
+        w->answer(w, is_peer                 ? INDEX_PEER
                      : w->step == WANT_YOURS ? INDEX_YOURS
                                              : INDEX_ORIGIN); /* may free it */
     }
 }
 
-void index_take_wants(struct index *ix, struct index_batch *b, int64_t now,
+void index_take_wants(struct index *ix, struct index_batch *b, int64_t now, bool ready,
                       struct index_want **answered)
 {
     struct index_want *w, *next;
     DL_FOREACH_SAFE(ix->wants, w, next)
     {
-        struct want_facts facts = facts_for(ix, w, now);
-        if (now >= w->want.due_ms && !batch_has_room(b))
-            continue;
+        struct want_facts facts = facts_for(ix, w, now, ready && batch_has_room(b));
         enum want_step step = want_next(&w->want, &facts);
-        if (step == WANT_PEER || step == WANT_ORIGIN)
+        if (step == WANT_PEER || step == WANT_GUESS || step == WANT_ORIGIN)
             answer(ix, w, step, answered);
         else if (step != WANT_LATER)
             add_want(ix, b, w, step, now);
     }
 }
 
-void index_take_claim(struct index *ix, struct index_want *w, const redisReply *reply, int64_t now,
-                      struct index_want **answered)
+void index_take_claim(struct index *ix, const struct batch_step *claim, const redisReply *reply,
+                      int64_t now, struct index_want **answered)
 {
+    struct index_want *w = claim->want;
+    bool is_zone = claim->kind == STEP_CROSS;
     bool good = reply && reply->type != REDIS_REPLY_ERROR;
     bool is_ours = good && reply->type == REDIS_REPLY_STATUS;
     if (!good) {
@@ -109,10 +119,12 @@ void index_take_claim(struct index *ix, struct index_want *w, const redisReply *
         return;
     }
     enum index_found found = index_find_peer(ix, w, NULL);
-    enum want_step step = want_claimed(is_ours, found == FOUND, found == FOUND_SOON);
+    enum want_step step =
+        is_zone ? want_crossed(&w->want, is_ours, found == FOUND)
+                : want_claimed(is_ours, found == FOUND, found != FOUND && found != FOUND_NONE);
+    w->is_locked = step == WANT_YOURS || w->want.crosses;
     if (is_ours)
-        index_note_lock(ix, w, now, step != WANT_YOURS);
-    w->is_locked = step == WANT_YOURS;
+        index_note_lock(ix, w, is_zone, now, !w->is_locked);
     if (step != WANT_LATER)
         answer(ix, w, step, answered);
 }

@@ -86,6 +86,7 @@ struct member *members_put(struct members *m, const struct member *fresh, const 
     if (strcmp(known->url, fresh->url) != 0) {
         memcpy(known->url, fresh->url, sizeof(known->url));
         known->breaker = (struct breaker){0};
+        known->silence = (struct silence){0};
         known->avoid_until_ms = 0;
         known->trouble_since_s = 0;
     }

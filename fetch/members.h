@@ -9,6 +9,7 @@
 
 #include "policy/breaker.h"
 #include "policy/placement.h"
+#include "policy/silence.h"
 
 #define MEMBER_URL_MAX  256
 #define MEMBER_ZONE_MAX 64
@@ -22,6 +23,7 @@ struct member {
     bool is_alive;  /* its lease holds */
     uint32_t asked; /* our requests to it, under way */
     struct breaker breaker;
+    struct silence silence;
     int64_t avoid_until_ms;  /* it sent what did not verify */
     int64_t busy_until_ms;   /* it said so */
     char why[160];           /* its last failure */

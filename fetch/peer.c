@@ -7,15 +7,22 @@
 #include "common/clock.h"
 
 /* Nodes are near each other: one that takes longer is of no use, and the origin is there. */
-#define CONNECT_MS    500
-#define FIRST_BYTE_MS 1500
-#define STALL_MS      2000
-#define TOTAL_MS      15000
-#define SIGNED_FOR_S  300 /* clocks may differ by that much */
+#define CONNECT_MS   500
+#define TOTAL_MS     15000
+#define SIGNED_FOR_S 300 /* clocks may differ by that much */
+
+static void note_gap(struct peer_request *r)
+{
+    int64_t now = clock_monotonic_ms();
+    if (now - r->heard_ms > r->peer.gap_ms)
+        r->peer.gap_ms = now - r->heard_ms;
+    r->heard_ms = now;
+}
 
 static bool on_head(struct http_request *h)
 {
     struct peer_request *r = h->user;
+    r->heard_ms = clock_monotonic_ms();
     if (h->status == 200)
         return true;
     r->outcome = h->status == 404                       ? PEER_MISSING
@@ -36,6 +43,7 @@ static bool on_body(struct http_request *h, const void *data, size_t len)
     struct peer_request *r = h->user;
     if (h->status != 200)
         return true;
+    note_gap(r);
     r->bytes += len;
     if (r->bytes > r->max_bytes) {
         r->outcome = PEER_LIED;
@@ -48,7 +56,9 @@ static bool on_body(struct http_request *h, const void *data, size_t len)
 static void on_done(struct http_request *h)
 {
     struct peer_request *r = h->user;
+    r->peer.first_byte_ms = h->first_byte_ms;
     if (h->error < 0 && r->outcome == PEER_GOOD) {
+        r->peer.was_silent = h->error == -ETIMEDOUT || h->error == -EHOSTUNREACH;
         r->outcome = PEER_FAILED;
         snprintf(r->why, sizeof(r->why), "%s", h->why);
     }
@@ -67,14 +77,16 @@ int peer_submit(struct http_engine *engine, struct peer_request *r)
     r->outcome = PEER_GOOD;
     r->bytes = 0;
     r->why[0] = '\0';
+    int64_t connect_ms =
+        r->peer.first_byte_most_ms < CONNECT_MS ? r->peer.first_byte_most_ms : CONNECT_MS;
     r->http = (struct http_request){.method = "GET",
                                     .url = r->url,
                                     .ca_bundle = r->access->ca,
                                     .client_cert = r->access->cert,
                                     .client_key = r->access->key,
-                                    .connect_timeout_ms = CONNECT_MS,
-                                    .first_byte_timeout_ms = FIRST_BYTE_MS,
-                                    .stall_timeout_ms = STALL_MS,
+                                    .connect_timeout_ms = connect_ms,
+                                    .first_byte_timeout_ms = r->peer.first_byte_most_ms,
+                                    .stall_timeout_ms = r->peer.gap_most_ms,
                                     .total_timeout_ms = TOTAL_MS,
                                     .head = on_head,
                                     .body = on_body,

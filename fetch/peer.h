@@ -36,6 +36,7 @@ struct peer_request {
     char why[300];
 
     struct http_request http; /* peer.c's own, as are the next */
+    int64_t heard_ms;         /* its last byte came then */
     char url[MEMBER_URL_MAX + 256];
 };
 

@@ -24,16 +24,39 @@ uint64_t placement_score(uint64_t content, uint64_t extent, uint64_t node)
     return mix(x ^ mix(node + 0x9e3779b97f4a7c15ull));
 }
 
+/* Does the node come before `self`, whose score is `own`? */
+static bool is_before(uint64_t content, uint64_t extent, uint64_t node, uint64_t self, uint64_t own)
+{
+    uint64_t score = placement_score(content, extent, node);
+    return node != self && (score > own || (score == own && node > self));
+}
+
 size_t placement_rank(uint64_t content, uint64_t extent, const uint64_t *nodes, size_t n,
                       uint64_t self)
 {
     uint64_t own = placement_score(content, extent, self);
     size_t before = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint64_t score = placement_score(content, extent, nodes[i]);
-        before += nodes[i] != self && (score > own || (score == own && nodes[i] > self));
-    }
+    for (size_t i = 0; i < n; i++)
+        before += is_before(content, extent, nodes[i], self, own);
     return before;
+}
+
+size_t placement_guess(uint64_t content, uint64_t block, const uint64_t *nodes, size_t n,
+                       uint64_t self, uint32_t attempt)
+{
+    uint64_t extent = placement_extent(block), own = placement_score(content, extent, self);
+    uint64_t best_score = 0;
+    size_t best = n;
+    for (size_t i = 0; i < n; i++) {
+        if (!is_before(content, extent, nodes[i], self, own))
+            continue;
+        uint64_t score = placement_score(self + attempt, block, nodes[i]);
+        if (best < n && score <= best_score)
+            continue;
+        best = i;
+        best_score = score;
+    }
+    return best;
 }
 
 int64_t placement_patience_ms(size_t rank)
@@ -56,6 +79,8 @@ static bool is_better(const struct placement_holder *a, uint64_t a_score,
                       const struct placement_holder *b, uint64_t b_score)
 {
     uint32_t a_asked = a->asked / ASKED_ALIKE, b_asked = b->asked / ASKED_ALIKE;
+    if (a->is_last != b->is_last)
+        return b->is_last;
     if (a->distance != b->distance)
         return a->distance < b->distance;
     if (a_asked != b_asked)

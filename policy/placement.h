@@ -33,6 +33,13 @@ size_t placement_rank(uint64_t content, uint64_t extent, const uint64_t *nodes, 
  * A block that a job waits for is not left to anybody. */
 int64_t placement_patience_ms(size_t rank);
 
+/* Which of the nodes might have got a block that nobody is known to hold; `n`: none. It is one of
+ * those that come before `self`, as they fetch it earlier; so a block spreads as in a tree whose
+ * root is the node that fetches it first. Each node, block and `attempt` has an order of its own
+ * among them. */
+size_t placement_guess(uint64_t content, uint64_t block, const uint64_t *nodes, size_t n,
+                       uint64_t self, uint32_t attempt);
+
 /* --- whom to ask for a block ----------------------------------------------------- */
 
 /* A zone is "zone" or "region/zone". Zones without a region are all of one region. */
@@ -45,6 +52,7 @@ struct placement_holder {
     uint64_t node;
     enum placement_distance distance;
     uint32_t asked; /* of our own requests to it, those that are under way */
+    bool is_last;   /* it failed lately: only where there is no other */
 };
 
 /* Which of the holders is to be asked; `n` when none is. A near one, then one that we don't ask

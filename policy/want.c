@@ -9,12 +9,21 @@
 #define BATCH_NODES_IN_MS 5
 #define NODES_GAP_MS      250
 #define BUSY_MS           20 /* a few blocks at 10 to 25 Gb/s */
+#define GUESS_FIRST_MS    10
+#define GUESS_MOST_MS     40
+#define TURN_MS           120 /* while it isn't known how long a GET takes */
+#define TURN_LEAST_MS     60
+#define TURN_MOST_MS      1000
+
+const struct breaker_rules want_guess_rules = {
+    .failures = 1024, .open_ms = 1000, .open_max_ms = 30000};
 
 void want_begin(struct want *w, int64_t now_ms)
 {
     w->since_ms = w->due_ms = now_ms;
     w->poll_ms = 0;
     w->claims = 0;
+    w->is_alone = false;
 }
 
 bool want_is_over(const struct want *w, int64_t now_ms)
@@ -38,15 +47,77 @@ static bool must_be_patient(struct want *w, const struct want_facts *f)
     return f->now_ms < w->patient_until_ms;
 }
 
+int64_t want_guess_at_ms(const struct want *w, bool index_usable)
+{
+    return !index_usable || w->was_patient || w->claims > 0 ? w->guess_at_ms : INT64_MAX;
+}
+
+static bool should_guess(struct want *w, const struct want_facts *f)
+{
+    if (f->now_ms < want_guess_at_ms(w, f->index_usable))
+        return false;
+    if (!f->has_guess) /* perhaps later: who was busy, or isn't known yet */
+        w->guess_at_ms = f->now_ms + GUESS_MOST_MS;
+    return f->has_guess;
+}
+
+void want_missed(struct want *w, int64_t now_ms)
+{
+    w->guess_gap_ms = w->guess_gap_ms == 0                  ? GUESS_FIRST_MS
+                      : w->guess_gap_ms * 2 < GUESS_MOST_MS ? w->guess_gap_ms * 2
+                                                            : GUESS_MOST_MS;
+    w->guess_at_ms = now_ms + w->guess_gap_ms;
+    w->guesses++;
+}
+
+/* Without an index: how long a node of this rank waits for those before it. Each turn is two GETs
+ * long and doubles the number of those who fetch. */
+static int64_t turns_ms(size_t rank, int64_t fetch_ms)
+{
+    int64_t turn = fetch_ms == 0                  ? TURN_MS
+                   : 2 * fetch_ms < TURN_LEAST_MS ? TURN_LEAST_MS
+                   : 2 * fetch_ms > TURN_MOST_MS  ? TURN_MOST_MS
+                                                  : 2 * fetch_ms;
+    int64_t ms = 0;
+    for (; rank > 0; rank /= 2)
+        ms += turn;
+    return ms;
+}
+
+int64_t want_fetch_ms(int64_t before_ms, int64_t took_ms)
+{
+    took_ms = took_ms > 0 ? took_ms : 1;
+    return before_ms == 0 ? took_ms : (7 * before_ms + took_ms + 7) / 8;
+}
+
+static enum want_step without_index(struct want *w, const struct want_facts *f)
+{
+    if (!w->is_alone)
+        w->since_ms = f->now_ms;
+    w->is_alone = true;
+    /* Somebody had its lock: it is about to have it. */
+    int64_t turn = f->knows_readers ? turns_ms(f->rank + (w->claims > 0), f->fetch_ms) : 0;
+    bool is_blind = !f->knows_readers && w->guesses < WANT_BLIND_GUESSES;
+    bool waits = f->now_ms < w->since_ms + turn;
+    if (!waits && !(is_blind && f->has_guess))
+        return WANT_ORIGIN;
+    if (should_guess(w, f))
+        return WANT_GUESS;
+    w->due_ms = w->guess_at_ms;
+    return WANT_LATER;
+}
+
 enum want_step want_next(struct want *w, const struct want_facts *f)
 {
-    if (!f->index_usable)
-        return WANT_ORIGIN;
     if (want_is_over(w, f->now_ms))
         return WANT_ORIGIN;
     if (f->has_peer)
         return WANT_PEER;
-    if (f->now_ms < w->due_ms)
+    if (!f->index_usable)
+        return without_index(w, f);
+    if (should_guess(w, f))
+        return WANT_GUESS;
+    if (f->now_ms < w->due_ms || !f->index_ready)
         return WANT_LATER;
     if (want_needs_rank(w) && !f->knows_readers)
         return WANT_READERS;
@@ -60,12 +131,20 @@ enum want_step want_next(struct want *w, const struct want_facts *f)
     w->due_ms = f->now_ms + w->poll_ms;
     if (f->has_peer_soon)
         return WANT_LOOK;
-    return w->claims++ % CLAIM_EVERY == 0 ? WANT_CLAIM : WANT_LOOK;
+    if (w->claims++ % CLAIM_EVERY != 0)
+        return WANT_LOOK;
+    return f->has_far_peer ? WANT_CROSS : WANT_CLAIM;
 }
 
 enum want_step want_claimed(bool is_ours, bool has_peer, bool has_peer_soon)
 {
     return has_peer ? WANT_PEER : is_ours && !has_peer_soon ? WANT_YOURS : WANT_LATER;
+}
+
+enum want_step want_crossed(struct want *w, bool is_ours, bool has_peer)
+{
+    w->crosses = is_ours && !has_peer;
+    return w->crosses || has_peer ? WANT_PEER : WANT_LATER;
 }
 
 void want_hurry(struct want *w, int64_t now_ms)

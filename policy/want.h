@@ -2,15 +2,27 @@
  * Pure: the index (fetch/index_run.c) and the simulator (sim/) bring the facts and do what it says.
  *
  *   a want ─┬─ somebody holds it ─────────────────────────────────────────────▶ PEER
+ *           ├─ others may have got it meanwhile: GUESS one, now and then ─────▶ PEER, or (as below)
  *           ├─ all who hold it are busy: LOOK now and then ───────────────────▶ (as below)
  *           ├─ read ahead, another node's turn: LOOK now and then, a while ───▶ (as below)
- *           └─ CLAIM: take its lock, then look who holds it
- *                  somebody does (the lock goes back) ────────────────────────▶ PEER
- *                  the lock is ours ──────────────────────────────────────────▶ YOURS
+ *           ├─ another zone has it: CROSS, take the lock of this zone
+ *           │      the lock is ours ──────────────────────────────────────────▶ PEER, of another
+ * zone │      another's: LOOK again soon ────────────────────────────────▶ (as below) └─ CLAIM:
+ * take its lock, then look who holds it somebody does (the lock goes back)
+ * ────────────────────────▶ PEER the lock is ours ──────────────────────────────────────────▶ YOURS
  *                  another's: LOOK again soon, until `until_ms` ──────────────▶ ORIGIN
  *
  * First the lock, then the look: a holder announces a block before it lets go of the lock, so
- * whoever finds no lock finds the block. */
+ * whoever finds no lock finds the block.
+ *
+ * What leads from one zone to another is thin, or costs; so a block comes into a zone once, where
+ * several nodes of it read the object.
+ *
+ * News by the index are slow where nodes are many (below). So while a want waits, nodes that are
+ * likely to have the block by now (policy/placement) are asked for it: one that hasn't got it says
+ * so in a round trip. Where there is no index that is all there is; whose turn it is to fetch the
+ * block is then told by time: of nodes that want it, the first goes to the origin at once, the
+ * second and third wait a moment whether it shows up, the next four two, and so on. */
 #ifndef WARMPATH_POLICY_WANT_H
 #define WARMPATH_POLICY_WANT_H
 
@@ -18,10 +30,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "policy/breaker.h"
+
 #define WANT_LOCK_MS       3000 /* a lock's life without being renewed */
 #define WANT_LOCK_RENEW_MS 1000
 #define WANT_WAIT_MOST_MS  8000 /* nobody waits longer for others */
 #define WANT_ROUNDS_MAX    4    /* times that the index is asked, a peer that failed between them */
+#define WANT_BLIND_GUESSES 2    /* without an index, of an object whose readers aren't known */
+
+/* Guesses, a node's all in all: after so many wrong ones in a row they aren't worth it. */
+extern const struct breaker_rules want_guess_rules;
 
 struct want {
     /* in; times are the caller's clock */
@@ -31,15 +49,19 @@ struct want {
 
     /* want.c's own, but for `due_ms`: nothing to do before it */
     int64_t since_ms, due_ms, patient_until_ms, poll_ms;
-    uint32_t claims;
-    bool was_patient;
+    int64_t guess_at_ms, guess_gap_ms;
+    uint32_t claims, guesses;
+    bool was_patient, is_alone;
+    bool crosses; /* out: the lock of its zone is ours, other zones may be asked */
 };
 
 enum want_step {
     WANT_LATER,   /* nothing before due_ms */
     WANT_READERS, /* look who reads the object, and who holds the block; then ask again */
     WANT_LOOK,    /* look who holds the block; then ask again */
+    WANT_CROSS,   /* the same with the lock of this node's zone; want_crossed() */
     WANT_CLAIM,   /* try to take the lock and then look; want_claimed() says what follows */
+    WANT_GUESS,   /* ask a node that may have it; want_missed() when it hasn't */
     WANT_PEER,    /* over: a holder is known */
     WANT_YOURS,   /* over: fetch it from the origin; others wait for that */
     WANT_ORIGIN,  /* over: fetch it from the origin, nobody waits for it */
@@ -48,9 +70,13 @@ enum want_step {
 struct want_facts {
     int64_t now_ms;
     bool index_usable;
+    bool index_ready;   /* it may be asked now: else it was so a moment ago */
     bool has_peer;      /* a holder is known that may be asked and wasn't */
     bool has_peer_soon; /* somebody has it who is busy, or isn't known as a node yet */
+    bool has_far_peer;  /* one of another zone has it, and others of this zone want it, too */
+    bool has_guess; /* as placement_guess() says; among all nodes where the readers aren't known */
     bool knows_readers; /* and that is new enough to decide whose turn it is */
+    int64_t fetch_ms;   /* want_fetch_ms(); 0: not known */
     size_t rank;        /* then: readers before this node, as placement_rank() says */
 };
 
@@ -62,15 +88,27 @@ void want_begin(struct want *w, int64_t now_ms);
  * its deadlines (fetch/peer.c). */
 bool want_is_over(const struct want *w, int64_t now_ms);
 
-/* Is `rank` needed for the next step? */
+/* Is `rank` needed for the next step, where there is an index? */
 bool want_needs_rank(const struct want *w);
 
-/* What is to be done for it now. Changes `due_ms`. */
+/* From when on a guess is worth it; INT64_MAX: not before the index was asked. */
+int64_t want_guess_at_ms(const struct want *w, bool index_usable);
+
+/* What is to be done for it now. Changes `due_ms` and when it is guessed next. */
 enum want_step want_next(struct want *w, const struct want_facts *f);
 
 /* After CLAIM: did we get the lock, does the look show a holder? YOURS, or PEER or LATER: then the
  * lock, if it is ours, goes back. */
 enum want_step want_claimed(bool is_ours, bool has_peer, bool has_peer_soon);
+
+/* After CROSS: PEER, one of another zone too where the lock is ours, or LATER. */
+enum want_step want_crossed(struct want *w, bool is_ours, bool has_peer);
+
+/* The node that was guessed hasn't got it, or no time: the want goes on where it was. */
+void want_missed(struct want *w, int64_t now_ms);
+
+/* How long this node's fetches from the origin take, once another one took so long. */
+int64_t want_fetch_ms(int64_t before_ms, int64_t took_ms);
 
 /* A job waits for it now. */
 void want_hurry(struct want *w, int64_t now_ms);

@@ -34,12 +34,18 @@ void node_free(struct node *n)
 /* A peer that is known, else the index. */
 void route_look(struct node *n, struct route *r)
 {
-    bool soon, is_over = want_is_over(&r->want, n->world->queue.now_us / 1000);
-    int peer = is_over ? -1 : peers_find(n, r, &soon);
+    struct found how;
+    bool is_over = want_is_over(&r->want, n->world->queue.now_us / 1000);
+    int peer = is_over ? -1 : peers_find(n, r, &how);
     if (peer >= 0) {
         peers_ask(n, r, peer);
-    } else if (!is_over && n->index_usable && r->rounds++ < WANT_ROUNDS_MAX) {
-        want_begin(&r->want, n->world->queue.now_us / 1000);
+    } else if (!is_over && (n->index_usable || index_may_guess(n, r)) &&
+               r->rounds < WANT_ROUNDS_MAX) {
+        if (!r->is_guess) {
+            want_begin(&r->want, n->world->queue.now_us / 1000);
+            r->rounds++;
+        }
+        r->is_guess = false;
         r->is_wanting = true;
         index_wake(n);
     } else {
@@ -50,20 +56,25 @@ void route_look(struct node *n, struct route *r)
 static void on_origin(void *user, int64_t block)
 {
     struct node *n = user;
-    if (!n->is_dead)
-        route_here(n, n->routes[block]);
+    if (n->is_dead)
+        return;
+    struct route *r = n->routes[block];
+    n->fetch_ms = want_fetch_ms(n->fetch_ms, n->world->queue.now_us / 1000 - r->fetched_ms);
+    route_here(n, r);
 }
 
 static void first_byte(void *user, int64_t block)
 {
     struct node *n = user;
     const struct scenario *s = n->world->scenario;
-    struct flow f = {.links = {link_s3(n->world), link_down(n->index), NO_LINK},
-                     .left_bytes = n->world->block_bytes,
-                     .most = s->s3_flow_rate,
-                     .done = on_origin,
-                     .user = n,
-                     .number = block};
+    struct flow f = {
+        .links = {link_s3(n->world), link_down(n->index),
+                  is_in_slow_zone(n->world, n->index) ? link_zone_in(n->world) : NO_LINK},
+        .left_bytes = n->world->block_bytes,
+        .most = s->s3_flow_rate,
+        .done = on_origin,
+        .user = n,
+        .number = block};
     if (!n->is_dead)
         network_start(&n->world->network, &f);
 }
@@ -73,6 +84,7 @@ void route_origin(struct node *n, struct route *r)
     struct world *w = n->world;
     double latency_s = w->scenario->s3_latency_s * (0.7 + 0.6 * world_fraction(w));
     w->totals.s3_gets++;
+    r->fetched_ms = w->queue.now_us / 1000;
     queue_at(&w->queue, w->queue.now_us + (int64_t)(latency_s * 1e6), first_byte, n, r->block);
 }
 

@@ -6,6 +6,7 @@
 #define WARMPATH_SIM_NODE_H
 
 #include "policy/far.h"
+#include "policy/silence.h"
 #include "sim/redis.h"
 #include "sim/world.h"
 
@@ -17,11 +18,12 @@
 struct route {
     uint32_t block;
     struct want want;
-    bool is_wanting; /* the index is asked */
-    bool is_locked;  /* others wait for us */
-    bool is_far;
+    bool is_wanting;       /* the index is asked */
+    bool is_locked;        /* others wait for us */
+    bool is_far, is_guess; /* the peer was guessed */
     int rounds;
-    int peer; /* that is asked; -1: none */
+    int64_t fetched_ms; /* the origin was asked then */
+    int peer;           /* that is asked; -1: none */
     int tried[TRIES_MAX], n_tried;
 };
 
@@ -29,6 +31,7 @@ enum block_state { BLOCK_AWAY, BLOCK_COMING, BLOCK_HERE };
 
 struct lock {
     uint32_t block;
+    bool is_zone;
     int64_t renew_ms;
     bool release;
 };
@@ -74,7 +77,9 @@ struct node {
     /* peers */
     int asked[NODES_MAX];
     int64_t busy_until_ms[NODES_MAX];
-    struct breaker breakers[NODES_MAX];
+    struct breaker breakers[NODES_MAX], guessing;
+    struct silence silences[NODES_MAX], silence; /* of each, of all */
+    int64_t fetch_ms;                            /* as want_fetch_ms() has it */
 };
 
 void node_init(struct node *n, struct world *w, int index);
@@ -89,9 +94,15 @@ static inline bool node_holds(const struct node *n, uint32_t block)
 
 /* --- the parts of a node, for each other --- */
 
-/* node_peers.c: is there a holder to ask; which one is asked. -1: none; then `soon` says whether
- * there may be one in a moment. */
-int peers_find(struct node *n, const struct route *r, bool *soon);
+/* node_peers.c: is there a holder to ask; which one is asked. -1: none; then `how` says
+ * more. */
+struct found {
+    bool soon; /* there may be one in a moment */
+    bool far;  /* another zone has it; a lock is needed */
+};
+int peers_find(struct node *n, const struct route *r, struct found *how);
+/* One that may have it although nothing is known of that; -1: none. */
+int peers_guess(const struct node *n, const struct route *r);
 void peers_ask(struct node *n, struct route *r, int peer);
 
 /* It is dead now. */
@@ -99,6 +110,8 @@ void peers_died(struct node *dead);
 
 /* node_index.c: has the thread look what there is to do. */
 void index_wake(struct node *n);
+/* Without Redis: is there anybody to be guessed, or waited for? */
+bool index_may_guess(const struct node *n, const struct route *r);
 size_t index_nodes(const struct node *n);
 void index_first_beat(struct node *n);
 void index_published(struct node *n, uint32_t block);

@@ -71,6 +71,7 @@ static void add_locks(struct node *n)
         if (has_room(n) && (l.release || now_ms(n) >= l.renew_ms)) {
             struct redis_op *op = add(n, OP_LOCK);
             op->block = l.block;
+            op->is_zone = l.is_zone;
             op->release = l.release;
             l.renew_ms = now_ms(n) + WANT_LOCK_RENEW_MS;
             if (l.release)
@@ -81,10 +82,12 @@ static void add_locks(struct node *n)
     n->n_locks = kept;
 }
 
-static void note_lock(struct node *n, uint32_t block, bool release)
+static void note_lock(struct node *n, const struct redis_op *op, bool release)
 {
-    n->locks[n->n_locks++] = (struct lock){
-        .block = block, .renew_ms = now_ms(n) + WANT_LOCK_RENEW_MS, .release = release};
+    n->locks[n->n_locks++] = (struct lock){.block = op->block,
+                                           .is_zone = op->is_zone,
+                                           .renew_ms = now_ms(n) + WANT_LOCK_RENEW_MS,
+                                           .release = release};
 }
 
 /* --- wants -------------------------------------------------------------------------- */
@@ -94,20 +97,40 @@ static size_t rank_among_readers(const struct node *n, uint32_t block)
     uint64_t nodes[NODES_MAX];
     size_t count = 0;
     for (int i = 0; i < n->world->scenario->nodes; i++)
-        if (n->reads[i] && n->knows[i])
+        if (n->reads[i] && n->knows[i] && n->breakers[i].state == BREAKER_CLOSED)
             nodes[count++] = n->world->nodes[i].id;
     return placement_rank(n->world->content, placement_extent(block), nodes, count, n->id);
 }
 
-static struct want_facts facts_for(struct node *n, const struct route *r)
+bool index_may_guess(const struct node *n, const struct route *r)
+{
+    return r->block < n->world->shared_blocks && n->views[0].viewed_ms >= 0 &&
+           breaker_would_allow(&n->guessing, now_ms(n)) && rank_among_readers(n, r->block) > 0;
+}
+
+static struct want_facts facts_for(struct node *n, const struct route *r, bool is_ready)
 {
     int64_t now = now_ms(n);
     struct want_facts f = {
         .now_ms = now,
         .index_usable = n->index_usable,
+        .index_ready = is_ready,
+        .fetch_ms = n->fetch_ms,
     };
-    f.has_peer = peers_find(n, r, &f.has_peer_soon) >= 0;
-    if (!want_needs_rank(&r->want) || !f.index_usable || f.has_peer || now < r->want.due_ms)
+    struct found how;
+    f.has_peer = peers_find(n, r, &how) >= 0;
+    f.has_peer_soon = how.soon;
+    f.has_far_peer = how.far;
+    if (f.has_peer)
+        return f;
+    f.has_guess =
+        (!f.index_usable || now >= want_guess_at_ms(&r->want, true)) && peers_guess(n, r) >= 0;
+    if (!f.index_usable) {
+        f.knows_readers = n->views[0].viewed_ms >= 0 && breaker_would_allow(&n->guessing, now);
+        f.rank = rank_among_readers(n, r->block);
+        return f;
+    }
+    if (!want_needs_rank(&r->want) || !is_ready || now < r->want.due_ms)
         return f;
     if (r->block >= n->world->shared_blocks) { /* nobody else reads it */
         f.knows_readers = true;
@@ -132,31 +155,36 @@ static void add_want(struct node *n, struct route *r, enum want_step step)
         add(n, OP_LOOK)->segment = -1;
     if (step == WANT_READERS)
         n->views[0].look_up = true;
-    if (step != WANT_CLAIM)
+    if (step != WANT_CLAIM && step != WANT_CROSS)
         return;
-    add(n, OP_CLAIM)->block = r->block;
+    struct redis_op *op = add(n, OP_CLAIM);
+    op->block = r->block;
+    op->is_zone = step == WANT_CROSS;
 }
 
 static void answer(struct node *n, struct route *r, enum want_step step)
 {
     r->is_wanting = false;
-    if (step == WANT_PEER)
+    if (step == WANT_GUESS) {
+        int peer = peers_guess(n, r);
+        r->is_guess = breaker_allows(&n->guessing, &want_guess_rules, now_ms(n));
+        peers_ask(n, r, peer);
+    } else if (step == WANT_PEER)
         route_look(n, r);
     else
         route_origin(n, r);
 }
 
-static void take_wants(struct node *n)
+/* `is_ready`: a batch is put together. */
+static void take_wants(struct node *n, bool is_ready)
 {
     for (int i = 0; i < n->n_coming; i++) {
         struct route *r = n->routes[n->coming[i]];
         if (!r->is_wanting)
             continue;
-        struct want_facts facts = facts_for(n, r);
-        if (now_ms(n) >= r->want.due_ms && !has_room(n))
-            continue;
+        struct want_facts facts = facts_for(n, r, is_ready && has_room(n));
         enum want_step step = want_next(&r->want, &facts);
-        if (step == WANT_PEER || step == WANT_ORIGIN)
+        if (step == WANT_PEER || step == WANT_GUESS || step == WANT_ORIGIN)
             answer(n, r, step);
         else if (step != WANT_LATER)
             add_want(n, r, step);
@@ -177,11 +205,12 @@ static void take_claim(struct node *n, const struct redis_op *op)
     struct route *r = n->routes[op->block];
     if (!r || !r->is_wanting)
         return;
-    bool soon;
-    bool has_peer = peers_find(n, r, &soon) >= 0;
-    enum want_step step = want_claimed(op->is_good, has_peer, soon);
+    struct found how;
+    bool has_peer = peers_find(n, r, &how) >= 0;
+    enum want_step step = op->is_zone ? want_crossed(&r->want, op->is_good, has_peer)
+                                      : want_claimed(op->is_good, has_peer, how.soon || how.far);
     if (op->is_good)
-        note_lock(n, op->block, step != WANT_YOURS);
+        note_lock(n, op, !r->want.crosses && step != WANT_YOURS);
     if (step != WANT_LATER)
         answer(n, r, step);
 }
@@ -230,32 +259,43 @@ static void wake_at(struct node *n, int64_t at_ms)
     queue_at(&n->world->queue, at_ms * 1000, on_wake, n, at_ms);
 }
 
-void index_wake(struct node *n)
+/* When a want is to be looked at: for a guess, or as there may be a batch. */
+static int64_t want_ms(const struct node *n, const struct want *w)
 {
-    if (!n->is_busy)
-        wake_at(n, now_ms(n) > n->next_batch_ms ? now_ms(n) : n->next_batch_ms);
+    int64_t due = w->due_ms > n->next_batch_ms ? w->due_ms : n->next_batch_ms;
+    int64_t guess = want_guess_at_ms(w, n->index_usable);
+    due = due < w->until_ms ? due : w->until_ms;
+    return due < guess ? due : guess;
 }
 
-static int64_t next_ms(const struct node *n)
+static int64_t next_ms(const struct node *n, int64_t next)
 {
-    int64_t next = n->next_beat_ms;
     for (int i = 0; i < n->n_coming; i++) {
         const struct route *r = n->routes[n->coming[i]];
-        int64_t due = r->want.due_ms < r->want.until_ms ? r->want.due_ms : r->want.until_ms;
-        if (r->is_wanting && due < next)
-            next = due;
+        int64_t due = r->is_wanting ? want_ms(n, &r->want) : INT64_MAX;
+        next = due < next ? due : next;
     }
     for (int i = 0; i < n->n_locks; i++)
         if (n->locks[i].renew_ms < next)
             next = n->locks[i].renew_ms;
-    return next;
+    return next > now_ms(n) ? next : now_ms(n) + 1;
+}
+
+void index_wake(struct node *n)
+{
+    if (!n->is_busy)
+        wake_at(n, now_ms(n) > n->next_batch_ms ? now_ms(n) : next_ms(n, n->next_batch_ms));
 }
 
 static void run_batch(struct node *n)
 {
+    bool is_ready = now_ms(n) >= n->next_batch_ms;
     n->batch.n = 0;
-    if (now_ms(n) < n->next_batch_ms) {
-        wake_at(n, n->next_batch_ms);
+    if (!is_ready) {
+        n->is_busy = true; /* what wakes it meanwhile is seen now */
+        take_wants(n, false);
+        n->is_busy = false;
+        wake_at(n, next_ms(n, n->next_batch_ms));
         return;
     }
     if (now_ms(n) >= n->next_beat_ms) {
@@ -266,7 +306,7 @@ static void run_batch(struct node *n)
             add_dirty(n);
         add_locks(n);
         n->is_busy = true; /* what wakes it meanwhile is seen now */
-        take_wants(n);
+        take_wants(n, true);
         n->is_busy = false;
         if (n->index_usable)
             add_looks(n);
@@ -274,8 +314,7 @@ static void run_batch(struct node *n)
             n->batch.n = 0;
     }
     if (n->batch.n == 0) {
-        int64_t next = next_ms(n);
-        wake_at(n, next > now_ms(n) ? next : now_ms(n) + 1);
+        wake_at(n, next_ms(n, n->next_beat_ms));
         return;
     }
     n->is_busy = true;

@@ -18,6 +18,8 @@
 #define COST_FIELD 0.17 /* of a hash that is read whole: 0.12 in a long pipeline */
 #define COST_BEAT  15.5 /* a second batch, TIME, HSET, EXPIRE and the first part of HGETALL */
 
+#define LOCK_TABLES 3
+
 struct redis {
     int64_t free_us;
     uint64_t bits[SEGMENTS_MAX][NODES_MAX][SEGMENT_WORDS];
@@ -25,8 +27,8 @@ struct redis {
     int fields[SEGMENTS_MAX];
     bool is_member[NODES_MAX];
     int members;
-    int lock_owner[BLOCKS_MAX];
-    int64_t lock_until_us[BLOCKS_MAX];
+    int lock_owner[LOCK_TABLES][BLOCKS_MAX]; /* of all, and of each zone */
+    int64_t lock_until_us[LOCK_TABLES][BLOCKS_MAX];
 };
 
 struct redis *redis_new(void)
@@ -79,23 +81,30 @@ static void count(struct totals *t, const struct redis_batch *b)
     }
 }
 
+static int table_of(const struct node *n, const struct redis_op *op)
+{
+    return !op->is_zone ? 0 : is_in_slow_zone(n->world, n->index) ? 1 : 2;
+}
+
 static void claim(struct redis *r, const struct node *n, struct redis_op *op)
 {
     int64_t now = n->world->queue.now_us;
-    op->is_good = op->block >= n->world->shared_blocks || now >= r->lock_until_us[op->block];
+    int t = table_of(n, op);
+    op->is_good = op->block >= n->world->shared_blocks || now >= r->lock_until_us[t][op->block];
     if (!op->is_good)
         return;
-    r->lock_owner[op->block] = n->index;
-    r->lock_until_us[op->block] = now + WANT_LOCK_MS * 1000;
+    r->lock_owner[t][op->block] = n->index;
+    r->lock_until_us[t][op->block] = now + WANT_LOCK_MS * 1000;
 }
 
 static void give_back_or_renew(struct redis *r, const struct node *n, const struct redis_op *op)
 {
     int64_t now = n->world->queue.now_us;
-    if (op->block >= n->world->shared_blocks || r->lock_owner[op->block] != n->index ||
-        now >= r->lock_until_us[op->block])
+    int t = table_of(n, op);
+    if (op->block >= n->world->shared_blocks || r->lock_owner[t][op->block] != n->index ||
+        now >= r->lock_until_us[t][op->block])
         return;
-    r->lock_until_us[op->block] = op->release ? now : now + WANT_LOCK_MS * 1000;
+    r->lock_until_us[t][op->block] = op->release ? now : now + WANT_LOCK_MS * 1000;
 }
 
 static void put(struct redis *r, const struct node *n, const struct redis_op *op)

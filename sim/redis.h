@@ -12,7 +12,7 @@ struct redis_op {
     enum redis_op_kind kind;
     int segment;    /* PUT, LOOK; -1: of an object that only this node reads */
     uint32_t block; /* CLAIM; LOCK gives it back, or renews it */
-    bool release;
+    bool release, is_zone;
     bool is_good; /* out: the claim got the lock */
 };
 

@@ -40,11 +40,12 @@ static void start_nodes(struct world *w)
 static void set_links(struct world *w)
 {
     const struct scenario *s = w->scenario;
-    network_init(&w->network, &w->queue, 2 * s->nodes + 2);
+    network_init(&w->network, &w->queue, 2 * s->nodes + 3);
     for (int i = 0; i < 2 * s->nodes; i++)
         w->network.links[i].rate = s->nic_rate;
     w->network.links[link_s3(w)].rate = s->s3_rate;
-    w->network.links[link_zone(w)].rate = s->slow_zone_rate;
+    w->network.links[link_zone_in(w)].rate = w->network.links[link_zone_out(w)].rate =
+        s->slow_zone_rate;
 }
 
 static int by_size(const void *a, const void *b)
@@ -122,7 +123,10 @@ double run_bound_s(const struct world *w)
     double from_s3 =
         ((double)w->shared_blocks + (double)(w->blocks - w->shared_blocks) * s->nodes) *
         w->block_bytes / s->s3_rate;
-    return (double)w->last_start_us / 1e6 + (own > from_s3 ? own : from_s3);
+    double through_zone =
+        s->slow_zone_rate > 0 ? w->shared_blocks * w->block_bytes / s->slow_zone_rate : 0;
+    double most = own > from_s3 ? own : from_s3;
+    return (double)w->last_start_us / 1e6 + (most > through_zone ? most : through_zone);
 }
 
 static double busiest_second(const struct series *s)

@@ -20,7 +20,7 @@ const struct scenario scenarios[] = {
      .model_gib = 2, .start_s = 0.1, .s3_rate = 100 * GBIT, .slow_zone_rate = 10 * GBIT},
     {USUAL, .name = "deaths", .title = "10 % of the nodes die on the way", .nodes = 200,
      .model_gib = 2, .start_s = 0.1, .s3_rate = 100 * GBIT, .dead_share = 0.1, .dead_at_s = 0.7,
-     .goal_s3 = 1.05},
+     .goal_s3 = 1.1},
     {USUAL, .name = "far-redis", .title = "Redis is 20 ms away", .nodes = 200, .model_gib = 2,
      .start_s = 0.1, .s3_rate = 100 * GBIT, .redis_trip_s = 0.02, .goal_s3 = 1},
     {USUAL, .name = "no-redis", .title = "Redis goes away on the way", .nodes = 200, .model_gib = 2,

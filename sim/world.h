@@ -90,9 +90,15 @@ static inline int link_s3(const struct world *w)
     return 2 * w->scenario->nodes;
 }
 
-static inline int link_zone(const struct world *w)
+/* Of the zone with the thin uplink: what leaves it, what comes in. */
+static inline int link_zone_out(const struct world *w)
 {
     return 2 * w->scenario->nodes + 1;
+}
+
+static inline int link_zone_in(const struct world *w)
+{
+    return 2 * w->scenario->nodes + 2;
 }
 
 static inline bool is_in_slow_zone(const struct world *w, int node)

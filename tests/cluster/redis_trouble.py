@@ -9,7 +9,7 @@ import check
 import job
 from node import wait_until
 from trouble import slow_down
-from world import Redis, World, finish
+from world import Redis, World, blocks_of, finish, finish_open, go_on
 
 
 def case_redis_killed(bed):
@@ -34,6 +34,25 @@ def case_redis_killed_while_reading(bed):
         w.redis.stop()
         for reader in readers:
             w.right(finish(reader, 90), "wide")
+
+
+def case_redis_killed_while_four_read_together(bed):
+    """Nodes know each other and who reads the object: they go on taking blocks from each other, those that were
+    fetched after Redis was lost too."""
+    with World(bed, 4) as w:
+        w.joined()
+        slow_down(w, 0.1)
+        asked, blocks = len(w.proxy.seen), blocks_of(w.objects["wide"])
+        readers = [node.start_open("wide") for node in w.nodes]
+        for reader in readers:
+            go_on(reader)
+        check.that(wait_until(lambda: len(w.nodes[0].block_files()) > 5, 20), "nothing is read")
+        w.redis.stop()
+        before = w.gets(asked)
+        for reader in readers:
+            w.right(finish_open(reader, 90), "wide")
+        check.that(before < blocks, f"{before} blocks were fetched before Redis was gone: this shows nothing")
+        check.that(w.gets(asked) <= blocks * 1.5, f"{w.gets(asked)} GETs for {blocks} blocks")
 
 
 def case_redis_is_cut_off(bed):

@@ -69,6 +69,33 @@ def case_cold_start_together(bed):
                    f"{w.gets(asked)} GETs for {blocks} blocks", "\n".join(w.proxy.names(asked)))
 
 
+def case_a_block_comes_into_a_zone_once(bed):
+    """One node of zone a has everything; three of zone b read it together: it crosses about once, and S3 is not
+    asked."""
+    with World(bed, 4) as w:
+        for node in w.nodes:
+            node.settings["WARMPATH_ZONE"] = "b"
+        w.nodes[0].settings["WARMPATH_ZONE"] = "a"
+        w.joined()
+        w.right(w.nodes[0].cat("wide"), "wide")
+        asked = len(w.proxy.seen)
+        before = sent_bytes(w.nodes[0])
+        w.nodes[0].slow_link("200mbit")
+        readers = [node.start_open("wide") for node in w.nodes[1:]]
+        for reader in readers:
+            go_on(reader)
+        for reader in readers:
+            w.right(finish_open(reader, 120), "wide")
+        crossed = (sent_bytes(w.nodes[0]) - before) / len(w.objects["wide"])
+        check.that(crossed < 1.6, f"{crossed:.2f} times its size left the zone")
+        check.equal("GETs that brought bytes", w.gets(asked), 0, "\n".join(w.proxy.names(asked)))
+
+
+def sent_bytes(node):
+    with open(f"/sys/class/net/{node.link}/statistics/rx_bytes", encoding="ascii") as file:
+        return int(file.read())
+
+
 def case_small_objects_together(bed):
     """Many small objects, read by four nodes at once, each in its own order: one GET each."""
     with World(bed, 4) as w:

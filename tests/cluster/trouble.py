@@ -93,6 +93,25 @@ def case_peer_is_cut_off(bed):
         first.link_is("up")
 
 
+def case_silent_peer_is_given_up_soon(bed):
+    """One of two holders is cut off in the middle of what it sends: it is known by then how long it is silent else,
+    and the other one has everything."""
+    with World(bed, 3) as w:
+        first, second, third = w.nodes
+        for node in (first, second):
+            w.right(node.cat("wide"), "wide")
+            node.slow_link("100mbit")
+        asked = len(w.proxy.seen)
+        reader = third.start("wide")
+        check.that(wait_until(lambda: len(third.block_files()) > 20, 30), "nothing comes")
+        first.link_is("down")
+        noticed = wait_until(lambda: f"{first.address}:{PEER_PORT} is not asked" in third.log(), 1.5)
+        w.right(finish(reader, 60), "wide")
+        first.link_is("up")
+        check.equal("GETs that brought bytes", w.gets(asked), 0, "\n".join(w.proxy.names(asked)))
+        check.that(noticed, "nobody noticed in time", third.log())
+
+
 def case_peer_behind_a_slow_link(bed):
     """Its packets come, but few: what it sends in time is used, the rest comes from S3."""
     with World(bed, 2) as w:

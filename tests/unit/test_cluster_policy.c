@@ -177,6 +177,29 @@ static void test_placement_ranks_are_a_permutation(void **state)
     assert_int_equal(placement_patience_ms(1000), placement_patience_ms(100)); /* bounded */
 }
 
+/* The first asks nobody; the others ask only those before them, and each of these is asked. */
+static void test_guesses_go_to_those_before(void **state)
+{
+    enum { COUNT = 20, TRIALS = 400 };
+    uint64_t nodes[COUNT];
+    (void)state;
+    for (uint64_t i = 0; i < COUNT; i++)
+        nodes[i] = 1000 + i;
+    for (int i = 0; i < COUNT; i++) {
+        size_t rank = placement_rank(9, placement_extent(5), nodes, COUNT, nodes[i]);
+        uint32_t asked = 0;
+        for (uint32_t attempt = 0; attempt < TRIALS; attempt++) {
+            size_t at = placement_guess(9, 5, nodes, COUNT, nodes[i], attempt);
+            if (rank == 0)
+                assert_int_equal(at, COUNT);
+            else
+                asked |= 1u << placement_rank(9, placement_extent(5), nodes, COUNT, nodes[at]);
+        }
+        assert_int_equal(asked, (1u << rank) - 1);
+    }
+    assert_int_equal(placement_guess(9, 5, NULL, 0, 1, 0), 0);
+}
+
 static void test_placement_distance(void **state)
 {
     (void)state;
@@ -237,6 +260,7 @@ int main(void)
         cmocka_unit_test(test_placement_spreads),
         cmocka_unit_test(test_placement_of_a_dead_node_falls_to_all_others),
         cmocka_unit_test(test_placement_ranks_are_a_permutation),
+        cmocka_unit_test(test_guesses_go_to_those_before),
         cmocka_unit_test(test_placement_distance),
         cmocka_unit_test(test_pick_of_a_holder),
         cmocka_unit_test(test_holders_share_the_load),

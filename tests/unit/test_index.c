@@ -249,7 +249,7 @@ static void test_a_busy_holder_is_waited_for(void **state)
     index_publish(a, &block);
     struct probe *p = ask(b, block, 60000);
     while (answer_of(p) == INDEX_YOURS) { /* it asked before the block was announced */
-        index_fetched(b, &p->want, false);
+        index_fetched(b, &p->want, false, 1);
         free(p);
         p = ask(b, block, 60000);
     }
@@ -283,7 +283,7 @@ static void test_one_fetches_the_other_waits(void **state)
     usleep(100000);
     assert_int_equal(second->answers, 0);
     index_publish(a, &block);
-    index_fetched(a, &first->want, true);
+    index_fetched(a, &first->want, true, 1);
     assert_int_equal(answer_of(second), INDEX_PEER);
     assert_true(index_take_peer(b, &second->want, &peer));
     assert_int_equal(peer.node, 1);
@@ -294,16 +294,16 @@ static void test_one_fetches_the_other_waits(void **state)
     struct probe *third = ask(a, block, 60000);
     assert_int_equal(answer_of(third), INDEX_YOURS);
     struct probe *fourth = ask(b, block, 60000);
-    index_fetched(a, &third->want, false);
+    index_fetched(a, &third->want, false, 1);
     assert_int_equal(answer_of(fourth), INDEX_YOURS);
-    index_fetched(b, &fourth->want, false);
+    index_fetched(b, &fourth->want, false, 1);
 
     block.block = 5; /* given up by its only holder: whoever comes now has to fetch it */
     index_withdraw(a, &block, 1, true);
     struct index *c = join(3, 101);
     struct probe *fifth = ask(c, block, 60000);
     assert_int_equal(answer_of(fifth), INDEX_YOURS);
-    index_fetched(c, &fifth->want, false);
+    index_fetched(c, &fifth->want, false, 1);
     index_free(c);
     index_free(a);
     index_free(b);
@@ -323,7 +323,7 @@ static void test_waiting_is_bounded(void **state)
     assert_int_equal(answer_of(first), INDEX_YOURS);
     struct probe *second = ask(b, block, 150);
     assert_int_equal(answer_of(second), INDEX_ORIGIN);
-    index_fetched(a, &first->want, false);
+    index_fetched(a, &first->want, false, 1);
     index_free(a);
     index_free(b);
     free(first);

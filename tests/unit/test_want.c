@@ -10,7 +10,8 @@
 
 static struct want_facts at(int64_t now_ms)
 {
-    return (struct want_facts){.now_ms = now_ms, .index_usable = true, .knows_readers = true};
+    return (struct want_facts){
+        .now_ms = now_ms, .index_usable = true, .index_ready = true, .knows_readers = true};
 }
 
 static struct want begun(bool is_demanded)
@@ -152,6 +153,115 @@ static void test_busy_holders_in_turns_are_not_asked_for_ever(void **state)
     assert_int_equal(want_next(&w, &f), WANT_ORIGIN);
 }
 
+/* Another zone has it: one node of this zone takes it from there, the others wait for that one. */
+static void test_a_block_comes_into_a_zone_once(void **state)
+{
+    struct want first = begun(true), second = begun(true);
+    struct want_facts f = at(0);
+    (void)state;
+    f.has_far_peer = true;
+    assert_int_equal(want_next(&first, &f), WANT_CROSS);
+    assert_int_equal(want_crossed(&first, true, false), WANT_PEER);
+    assert_true(first.crosses);
+    assert_int_equal(want_next(&second, &f), WANT_CROSS);
+    assert_int_equal(want_crossed(&second, false, false), WANT_LATER);
+    assert_false(second.crosses);
+    f.now_ms = second.due_ms;
+    assert_int_equal(want_next(&second, &f), WANT_LOOK);
+    assert_int_equal(want_crossed(&second, true, true), WANT_PEER); /* came meanwhile: no need */
+    assert_false(second.crosses);
+    f.now_ms = WANT_WAIT_MOST_MS;
+    assert_int_equal(want_next(&second, &f), WANT_ORIGIN);
+}
+
+/* While others are waited for, those that may have it are asked; each wrong guess makes the next
+ * one wait longer. */
+static void test_guesses_while_the_index_says_nothing(void **state)
+{
+    struct want w = begun(true);
+    int guesses = 0, asks = 0;
+    (void)state;
+    for (int64_t now = 0; now < 1000; now++) {
+        struct want_facts f = at(now);
+        f.has_guess = true;
+        enum want_step step = want_next(&w, &f);
+        guesses += step == WANT_GUESS;
+        asks += step == WANT_CLAIM || step == WANT_LOOK;
+        if (now == 0)
+            assert_int_equal(step, WANT_CLAIM); /* the index first */
+        if (step == WANT_GUESS)
+            want_missed(&w, now);
+    }
+    assert_in_range(guesses, 20, 40);
+    assert_in_range(asks, 15, 40);
+    assert_int_equal(w.guesses, guesses);
+}
+
+static void test_a_guess_needs_no_batch(void **state)
+{
+    struct want w = begun(false);
+    struct want_facts f = at(0);
+    (void)state;
+    f.rank = 2;
+    assert_int_equal(want_next(&w, &f), WANT_LOOK); /* patient, another node's turn */
+    f.index_ready = false;
+    f.now_ms = w.patient_until_ms;
+    assert_int_equal(want_next(&w, &f), WANT_LATER);
+    f.now_ms = want_guess_at_ms(&w, true) + 40;
+    f.has_guess = true;
+    assert_int_equal(want_next(&w, &f), WANT_GUESS);
+}
+
+/* How long a want of this rank waits for others without an index, when all guesses are wrong. */
+static int64_t waits_without_index_ms(size_t rank, int *guesses)
+{
+    struct want w = begun(true);
+    *guesses = 0;
+    for (int64_t now = 0;; now++) {
+        struct want_facts f = at(now);
+        f.index_usable = false;
+        f.rank = rank;
+        f.has_guess = rank > 0;
+        enum want_step step = want_next(&w, &f);
+        if (step == WANT_ORIGIN)
+            return now;
+        assert_true(step == WANT_GUESS || step == WANT_LATER);
+        *guesses += step == WANT_GUESS;
+        if (step == WANT_GUESS)
+            want_missed(&w, now);
+    }
+}
+
+static void test_without_an_index_turns_are_told_by_time(void **state)
+{
+    int guesses;
+    (void)state;
+    assert_int_equal(waits_without_index_ms(0, &guesses), 0);
+    assert_int_equal(guesses, 0);
+    int64_t second = waits_without_index_ms(1, &guesses);
+    assert_in_range(second, 50, 200);
+    assert_in_range(guesses, 2, 8);
+    assert_int_equal(waits_without_index_ms(3, &guesses), waits_without_index_ms(2, &guesses));
+    assert_true(waits_without_index_ms(2, &guesses) > second);
+    assert_in_range(waits_without_index_ms(4096, &guesses), second, 2000);
+}
+
+static void test_of_unknown_readers_few_are_asked(void **state)
+{
+    struct want w = begun(true);
+    struct want_facts f = at(0);
+    (void)state;
+    f.index_usable = f.knows_readers = false;
+    f.has_guess = true;
+    for (int i = 0; i < WANT_BLIND_GUESSES; i++) {
+        f.now_ms = want_guess_at_ms(&w, false);
+        assert_int_equal(want_next(&w, &f), WANT_GUESS);
+        want_missed(&w, f.now_ms);
+    }
+    assert_int_equal(want_next(&w, &f), WANT_ORIGIN);
+    assert_true(f.now_ms < 50);
+}
+
 static void test_many_nodes_ask_seldom(void **state)
 {
     (void)state;
@@ -175,6 +285,11 @@ int main(void)
         cmocka_unit_test(test_claims),
         cmocka_unit_test(test_a_busy_holder_is_waited_for),
         cmocka_unit_test(test_busy_holders_in_turns_are_not_asked_for_ever),
+        cmocka_unit_test(test_a_block_comes_into_a_zone_once),
+        cmocka_unit_test(test_guesses_while_the_index_says_nothing),
+        cmocka_unit_test(test_a_guess_needs_no_batch),
+        cmocka_unit_test(test_without_an_index_turns_are_told_by_time),
+        cmocka_unit_test(test_of_unknown_readers_few_are_asked),
         cmocka_unit_test(test_many_nodes_ask_seldom),
     };
     return cmocka_run_group_tests_name("want", tests, NULL, NULL);
