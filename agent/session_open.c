@@ -44,7 +44,7 @@ static int first_block(struct conn *c, const struct version *v, int fetched_fd, 
     int fd =
         fetched_fd >= 0 ? fcntl(fetched_fd, F_DUPFD_CLOEXEC, 0) : store_get(c->agent->store, v, 0);
     if (fd < 0) {
-        fd = blocks_peek(v, 0, ready);
+        fd = blocks_peek(v, 0, 0, ready);
         fetched_fd = fd;
     } else {
         struct store_place place = {v->id, 0};

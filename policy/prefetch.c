@@ -55,10 +55,13 @@ static bool jumped(const struct prefetch_cursor *c, const struct prefetch_read *
            (r->from > c->ahead + SLACK_BYTES || c->next > r->from + r->block_bytes + SLACK_BYTES);
 }
 
-/* Where does the run end, now that its reader is here? */
+/* Where does the run end, now that its reader is here? Parts may have become known, or longer (a
+ * header of which the end is not known yet), since it began. */
 static void set_stop(struct prefetch_cursor *c, const struct prefetch_read *r, bool is_new)
 {
-    if (is_new) {
+    bool knew_none = !c->stop && !c->crossed;
+    bool longer = c->stop && r->part_from < c->stop && r->part_to > c->stop;
+    if (is_new || knew_none || longer) {
         c->stop = r->part_to;
     } else if (c->stop && r->at >= c->stop) {
         c->stop = c->crossed ? 0 : r->part_to;

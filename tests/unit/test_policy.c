@@ -275,6 +275,44 @@ static void test_no_run_leaves_its_part(void **state)
     assert_true(p.to < part_at(301) + BLOCK);
 }
 
+/* Parts that are known once the header was read, which goes on for longer than was known. */
+static void test_parts_that_become_known(void **state)
+{
+    struct prefetch_stream s = {0};
+    struct prefetch_read r = {.need = BLOCK,
+                              .size_bytes = 1000ull * BLOCK,
+                              .block_bytes = BLOCK,
+                              .most_bytes = MOST,
+                              .lost = true};
+    uint64_t asked = 0;
+    (void)state;
+    for (r.from = 0; r.from < 50ull * BLOCK; r.from += BLOCK) {
+        r.at = r.from;
+        r.to = r.from + BLOCK;
+        r.part_to = r.from + 3ull * BLOCK;
+        struct prefetch_plan p = prefetch_next(&s, &r);
+        asked = bytes(p) > 0 ? p.to : asked;
+        assert_true(asked <= r.part_to);
+        assert_true(asked > r.from); /* it is read ahead, though */
+    }
+    s = (struct prefetch_stream){0};
+    r.part_to = 0;
+    for (r.from = 0; r.from < 2ull * BLOCK; r.from += BLOCK) {
+        r.at = r.from;
+        r.to = r.from + BLOCK;
+        prefetch_next(&s, &r);
+    }
+    r.part_from = 2ull * BLOCK;
+    r.part_to = 40ull * BLOCK;
+    for (; r.from < r.part_to; r.from += BLOCK) {
+        r.at = r.from;
+        r.to = r.from + BLOCK;
+        struct prefetch_plan p = prefetch_next(&s, &r);
+        asked = bytes(p) > 0 ? p.to : asked;
+    }
+    assert_int_equal(asked, r.part_to);
+}
+
 static void test_small_parts_are_random_reads(void **state)
 {
     struct prefetch_stream s = {0};
@@ -395,6 +433,7 @@ int main(void)
         cmocka_unit_test(test_jump_to_a_part_fetches_it),
         cmocka_unit_test(test_parts_in_order_are_a_run),
         cmocka_unit_test(test_no_run_leaves_its_part),
+        cmocka_unit_test(test_parts_that_become_known),
         cmocka_unit_test(test_small_parts_are_random_reads),
         cmocka_unit_test(test_jumps_to_a_quarter_sweep),
         cmocka_unit_test(test_part_bytes),
