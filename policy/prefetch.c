@@ -111,6 +111,27 @@ static void widen(struct prefetch_cursor *c, const struct prefetch_read *r)
     c->grow_at = r->to + c->window / WINDOW_GROWTH;
 }
 
+static uint64_t end_of_run(const struct prefetch_cursor *c, const struct prefetch_read *r)
+{
+    uint64_t end = round_up(r->size_bytes, r->block_bytes);
+    return c->stop ? at_most(end, round_up(c->stop, r->block_bytes)) : end;
+}
+
+/* What is read from the disk in front of this reader, who may follow another, or come again: the
+ * page cache may have let go meanwhile. */
+static void warm(struct prefetch_cursor *c, const struct prefetch_read *r,
+                 struct prefetch_plan *plan)
+{
+    uint64_t begin = round_up(r->to, r->block_bytes);
+    uint64_t most = at_most(c->window, PREFETCH_WARM_BYTES) / r->block_bytes * r->block_bytes;
+    if (c->warm < begin || begin < c->warmed_at)
+        c->warm = begin;
+    c->warmed_at = begin;
+    plan->warm_from = c->warm;
+    plan->warm_to = at_least(at_most(begin + most, end_of_run(c, r)), c->warm);
+    c->warm = plan->warm_to;
+}
+
 uint64_t prefetch_part_bytes(uint64_t bytes, uint64_t block_bytes)
 {
     uint64_t part = at_most(bytes / PARTS_IN_WINDOW, PART_MOST_BYTES);
@@ -133,8 +154,10 @@ struct prefetch_plan prefetch_next(struct prefetch_stream *s, const struct prefe
     c->used = ++s->clock;
     plan.sequential = continues;
     if (continues && r->to <= c->next) {
-        if (!r->lost)
+        if (!r->lost) {
+            warm(c, r, &plan);
             return plan;
+        }
         *c = (struct prefetch_cursor){.used = c->used}; /* another pass, and the cache has let go */
         is_new = true;
     }
@@ -145,10 +168,9 @@ struct prefetch_plan prefetch_next(struct prefetch_stream *s, const struct prefe
         return plan;
     widen(c, r);
 
-    uint64_t end = round_up(r->size_bytes, r->block_bytes);
-    if (c->stop)
-        end = at_most(end, round_up(c->stop, r->block_bytes));
+    uint64_t end = end_of_run(c, r);
     uint64_t stop = at_most(round_up(c->next + c->window, r->block_bytes), end);
+    warm(c, r, &plan);
     plan.part_bytes = prefetch_part_bytes(c->window, r->block_bytes);
     /* A whole part at a time, but at the end. */
     if (stop <= c->ahead || (stop < end && stop - c->ahead < plan.part_bytes))

@@ -313,6 +313,32 @@ static void test_parts_that_become_known(void **state)
     assert_int_equal(asked, r.part_to);
 }
 
+/* What is stored is read from the disk in front of a run, each block once, and not far ahead; by
+ * one who comes again, again. */
+static void test_run_over_stored_blocks(void **state)
+{
+    struct prefetch_stream s = {0};
+    (void)state;
+    for (int pass = 0; pass < 3; pass++) {
+        uint64_t warm = 1, n = pass < 2 ? 8 : 100;
+        for (uint64_t i = 0; i < n; i++) {
+            struct prefetch_plan p = read_block(&s, i, n, false);
+            if (p.warm_to > p.warm_from) {
+                assert_int_equal(p.warm_from, warm * BLOCK);
+                warm = p.warm_to / BLOCK;
+            }
+            assert_true(p.warm_to <= (i + 1) * BLOCK + PREFETCH_WARM_BYTES);
+            assert_true(warm >= i + 2 || warm == n); /* the next one is on its way */
+        }
+        assert_int_equal(warm, n);
+    }
+    s = (struct prefetch_stream){0};
+    for (uint64_t i = 900; i > 100; i -= 31) { /* random reads */
+        struct prefetch_plan p = read_bytes(&s, i * BLOCK, i * BLOCK + 4096, 1000, false);
+        assert_int_equal(p.warm_from, p.warm_to);
+    }
+}
+
 static void test_small_parts_are_random_reads(void **state)
 {
     struct prefetch_stream s = {0};
@@ -434,6 +460,7 @@ int main(void)
         cmocka_unit_test(test_parts_in_order_are_a_run),
         cmocka_unit_test(test_no_run_leaves_its_part),
         cmocka_unit_test(test_parts_that_become_known),
+        cmocka_unit_test(test_run_over_stored_blocks),
         cmocka_unit_test(test_small_parts_are_random_reads),
         cmocka_unit_test(test_jumps_to_a_quarter_sweep),
         cmocka_unit_test(test_part_bytes),
