@@ -10,6 +10,7 @@
 #include "agent/layouts.h"
 #include "agent/meta.h"
 #include "agent/route.h"
+#include "agent/shards.h"
 #include "agent/streams.h"
 #include "agent/transfer.h"
 #include "common/cleanup.h"
@@ -221,6 +222,8 @@ static void fetch_ahead(struct errand *e, struct prefetch_stream *s,
     read_ahead(e, plan);
     if (at < plan->to)
         prefetch_stopped_at(s, at);
+    else if (plan->ends)
+        shards_run_ends(e->agent, e->version, e->context, e->job);
     if (plan->sweep)
         hints_add(e->agent, e->version, (struct hint_range){0, e->version->size_bytes}, e->context,
                   e->job);

@@ -1,12 +1,9 @@
 #include "agent/layouts.h"
 
-#include <errno.h>
-#include <sys/uio.h>
-#include <unistd.h>
 #include <uthash.h>
 
 #include "agent/alloc.h"
-#include "agent/blocks.h"
+#include "agent/here.h"
 #include "common/cleanup.h"
 
 /* A scan is fed so much at once where it needs less. */
@@ -54,45 +51,6 @@ static struct known *get(const struct version *v)
     return k;
 }
 
-/* --- bytes that are here ------------------------------------------------------------------ */
-
-/* What of this length is in memory: nothing here may wait for the disk. */
-static size_t read_now(int fd, void *data, size_t len, uint64_t at)
-{
-    struct iovec room = {data, len};
-    ssize_t got = preadv2(fd, &room, 1, (off_t)at, RWF_NOWAIT);
-    if (got < 0 && errno != EAGAIN) /* the file system can't say: it is one in memory */
-        got = pread(fd, data, len, (off_t)at);
-    return got > 0 ? (size_t)got : 0;
-}
-
-static size_t read_block(struct agent *a, const struct version *v, uint64_t index, uint32_t at,
-                         char *data, size_t len)
-{
-    struct span ready = {0, version_block_len(v, index)};
-    CLEANUP_CLOSE int fd = store_get(a->store, v, index);
-    if (fd < 0)
-        fd = blocks_peek(v, index, at, &ready);
-    size_t here = fd >= 0 ? ready.to - at : 0;
-    return here > 0 ? read_now(fd, data, here < len ? here : len, at) : 0;
-}
-
-/* Bytes of the object from `at` on, as far as they are here without a gap. */
-static size_t read_here(struct agent *a, const struct version *v, uint64_t at, char *data,
-                        size_t len)
-{
-    size_t done = 0, got = 1;
-    while (got > 0 && done < len && at + done < v->size_bytes) {
-        uint64_t index = (at + done) / v->block_bytes;
-        uint32_t inside = (uint32_t)((at + done) % v->block_bytes);
-        got = read_block(a, v, index, inside, data + done, len - done);
-        done += got;
-    }
-    return done;
-}
-
-/* --- layouts ------------------------------------------------------------------------------ */
-
 /* As far as it comes with what is here. */
 static void go_on(struct agent *a, const struct version *v, struct known *k)
 {
@@ -100,7 +58,7 @@ static void go_on(struct agent *a, const struct version *v, struct known *k)
     while ((need = layout_scan_need(k->scan)).least_bytes > 0) {
         size_t len = need.least_bytes > PIECE_USUAL ? need.least_bytes : PIECE_USUAL;
         CLEANUP_FREE char *data = must(malloc(len));
-        size_t got = read_here(a, v, need.at, data, len);
+        size_t got = here_read(a, v, need.at, data, len);
         if (got < need.least_bytes)
             return;
         layout_scan_feed(k->scan, data, got);

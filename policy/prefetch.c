@@ -177,6 +177,7 @@ struct prefetch_plan prefetch_next(struct prefetch_stream *s, const struct prefe
         return plan;
     plan.from = c->ahead;
     plan.to = stop;
+    plan.ends = stop >= r->size_bytes && (!c->stop || c->crossed);
     c->ahead = stop;
     return plan;
 }

@@ -71,6 +71,7 @@ struct prefetch_plan {
     uint64_t from, to;   /* fetch this now, too; whole blocks behind the read; equal: nothing */
     uint64_t part_bytes; /* in pieces of this size, a multiple of the block's */
     uint64_t warm_from, warm_to; /* what of this is stored, read from the disk; whole blocks, too */
+    bool ends;                   /* the file is read in order, and this is its end; said once */
     bool sweep;                  /* all of the file will be wanted, in any order; said once */
 };
 

@@ -17,11 +17,12 @@ import keys
 import library
 import life
 import missed
+import shards
 import sharing
 import tool
 
 
-FAMILIES = (life, sharing, kept, ahead, hints, formats, disk_ahead, keys, tool, environments, company, missed, identity, access, bounds, hit, library)
+FAMILIES = (life, sharing, kept, ahead, hints, formats, shards, disk_ahead, keys, tool, environments, company, missed, identity, access, bounds, hit, library)
 
 
 def cases(bed):

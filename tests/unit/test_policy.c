@@ -248,11 +248,13 @@ static void test_jump_to_a_part_fetches_it(void **state)
 static void test_parts_in_order_are_a_run(void **state)
 {
     struct prefetch_stream s = {0};
-    uint64_t asked = BLOCK, reached = 0;
+    uint64_t asked = BLOCK, reached = 0, ends = 0;
     (void)state;
     for (uint64_t at = 0; at < part_at(50); at += BLOCK) {
         struct prefetch_plan p = touch(&s, at, 50);
         assert_false(p.sweep);
+        ends += p.ends;
+        assert_true(!p.ends || asked + bytes(p) >= part_at(50));
         if (bytes(p) > 0) {
             assert_true(p.from >= asked); /* nothing twice */
             asked = p.to;
@@ -262,6 +264,16 @@ static void test_parts_in_order_are_a_run(void **state)
     }
     assert_true(reached > 0 && reached < part_at(6)); /* the whole window is ahead soon */
     assert_true(asked >= part_at(50));
+    assert_int_equal(ends, 1);
+}
+
+static void test_jump_to_the_last_part_is_no_end(void **state)
+{
+    struct prefetch_stream s = {0};
+    (void)state;
+    struct prefetch_plan p = touch(&s, part_at(49), 50);
+    assert_true(bytes(p) > 0);
+    assert_false(p.ends);
 }
 
 /* The middle of a part is no run, but one that begins there ends with it. */
@@ -458,6 +470,7 @@ int main(void)
         cmocka_unit_test(test_advice_random),
         cmocka_unit_test(test_jump_to_a_part_fetches_it),
         cmocka_unit_test(test_parts_in_order_are_a_run),
+        cmocka_unit_test(test_jump_to_the_last_part_is_no_end),
         cmocka_unit_test(test_no_run_leaves_its_part),
         cmocka_unit_test(test_parts_that_become_known),
         cmocka_unit_test(test_run_over_stored_blocks),
