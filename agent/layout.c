@@ -8,7 +8,8 @@
 
 #define ROOM_FIRST 64
 
-static const struct layout_format *const formats[] = {&layout_safetensors, &layout_gguf};
+static const struct layout_format *const formats[] = {&layout_safetensors, &layout_gguf,
+                                                      &layout_npz};
 
 static bool has_ending(const char *key, const char *ending)
 {

@@ -13,13 +13,19 @@ struct layout_format {
     void (*feed)(struct layout_scan *s, const unsigned char *data, size_t len);
 };
 
-extern const struct layout_format layout_safetensors, layout_gguf;
+extern const struct layout_format layout_safetensors, layout_gguf, layout_npz;
 
 /* layout_gguf.c's */
 struct gguf_scan {
     enum { GGUF_HEAD, GGUF_KEY, GGUF_STRINGS, GGUF_TENSOR } next;
     uint64_t keys_left, strings_left, tensors_left;
     uint32_t alignment;
+};
+
+/* layout_npz.c's */
+struct zip_scan {
+    enum { ZIP_END, ZIP_LOCATOR, ZIP_END64, ZIP_DIRECTORY } next;
+    uint64_t directory, directory_bytes; /* where it begins; its length */
 };
 
 struct layout_scan {
@@ -32,6 +38,7 @@ struct layout_scan {
     bool done;
     union {
         struct gguf_scan gguf;
+        struct zip_scan zip;
     };
 };
 

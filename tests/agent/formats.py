@@ -1,9 +1,10 @@
-"""Files that announce their parts: what a jump to one brings (safetensors, GGUF)."""
+"""Files that announce their parts: what a jump to one brings (safetensors, GGUF, npz)."""
 
 import hashlib
 import json
 import os
 import struct
+import zipfile
 
 import gguf
 import numpy
@@ -145,3 +146,48 @@ def case_gguf_of_many_small_blocks(bed):
     begin, end = starts[5] // 65536 * 65536, -(-starts[6] // 65536) * 65536
     check.equal("bytes of the tensor", inside(fetched, begin, end), end - begin)
     check.equal("bytes behind it", inside(fetched, end, 1 << 40), 0)
+
+
+# npz, as numpy writes and reads it: the end first, then members by seeks
+
+MEMBERS = """
+import hashlib, sys
+import numpy
+with numpy.load(sys.argv[1]) as file:
+    for name in sys.argv[2:]:
+        print(name, hashlib.sha256(file[name].tobytes()).hexdigest())
+"""
+
+
+def run_npz(bed, name, wanted, save=numpy.savez):
+    """What the reader of these members fetched of the object, in ranges; where the members begin, and its length."""
+    with Hints(bed, name, WARMPATH_BLOCK_SIZE=str(BLOCK)) as h:
+        path = os.path.join(h.s.node.dir, "data.npz")
+        arrays = {f"t{i:02}": numpy.frombuffer(content(f"npz {i}", PART), dtype=numpy.uint8) for i in range(PARTS)}
+        save(path, **arrays)
+        with zipfile.ZipFile(path) as archive:
+            starts = [member.header_offset for member in archive.infolist()]
+        with open(path, "rb") as file:
+            key = h.s.put("data.npz", file.read())
+        done = job.run([bed.venv_python, "-c", MEMBERS, h.s.path(key), *(f"t{i:02}" for i in wanted)], h.s.env())
+        check.equal("members", done.text, "".join(f"t{i:02} {hashlib.sha256(arrays[f't{i:02}']).hexdigest()}\n" for i in wanted), done.errors)
+        return h.fetched(key), starts, len(h.s.objects[key])
+
+
+def case_npz_member(bed):
+    """It comes at once, and nothing behind it but the directory at the end; compressed ones, too."""
+    for save in (numpy.savez, numpy.savez_compressed):
+        fetched, starts, size = run_npz(bed, "npz", [11], save)
+        begin, end = blocks(starts[11], starts[12])
+        check.equal("bytes of the member", inside(fetched, begin, end), end - begin)
+        check.equal("bytes between it and the end", inside(fetched, end, size - BLOCK), 0)
+        check.equal("bytes before it", inside(fetched, BLOCK, begin), 0)
+        check.that(len([r for r in fetched if begin <= r[0] < end]) <= 4, f"{fetched}")
+
+
+def case_npz_members_in_another_order_bring_the_rest(bed):
+    few = [9, 2, 12]
+    fetched, starts, _ = run_npz(bed, "npzfew", few)
+    check.equal("bytes of t07", inside(fetched, starts[7] + BLOCK, starts[8] - BLOCK), 0)
+    fetched, starts, _ = run_npz(bed, "npzsweep", [*few, 6, 14])
+    check.equal("bytes of t07", inside(fetched, starts[7], starts[8]), starts[8] - starts[7])

@@ -6,7 +6,7 @@
 #include "agent/layout.h"
 #include "tests/fuzz/fuzz.h"
 
-static const char *const names[] = {"a.safetensors", "a.gguf"};
+static const char *const names[] = {"a.safetensors", "a.gguf", "a.npz"};
 
 /* In pieces of `most` bytes, where the scan lets us. */
 static struct layout *scan(const char *name, const uint8_t *data, size_t size, uint64_t file_bytes,
