@@ -72,8 +72,8 @@ static void set_stop(struct prefetch_cursor *c, const struct prefetch_read *r, b
 /* Does the jump to this part tell that the whole file will be read? */
 static bool is_sweep(struct prefetch_stream *s, const struct prefetch_read *r)
 {
-    if (!r->lost)
-        return false; /* it was here or came: read again, perhaps */
+    if (!r->lost || r->part_from == 0)
+        return false; /* it was here or came: read again, perhaps; or is the header */
     s->jumped_bytes += r->part_to - r->part_from;
     s->jumps++;
     if (s->swept || s->jumps < PREFETCH_SWEEP_PARTS ||

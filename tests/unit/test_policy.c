@@ -267,6 +267,29 @@ static void test_parts_in_order_are_a_run(void **state)
     assert_int_equal(ends, 1);
 }
 
+/* A header, however long, and three parts: no more is wanted. */
+static void test_header_is_no_jump(void **state)
+{
+    static const struct {
+        uint64_t from, to; /* in blocks */
+    } parts[] = {{0, 20}, {50, 60}, {30, 40}, {70, 80}, {90, 100}};
+    struct prefetch_stream s = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        struct prefetch_read r = {.from = parts[i].from * BLOCK,
+                                  .to = (parts[i].from + 1) * BLOCK,
+                                  .need = BLOCK,
+                                  .size_bytes = 100ull * BLOCK,
+                                  .block_bytes = BLOCK,
+                                  .most_bytes = MOST,
+                                  .lost = true,
+                                  .at = parts[i].from * BLOCK,
+                                  .part_from = parts[i].from * BLOCK,
+                                  .part_to = parts[i].to * BLOCK};
+        assert_int_equal(prefetch_next(&s, &r).sweep, i == 4);
+    }
+}
+
 static void test_jump_to_the_last_part_is_no_end(void **state)
 {
     struct prefetch_stream s = {0};
@@ -470,6 +493,7 @@ int main(void)
         cmocka_unit_test(test_advice_random),
         cmocka_unit_test(test_jump_to_a_part_fetches_it),
         cmocka_unit_test(test_parts_in_order_are_a_run),
+        cmocka_unit_test(test_header_is_no_jump),
         cmocka_unit_test(test_jump_to_the_last_part_is_no_end),
         cmocka_unit_test(test_no_run_leaves_its_part),
         cmocka_unit_test(test_parts_that_become_known),
