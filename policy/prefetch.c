@@ -26,17 +26,24 @@ static uint64_t at_most(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* Of those that it may belong to, the one that is nearest: a wide window reaches over other runs.
+ */
 static struct prefetch_cursor *find(struct prefetch_stream *s, uint64_t from)
 {
+    struct prefetch_cursor *nearest = NULL;
+    uint64_t nearest_bytes = UINT64_MAX;
     for (size_t i = 0; i < PREFETCH_CURSORS; i++) {
         struct prefetch_cursor *c = &s->cursors[i];
+        uint64_t bytes = from > c->next ? from - c->next : c->next - from;
         /* Skipping forward inside the window is still the same run, and so is another
          * process that follows a little behind. */
         uint64_t reach = at_least(c->window, SLACK_BYTES);
-        if (c->used && from + reach >= c->next && from <= c->next + reach)
-            return c;
+        if (c->used && bytes <= reach && bytes < nearest_bytes) {
+            nearest = c;
+            nearest_bytes = bytes;
+        }
     }
-    return NULL;
+    return nearest;
 }
 
 /* Is the reader at the beginning of a part that goes on behind this block? The beginning lies in

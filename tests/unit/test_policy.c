@@ -267,6 +267,37 @@ static void test_parts_in_order_are_a_run(void **state)
     assert_int_equal(ends, 1);
 }
 
+/* The window of the header's run reaches over the parts: their reads are not its own, in whatever
+ * order, or it would lose its end by them and go on behind the last. */
+static void test_nearest_run_takes_the_read(void **state)
+{
+    static const struct {
+        uint64_t at, part_from, part_to; /* in blocks */
+    } reads[] = {{25, 25, 35}, {34, 25, 35}, {28, 25, 35},
+                 {40, 40, 50}, {49, 40, 50}, {44, 40, 50}};
+    struct prefetch_stream s = {0};
+    struct prefetch_read r = {.need = BLOCK,
+                              .size_bytes = 1000ull * BLOCK,
+                              .block_bytes = BLOCK,
+                              .most_bytes = MOST,
+                              .lost = true,
+                              .part_to = 20ull * BLOCK};
+    (void)state;
+    for (r.from = 0; r.from < r.part_to; r.from += BLOCK) {
+        r.at = r.from;
+        r.to = r.from + BLOCK;
+        prefetch_next(&s, &r);
+    }
+    for (size_t i = 0; i < sizeof(reads) / sizeof(reads[0]); i++) {
+        r.from = r.at = reads[i].at * BLOCK;
+        r.to = r.from + BLOCK;
+        r.part_from = reads[i].part_from * BLOCK;
+        r.part_to = reads[i].part_to * BLOCK;
+        r.lost = r.from == r.part_from;
+        assert_true(prefetch_next(&s, &r).to <= r.part_to);
+    }
+}
+
 /* A header, however long, and three parts: no more is wanted. */
 static void test_header_is_no_jump(void **state)
 {
@@ -493,6 +524,7 @@ int main(void)
         cmocka_unit_test(test_advice_random),
         cmocka_unit_test(test_jump_to_a_part_fetches_it),
         cmocka_unit_test(test_parts_in_order_are_a_run),
+        cmocka_unit_test(test_nearest_run_takes_the_read),
         cmocka_unit_test(test_header_is_no_jump),
         cmocka_unit_test(test_jump_to_the_last_part_is_no_end),
         cmocka_unit_test(test_no_run_leaves_its_part),
