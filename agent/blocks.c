@@ -222,7 +222,7 @@ static void fetch_ahead(struct errand *e, struct prefetch_stream *s,
     read_ahead(e, plan);
     if (at < plan->to)
         prefetch_stopped_at(s, at);
-    else if (plan->ends)
+    if (plan->ends)
         shards_run_ends(e->agent, e->version, e->context, e->job);
     if (plan->sweep)
         hints_add(e->agent, e->version, (struct hint_range){0, e->version->size_bytes}, e->context,

@@ -178,13 +178,14 @@ struct prefetch_plan prefetch_next(struct prefetch_stream *s, const struct prefe
     uint64_t end = end_of_run(c, r);
     uint64_t stop = at_most(round_up(c->next + c->window, r->block_bytes), end);
     warm(c, r, &plan);
+    plan.ends = stop >= r->size_bytes && (!c->stop || c->crossed) && !c->ended;
+    c->ended |= plan.ends;
     plan.part_bytes = prefetch_part_bytes(c->window, r->block_bytes);
     /* A whole part at a time, but at the end. */
     if (stop <= c->ahead || (stop < end && stop - c->ahead < plan.part_bytes))
         return plan;
     plan.from = c->ahead;
     plan.to = stop;
-    plan.ends = stop >= r->size_bytes && (!c->stop || c->crossed);
     c->ahead = stop;
     return plan;
 }

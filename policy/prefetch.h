@@ -39,6 +39,7 @@ struct prefetch_cursor {
     uint64_t window;    /* bytes; 0: not yet seen to continue */
     uint64_t grow_at;   /* the window grows once the run has come this far */
     uint64_t stop;      /* the end of its part; 0: nothing stops it */
+    bool ended;         /* it was said that its file ends */
     bool crossed;       /* it went on to another part once */
     uint64_t used;      /* for replacing the least recently used; 0: free */
 };

@@ -57,7 +57,7 @@ def case_shards_are_looked_up_ahead(bed):
     """The index alone is read: the beginnings of all its files come, and their opens ask for nothing."""
     with Model(bed, "shardindex") as m:
         m.read(m.key)
-        check.that(wait_until(lambda: all(m.asked(key) for key in m.keys), 10), f"{m.s.proxy.names()}")
+        check.that(wait_until(lambda: m.s.node.counters()["ahead_files"] == SHARDS, 10), f"{m.s.proxy.names()}")
         check.equal("asked", [m.asked(key) for key in m.keys], [[("GET", f"bytes=0-{MIB - 1}")]] * SHARDS)
         before = m.s.proxy.count()
         done = job.run(["stat", "-c", "%s", *map(m.s.path, m.keys)], m.s.env())
