@@ -10,6 +10,7 @@
 #include "agent/layouts.h"
 #include "agent/meta.h"
 #include "agent/route.h"
+#include "agent/shards.h"
 #include "agent/streams.h"
 #include "agent/transfer.h"
 #include "common/cleanup.h"
@@ -206,12 +207,23 @@ static uint64_t fetch_plan(struct errand *e, const struct prefetch_plan *plan)
     return plan->to;
 }
 
+static void read_ahead(const struct errand *e, const struct prefetch_plan *plan)
+{
+    const struct version *v = e->version;
+    for (uint64_t i = plan->warm_from / v->block_bytes; i < plan->warm_to / v->block_bytes; i++)
+        if (!gather_find(v, i))
+            store_read_block_ahead(e->agent->store, v, i);
+}
+
 static void fetch_ahead(struct errand *e, struct prefetch_stream *s,
                         const struct prefetch_plan *plan)
 {
     uint64_t at = fetch_plan(e, plan);
+    read_ahead(e, plan);
     if (at < plan->to)
         prefetch_stopped_at(s, at);
+    if (plan->ends)
+        shards_run_ends(e->agent, e->version, e->context, e->job);
     if (plan->sweep)
         hints_add(e->agent, e->version, (struct hint_range){0, e->version->size_bytes}, e->context,
                   e->job);
@@ -302,6 +314,8 @@ void blocks_ahead(struct agent *a, const struct version *v, uint64_t first, uint
                                  .to = (first + count) * v->block_bytes,
                                  .at = first * v->block_bytes + w->at,
                                  .advice = w->advice};
+    if (first == 1 && w->need.from == 0 && w->at == 0)
+        read.from = 0; /* who begins with the second block has got the first with the open */
     read.need = read.to - read.from;
     struct prefetch_plan plan = plan_for(&e, s, &read);
     fetch_ahead(&e, s, &plan);

@@ -65,9 +65,9 @@ struct partial *blocks_seed(struct agent *a, const struct version *v, uint64_t i
 void blocks_plant(struct agent *a, const struct version *v, uint64_t index, struct partial *seed,
                   struct context *context, struct job *job);
 
-/* What is here of a block that is being gathered, from its beginning on: a descriptor, the
+/* What is here of a block that is being gathered, around this byte of it: a descriptor, the
  * caller's, or -ENOENT. */
-int blocks_peek(const struct version *v, uint64_t index, struct span *ready);
+int blocks_peek(const struct version *v, uint64_t index, uint32_t at, struct span *ready);
 
 /* What a job may want soon. */
 struct blocks_order {

@@ -207,12 +207,12 @@ void gather_wake_ready(struct gather *g)
 
 /* --- what is here -------------------------------------------------------------------- */
 
-int blocks_peek(const struct version *v, uint64_t index, struct span *ready)
+int blocks_peek(const struct version *v, uint64_t index, uint32_t at, struct span *ready)
 {
     struct gather *g = gather_find(v, index);
     if (!g)
         return -ENOENT;
-    *ready = partial_ready(g->partial, (struct span){0, 1});
+    *ready = partial_ready(g->partial, (struct span){at, at + 1});
     return ready->to > 0 ? partial_reader(g->partial) : -ENOENT;
 }
 

@@ -1,26 +1,94 @@
 #include "agent/layout.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LENGTH_BYTES 8
+#include "agent/alloc.h"
+#include "agent/layout_format.h"
 
-bool layout_is_known_name(const char *key)
+#define ROOM_FIRST 64
+
+static const struct layout_format *const formats[] = {&layout_safetensors, &layout_gguf,
+                                                      &layout_npz};
+
+static bool has_ending(const char *key, const char *ending)
 {
-    static const char ending[] = ".safetensors";
-    size_t len = strlen(key);
-    return len >= sizeof(ending) && strcmp(key + len - (sizeof(ending) - 1), ending) == 0;
+    size_t len = strlen(key), ending_len = strlen(ending);
+    return len > ending_len && strcmp(key + len - ending_len, ending) == 0;
 }
 
-size_t layout_header_bytes(const unsigned char first[8], uint64_t size_bytes)
+/* --- scans -------------------------------------------------------------------------------- */
+
+struct layout_scan *layout_scan_new(const char *key, uint64_t size_bytes)
 {
-    uint64_t len = 0;
-    for (int i = LENGTH_BYTES - 1; i >= 0; i--)
-        len = len << 8 | first[i];
-    bool fits =
-        len >= 2 && len <= LAYOUT_HEADER_MAX - LENGTH_BYTES && len + LENGTH_BYTES < size_bytes;
-    return fits ? (size_t)len + LENGTH_BYTES : 0;
+    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+        if (!has_ending(key, formats[i]->ending))
+            continue;
+        struct layout_scan *s = must_calloc(1, sizeof(*s));
+        s->format = formats[i];
+        s->size_bytes = size_bytes;
+        s->format->begin(s);
+        return s;
+    }
+    return NULL;
+}
+
+struct layout_need layout_scan_need(const struct layout_scan *s)
+{
+    return s->need;
+}
+
+uint64_t layout_scan_header(const struct layout_scan *s)
+{
+    return s->header_bytes < s->size_bytes ? s->header_bytes : s->size_bytes;
+}
+
+void layout_scan_feed(struct layout_scan *s, const void *data, size_t len)
+{
+    if (s->need.least_bytes > 0 && len >= s->need.least_bytes)
+        s->format->feed(s, data, len);
+}
+
+struct layout *layout_scan_take(struct layout_scan *s)
+{
+    struct layout *l = s->done ? s->layout : NULL;
+    if (!l)
+        free(s->layout);
+    free(s);
+    return l;
+}
+
+/* --- for formats -------------------------------------------------------------------------- */
+
+void layout_scan_none(struct layout_scan *s)
+{
+    s->need = (struct layout_need){0, 0};
+}
+
+void layout_scan_needs(struct layout_scan *s, uint64_t at, uint64_t least_bytes)
+{
+    bool fits = least_bytes > 0 && least_bytes <= LAYOUT_PIECE_MAX && at < s->size_bytes &&
+                least_bytes <= s->size_bytes - at;
+    s->need = fits ? (struct layout_need){at, (size_t)least_bytes} : (struct layout_need){0, 0};
+}
+
+bool layout_scan_add(struct layout_scan *s, uint64_t from, uint64_t to)
+{
+    if (from > to || to > s->size_bytes)
+        return false;
+    if (from == to)
+        return true;
+    size_t n = s->layout ? s->layout->n : 0;
+    if (n == LAYOUT_PARTS_MAX)
+        return false;
+    if (n == s->room) {
+        s->room = s->room ? 2 * s->room : ROOM_FIRST;
+        s->layout =
+            must(realloc(s->layout, sizeof(*s->layout) + s->room * sizeof(s->layout->parts[0])));
+    }
+    s->layout->parts[n] = (struct layout_part){from, to};
+    s->layout->n = n + 1;
+    return true;
 }
 
 static int by_place(const void *a, const void *b)
@@ -29,56 +97,26 @@ static int by_place(const void *a, const void *b)
     return one->from < other->from ? -1 : one->from > other->from;
 }
 
-/* "data_offsets": [from, to], counted from the header's end. False: it has none that can be. */
-static bool take_part(json_t *tensor, uint64_t begin, uint64_t size_bytes, struct layout_part *part)
+void layout_scan_done(struct layout_scan *s)
 {
-    json_t *offsets = json_object_get(tensor, "data_offsets");
-    json_t *from = json_array_get(offsets, 0), *to = json_array_get(offsets, 1);
-    if (json_array_size(offsets) != 2 || !json_is_integer(from) || !json_is_integer(to))
-        return false;
-    json_int_t a = json_integer_value(from), b = json_integer_value(to);
-    if (a < 0 || b < a || (uint64_t)b > size_bytes - begin)
-        return false;
-    *part = (struct layout_part){begin + (uint64_t)a, begin + (uint64_t)b};
-    return true;
-}
-
-static struct layout *take_parts(json_t *root, uint64_t begin, uint64_t size_bytes)
-{
-    size_t most = json_object_size(root) + 1;
-    struct layout *l =
-        most <= LAYOUT_PARTS_MAX ? malloc(sizeof(*l) + most * sizeof(l->parts[0])) : NULL;
-    const char *name;
-    json_t *tensor;
+    struct layout *l = s->layout;
+    s->need = (struct layout_need){0, 0};
+    s->done = l != NULL;
     if (!l)
-        return NULL;
-    l->parts[0] = (struct layout_part){0, begin};
-    l->n = 1;
-    json_object_foreach(root, name, tensor)
-    {
-        struct layout_part *part = &l->parts[l->n];
-        if (strcmp(name, "__metadata__") == 0)
-            continue;
-        if (!take_part(tensor, begin, size_bytes, part)) {
-            free(l);
-            return NULL;
-        }
-        if (part->from < part->to)
-            l->n++;
+        return;
+    size_t n = l->n;
+    qsort(l->parts, n, sizeof(l->parts[0]), by_place);
+    l->n = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct layout_part part = l->parts[i];
+        if (i + 1 < n && part.to > l->parts[i + 1].from)
+            part.to = l->parts[i + 1].from;
+        if (part.from < part.to)
+            l->parts[l->n++] = part;
     }
-    qsort(l->parts, l->n, sizeof(l->parts[0]), by_place);
-    return l;
 }
 
-struct layout *layout_parse(const void *header, size_t len, uint64_t size_bytes)
-{
-    if (len < LENGTH_BYTES || len != layout_header_bytes(header, size_bytes))
-        return NULL;
-    json_t *root = json_loadb((const char *)header + LENGTH_BYTES, len - LENGTH_BYTES, 0, NULL);
-    struct layout *l = json_is_object(root) ? take_parts(root, len, size_bytes) : NULL;
-    json_decref(root);
-    return l;
-}
+/* --- layouts ------------------------------------------------------------------------------ */
 
 struct layout_part layout_find(const struct layout *l, uint64_t at)
 {

@@ -1,9 +1,13 @@
-/* Where the parts of a file lie, as its own beginning says: what is read at once, and not beyond.
- * Pure: bytes in, ranges out.
+/* Where the parts of a file lie, as the file itself says (safetensors, GGUF, npz): what is read at
+ * once, and not beyond. Pure: bytes in, ranges out.
  *
- * safetensors: 8 bytes, the length of a JSON object; that, a member for each tensor; the tensors'
- * bytes. Source: https://github.com/huggingface/safetensors, "Format". What doesn't keep to it has
- * no layout here: it is read as any file. */
+ * A scan tells which bytes it needs next, and is fed with them once somebody has read them:
+ *
+ *   layout_scan_new ──> needs bytes ──> fed ──> ended: layout_scan_take
+ *                            └─────────<┘
+ *
+ * What doesn't keep to its format has no layout here: it is read as any file. Each format has its
+ * own file, agent/layout_FORMAT.c, which names its source. */
 #ifndef WARMPATH_AGENT_LAYOUT_H
 #define WARMPATH_AGENT_LAYOUT_H
 
@@ -11,26 +15,39 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LAYOUT_HEADER_MAX (1u << 20) /* longer headers are not looked at */
-#define LAYOUT_PARTS_MAX  16384      /* nor those of more parts */
+#define LAYOUT_PIECE_MAX (1u << 20) /* a scan needs no more than that at once */
+#define LAYOUT_PARTS_MAX 16384      /* files of more parts have no layout */
 
 struct layout_part {
     uint64_t from, to; /* bytes of the file */
 };
 
-/* In the file's order; the header is the first. */
+/* In the file's order, not empty, none begins inside another. */
 struct layout {
     size_t n;
     struct layout_part parts[];
 };
 
-/* Does a file of this name have one? */
-bool layout_is_known_name(const char *key);
-/* How many bytes of the beginning are needed, by its first 8; 0: it has no layout. */
-size_t layout_header_bytes(const unsigned char first[8], uint64_t size_bytes);
-/* From so many bytes of the beginning; to be freed. NULL: it has none. */
-struct layout *layout_parse(const void *header, size_t len, uint64_t size_bytes);
 /* The part in which a byte lies, or an empty one. */
 struct layout_part layout_find(const struct layout *l, uint64_t at);
+
+struct layout_need {
+    uint64_t at;
+    size_t least_bytes; /* at most LAYOUT_PIECE_MAX, inside the file; 0: the scan has ended */
+};
+
+struct layout_scan;
+
+/* NULL: no file of this name has a layout. */
+struct layout_scan *layout_scan_new(const char *key, uint64_t size_bytes);
+struct layout_need layout_scan_need(const struct layout_scan *s);
+/* So far at least goes the header that the scan is in; 0: it isn't in one of which that is known.
+ */
+uint64_t layout_scan_header(const struct layout_scan *s);
+/* The bytes from need.at on, need.least_bytes or more of them, as they are at hand. */
+void layout_scan_feed(struct layout_scan *s, const void *data, size_t len);
+/* Frees the scan. The layout, the caller's to free(); NULL: it has none, or the scan had not ended.
+ */
+struct layout *layout_scan_take(struct layout_scan *s);
 
 #endif

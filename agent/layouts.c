@@ -1,86 +1,89 @@
 #include "agent/layouts.h"
 
-#include <errno.h>
-#include <sys/uio.h>
-#include <unistd.h>
 #include <uthash.h>
 
 #include "agent/alloc.h"
-#include "agent/blocks.h"
+#include "agent/here.h"
 #include "common/cleanup.h"
+
+/* A scan is fed so much at once where it needs less. */
+#define PIECE_USUAL (64u << 10)
+/* A header of which the end is not known yet is read so far ahead, and no further. */
+#define HEADER_AHEAD (4u << 20)
 
 struct known {
     UT_hash_handle hh;
-    struct version_id id;  /* the table's key */
-    struct layout *layout; /* NULL: it has none */
+    struct version_id id;     /* the table's key */
+    struct layout_scan *scan; /* NULL: it has ended */
+    struct layout *layout;    /* NULL: it has none, as far as is known */
 };
 
-static struct known *table; /* the oldest first */
+static struct known *table; /* the longest unused first */
 
-static struct known *remember(const struct version_id *id, struct layout *layout)
+static void forget(struct known *k)
 {
-    if (HASH_COUNT(table) >= LAYOUTS_MAX) {
-        struct known *oldest = table;
-        HASH_DEL(table, oldest);
-        free(oldest->layout);
-        free(oldest);
+    HASH_DEL(table, k);
+    if (k->scan)
+        free(layout_scan_take(k->scan));
+    free(k->layout);
+    free(k);
+}
+
+/* NULL: there is none to be had for this name. */
+static struct known *get(const struct version *v)
+{
+    struct known *k;
+    HASH_FIND(hh, table, &v->id, sizeof(v->id), k);
+    if (k) {
+        HASH_DEL(table, k);
+        HASH_ADD(hh, table, id, sizeof(k->id), k);
+        return k;
     }
-    struct known *k = must_calloc(1, sizeof(*k));
-    k->id = *id;
-    k->layout = layout;
+    struct layout_scan *scan = layout_scan_new(v->key, v->size_bytes);
+    if (!scan)
+        return NULL;
+    if (HASH_COUNT(table) >= LAYOUTS_MAX)
+        forget(table);
+    k = must_calloc(1, sizeof(*k));
+    k->id = v->id;
+    k->scan = scan;
     HASH_ADD(hh, table, id, sizeof(k->id), k);
     return k;
 }
 
-/* The beginning of the first block, as far as it is here. -ENOENT, -errno. */
-static int beginning(struct agent *a, const struct version *v, size_t *here_bytes)
+/* As far as it comes with what is here. */
+static void go_on(struct agent *a, const struct version *v, struct known *k)
 {
-    struct span ready = {0, version_block_len(v, 0)};
-    int fd = store_get(a->store, v, 0);
-    if (fd < 0)
-        fd = blocks_peek(v, 0, &ready);
-    *here_bytes = ready.from == 0 ? ready.to : 0;
-    return fd;
+    struct layout_need need;
+    while ((need = layout_scan_need(k->scan)).least_bytes > 0) {
+        size_t len = need.least_bytes > PIECE_USUAL ? need.least_bytes : PIECE_USUAL;
+        CLEANUP_FREE char *data = must(malloc(len));
+        size_t got = here_read(a, v, need.at, data, len);
+        if (got < need.least_bytes)
+            return;
+        layout_scan_feed(k->scan, data, got);
+    }
+    k->layout = layout_scan_take(take_ptr(k->scan));
 }
 
-/* Only what is in memory: nothing here may wait for the disk. */
-static bool read_now(int fd, void *data, size_t len)
+/* What is known of a header while it comes. */
+static struct layout_part header_part(const struct layout_scan *scan, const struct version *v,
+                                      uint64_t at)
 {
-    struct iovec room = {data, len};
-    ssize_t got = preadv2(fd, &room, 1, 0, RWF_NOWAIT);
-    if (got < 0 && errno != EAGAIN) /* the file system can't say: it is one in memory */
-        got = pread(fd, data, len, 0);
-    return got == (ssize_t)len;
-}
-
-/* False: that can't be told yet. */
-static bool find_layout(struct agent *a, const struct version *v, struct layout **layout)
-{
-    unsigned char first[8];
-    size_t here_bytes;
-    CLEANUP_CLOSE int fd = beginning(a, v, &here_bytes);
-    if (fd < 0 || here_bytes < sizeof(first) || !read_now(fd, first, sizeof(first)))
-        return false;
-    size_t len = layout_header_bytes(first, v->size_bytes);
-    *layout = NULL;
-    if (len == 0)
-        return true;
-    CLEANUP_FREE void *header = must_calloc(1, len);
-    if (here_bytes < len || !read_now(fd, header, len))
-        return false;
-    *layout = layout_parse(header, len, v->size_bytes);
-    return true;
+    uint64_t to = layout_scan_header(scan);
+    if (to == 0 || at >= to)
+        return (struct layout_part){0, 0};
+    to = v->size_bytes - to > HEADER_AHEAD ? to + HEADER_AHEAD : v->size_bytes;
+    return (struct layout_part){0, to};
 }
 
 struct layout_part layouts_part(struct agent *a, const struct version *v, uint64_t at)
 {
     static const struct layout_part none;
-    struct known *k;
-    if (version_blocks(v) == 1 || !layout_is_known_name(v->key))
-        return none;
-    HASH_FIND(hh, table, &v->id, sizeof(v->id), k);
-    struct layout *layout;
-    if (!k && find_layout(a, v, &layout))
-        k = remember(&v->id, layout);
+    struct known *k = version_blocks(v) > 1 ? get(v) : NULL;
+    if (k && k->scan)
+        go_on(a, v, k);
+    if (k && k->scan)
+        return header_part(k->scan, v, at);
     return k && k->layout ? layout_find(k->layout, at) : none;
 }

@@ -1,12 +1,13 @@
 /* The layouts (agent/layout) of the objects that are being read, for policy/prefetch. An object's
- * is found from its beginning, which an open brought, the first time that a reader wants bytes of
- * it from the agent; the latest are remembered. Loop thread only. */
+ * is found from what its readers brought here: each time that one wants bytes from the agent, the
+ * scan goes on with what has come since, and once its last byte is here the layout is known. The
+ * latest used are remembered. Loop thread only. */
 #ifndef WARMPATH_AGENT_LAYOUTS_H
 #define WARMPATH_AGENT_LAYOUTS_H
 
 #include "agent/agent.h"
-#include "agent/version.h"
 #include "agent/layout.h"
+#include "agent/version.h"
 
 #define LAYOUTS_MAX 64 /* 16 MiB at most, where each has as many parts as may be */
 

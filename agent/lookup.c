@@ -282,7 +282,7 @@ static void make_conditional(struct lookup *l)
     l->known = *m;
     lookup_version(l->s3, &l->name, m, l->agent->block_bytes, &v);
     struct span ready;
-    CLEANUP_CLOSE int part = blocks_peek(&v, 0, &ready);
+    CLEANUP_CLOSE int part = blocks_peek(&v, 0, 0, &ready);
     if (part >= 0 || store_has(l->agent->store, &v, 0))
         l->request.if_none_match = l->known.etag;
 }

@@ -93,10 +93,10 @@ static void serve(struct conn *c)
     c->block.context = c->context;
     c->block.job = c->job;
     if (n > 0) {
-        for (int i = 0; n > 1 && i < n; i++)
-            store_read_ahead(c->agent->store, fds[i]);
         struct first_block first = {{0, version_block_len(&c->version, c->first)}, !copied};
         reply_blocks(c, fds, n, &first);
+        for (int i = 0; n > 1 && i < n; i++)
+            store_read_ahead(c->agent->store, fds[i]);
         blocks_ahead(c->agent, &c->version, c->first, (uint64_t)n, &c->block);
         while (n > 0)
             close(fds[--n]);

@@ -8,6 +8,7 @@
 #include "agent/cluster.h"
 #include "agent/placeholder.h"
 #include "agent/session_internal.h"
+#include "agent/shards.h"
 #include "agent/siblings.h"
 #include "common/cleanup.h"
 
@@ -44,7 +45,7 @@ static int first_block(struct conn *c, const struct version *v, int fetched_fd, 
     int fd =
         fetched_fd >= 0 ? fcntl(fetched_fd, F_DUPFD_CLOEXEC, 0) : store_get(c->agent->store, v, 0);
     if (fd < 0) {
-        fd = blocks_peek(v, 0, ready);
+        fd = blocks_peek(v, 0, 0, ready);
         fetched_fd = fd;
     } else {
         struct store_place place = {v->id, 0};
@@ -57,7 +58,7 @@ static int first_block(struct conn *c, const struct version *v, int fetched_fd, 
     return fd;
 }
 
-static void tell_siblings(struct conn *c)
+static void tell_who_looks_ahead(struct conn *c, const struct version *v)
 {
     struct guess_order opened = {.agent = c->agent,
                                  .context = c->context,
@@ -65,6 +66,7 @@ static void tell_siblings(struct conn *c)
                                  .name = &c->name,
                                  .ttl_ms = c->ttl_ms};
     siblings_file_opened(&opened, c->asked);
+    shards_file_opened(&opened, v);
 }
 
 static void reply_open(struct lookup_waiter *w, const struct lookup_result *r)
@@ -107,7 +109,7 @@ static void reply_open(struct lookup_waiter *w, const struct lookup_result *r)
     wire_put_u32(&b, lookup_fresh_ms(c->context, &c->name, c->ttl_ms));
     int fds[2] = {placeholder, block};
     conn_reply(c, body, (size_t)(b.at - body), fds, block >= 0 ? 2 : 1);
-    tell_siblings(c);
+    tell_who_looks_ahead(c, &v);
 }
 
 void session_lookup(struct conn *c, struct wire_buf *b, enum lookup_how how)

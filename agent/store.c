@@ -314,6 +314,18 @@ bool store_has(struct store *s, const struct version *v, uint64_t index)
     return fd >= 0 || (fd == -EAGAIN && store_job_look(s, v, index, false, &fd) == 0);
 }
 
+void store_read_block_ahead(struct store *s, const struct version *v, uint64_t index)
+{
+    char name[STORE_NAME_MAX];
+    struct stat st;
+    store_block_name(v, index, name);
+    CLEANUP_CLOSE int fd = open_known(s, name, O_RDONLY);
+    if (fd >= 0 && fstat(fd, &st) == 0 && is_fine(s, &st, v, index))
+        store_read_ahead(s, fd);
+    else if (fd != -ENOENT)
+        store_verify_ahead(s, v, index);
+}
+
 bool store_is_closed(struct store *s)
 {
     int r = store_job_exists(s, NODE_CLOSED_FILE);

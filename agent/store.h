@@ -90,8 +90,11 @@ uint64_t store_room_ahead(struct store *s);
  * answer. */
 bool store_is_closed(struct store *s);
 
-/* The block will be read soon: has what isn't in the page cache brought there. */
+/* The block will be read soon: has what isn't in the page cache brought there, by threads of the
+ * disk's. Never waits. */
 void store_read_ahead(struct store *s, int fd);
+/* The same of one that may be stored, which is verified where that is needed. */
+void store_read_block_ahead(struct store *s, const struct version *v, uint64_t index);
 
 /* Starts a block. Never fails for want of disk: see store_commit(). Touches no disk itself: the
  * first store_write() or store_reader() makes the file. */

@@ -1,6 +1,6 @@
-/* What store.c (reading), store_write.c, store_put.c (whole blocks), store_jobs.c (the disk) and
- * store_evict.c (room) share; nobody else includes it but the store's test, which stalls the disk.
- */
+/* What store.c (reading), store_ahead.c, store_write.c, store_put.c (whole blocks), store_jobs.c
+ * (the disk) and store_evict.c (room) share; nobody else includes it but the store's test, which
+ * stalls the disk. */
 #ifndef WARMPATH_AGENT_STORE_INTERNAL_H
 #define WARMPATH_AGENT_STORE_INTERNAL_H
 
@@ -23,6 +23,7 @@ struct store {
     int64_t suspect_before_s;       /* blocks older than that are verified before use */
     atomic_int_fast64_t used_bytes; /* as the disk counts; complete once `counted` */
     atomic_uint_fast64_t evicted_blocks, bad_blocks;
+    atomic_uint_fast32_t ahead_bytes;  /* being read ahead (store_ahead.c) */
     struct store_memory *memory;       /* blocks that the disk didn't take */
     atomic_bool full;                  /* it took no more */
     atomic_int_fast64_t full_until_ms; /* it isn't tried again before */

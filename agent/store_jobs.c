@@ -40,21 +40,25 @@ static bool trusted(const struct store *s, int fd, const struct stat *st, const 
     return true;
 }
 
+int store_job_look_now(struct store *s, const struct version *v, uint64_t index, bool verify,
+                       int *fd)
+{
+    char name[STORE_NAME_MAX];
+    struct stat st;
+    store_block_name(v, index, name);
+    *fd = openat(s->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (*fd < 0 || fstat(*fd, &st) < 0)
+        return -ENOENT;
+    if (!verify || trusted(s, *fd, &st, v, index))
+        return 0;
+    store_drop_bad(s, v, index, name, &st);
+    return -ENOENT;
+}
+
 static void work_look(struct disk_job *j)
 {
     struct look *l = (struct look *)j;
-    struct store *s = l->store;
-    char name[STORE_NAME_MAX];
-    struct stat st;
-    store_block_name(&l->version, l->index, name);
-    l->fd = openat(s->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    l->result = l->fd >= 0 && fstat(l->fd, &st) == 0 ? 0 : -ENOENT;
-    if (l->result < 0 || !l->verify)
-        return;
-    if (!trusted(s, l->fd, &st, &l->version, l->index)) {
-        store_drop_bad(s, &l->version, l->index, name, &st);
-        l->result = -ENOENT;
-    }
+    l->result = store_job_look_now(l->store, &l->version, l->index, l->verify, &l->fd);
 }
 
 static void discard_look(struct disk_job *j)
@@ -344,38 +348,4 @@ int store_job_publish(struct store *s, int fd, const struct store_publish *block
     close(p->fd);
     free(p);
     return r;
-}
-
-/* --- reading ahead ---------------------------------------------------------------------------- */
-
-static void work_read_ahead(struct disk_job *j)
-{
-    posix_fadvise(((struct file_job *)j)->fd, 0, 0, POSIX_FADV_WILLNEED);
-}
-
-static void discard_read_ahead(struct disk_job *j)
-{
-    struct file_job *f = (struct file_job *)j;
-    close_files(f);
-    free(f);
-}
-
-/* Is its middle in the page cache? Yes, too, where the file system can't say. */
-static bool is_cached(int fd)
-{
-    char byte;
-    struct stat st;
-    struct iovec room = {&byte, 1};
-    if (fstat(fd, &st) < 0)
-        return true;
-    return preadv2(fd, &room, 1, st.st_size / 2, RWF_NOWAIT) >= 0 || errno != EAGAIN;
-}
-
-void store_read_ahead(struct store *s, int fd)
-{
-    if (is_cached(fd) || disk_is_stalled(s->disk))
-        return;
-    struct file_job *f = file_job(s, "", work_read_ahead, discard_read_ahead);
-    f->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    disk_leave(s->disk, &f->job);
 }

@@ -17,6 +17,11 @@ void store_tmp_name(char out[STORE_TMP_NAME_MAX]);
  * the descriptor, or -ENOENT. */
 int store_job_look(struct store *s, const struct version *v, uint64_t index, bool verify, int *fd);
 
+/* The same at once, by a thread that may wait for the disk. The caller closes `fd`, unless it is
+ * -1, whatever this returns. */
+int store_job_look_now(struct store *s, const struct version *v, uint64_t index, bool verify,
+                       int *fd);
+
 /* Is there a file of this name (shorter than STORE_TMP_NAME_MAX) below the store's directory? 0,
  * -ENOENT, or another -errno when that can't be told. */
 int store_job_exists(struct store *s, const char *name);
@@ -32,6 +37,9 @@ int store_job_create(struct store *s, const char *tmp_name, size_t room_bytes);
  * before: it goes once the disk is back. `data` may change then, but must stay (buffer_hold). */
 int store_job_write(struct store *s, int fd, const char *tmp_name, const void *data, size_t len,
                     uint64_t at);
+
+/* Opens a block's file, verifies it where that is needed, and reads it ahead; nobody waits. */
+void store_verify_ahead(struct store *s, const struct version *v, uint64_t index);
 
 struct store_publish {
     struct version version;

@@ -26,17 +26,24 @@ static uint64_t at_most(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* Of those that it may belong to, the one that is nearest: a wide window reaches over other runs.
+ */
 static struct prefetch_cursor *find(struct prefetch_stream *s, uint64_t from)
 {
+    struct prefetch_cursor *nearest = NULL;
+    uint64_t nearest_bytes = UINT64_MAX;
     for (size_t i = 0; i < PREFETCH_CURSORS; i++) {
         struct prefetch_cursor *c = &s->cursors[i];
+        uint64_t bytes = from > c->next ? from - c->next : c->next - from;
         /* Skipping forward inside the window is still the same run, and so is another
          * process that follows a little behind. */
         uint64_t reach = at_least(c->window, SLACK_BYTES);
-        if (c->used && from + reach >= c->next && from <= c->next + reach)
-            return c;
+        if (c->used && bytes <= reach && bytes < nearest_bytes) {
+            nearest = c;
+            nearest_bytes = bytes;
+        }
     }
-    return NULL;
+    return nearest;
 }
 
 /* Is the reader at the beginning of a part that goes on behind this block? The beginning lies in
@@ -55,10 +62,13 @@ static bool jumped(const struct prefetch_cursor *c, const struct prefetch_read *
            (r->from > c->ahead + SLACK_BYTES || c->next > r->from + r->block_bytes + SLACK_BYTES);
 }
 
-/* Where does the run end, now that its reader is here? */
+/* Where does the run end, now that its reader is here? Parts may have become known, or longer (a
+ * header of which the end is not known yet), since it began. */
 static void set_stop(struct prefetch_cursor *c, const struct prefetch_read *r, bool is_new)
 {
-    if (is_new) {
+    bool knew_none = !c->stop && !c->crossed;
+    bool longer = c->stop && r->part_from < c->stop && r->part_to > c->stop;
+    if (is_new || knew_none || longer) {
         c->stop = r->part_to;
     } else if (c->stop && r->at >= c->stop) {
         c->stop = c->crossed ? 0 : r->part_to;
@@ -69,8 +79,8 @@ static void set_stop(struct prefetch_cursor *c, const struct prefetch_read *r, b
 /* Does the jump to this part tell that the whole file will be read? */
 static bool is_sweep(struct prefetch_stream *s, const struct prefetch_read *r)
 {
-    if (!r->lost)
-        return false; /* it was here or came: read again, perhaps */
+    if (!r->lost || r->part_from == 0)
+        return false; /* it was here or came: read again, perhaps; or is the header */
     s->jumped_bytes += r->part_to - r->part_from;
     s->jumps++;
     if (s->swept || s->jumps < PREFETCH_SWEEP_PARTS ||
@@ -108,6 +118,27 @@ static void widen(struct prefetch_cursor *c, const struct prefetch_read *r)
     c->grow_at = r->to + c->window / WINDOW_GROWTH;
 }
 
+static uint64_t end_of_run(const struct prefetch_cursor *c, const struct prefetch_read *r)
+{
+    uint64_t end = round_up(r->size_bytes, r->block_bytes);
+    return c->stop ? at_most(end, round_up(c->stop, r->block_bytes)) : end;
+}
+
+/* What is read from the disk in front of this reader, who may follow another, or come again: the
+ * page cache may have let go meanwhile. */
+static void warm(struct prefetch_cursor *c, const struct prefetch_read *r,
+                 struct prefetch_plan *plan)
+{
+    uint64_t begin = round_up(r->to, r->block_bytes);
+    uint64_t most = at_most(c->window, PREFETCH_WARM_BYTES) / r->block_bytes * r->block_bytes;
+    if (c->warm < begin || begin < c->warmed_at)
+        c->warm = begin;
+    c->warmed_at = begin;
+    plan->warm_from = c->warm;
+    plan->warm_to = at_least(at_most(begin + most, end_of_run(c, r)), c->warm);
+    c->warm = plan->warm_to;
+}
+
 uint64_t prefetch_part_bytes(uint64_t bytes, uint64_t block_bytes)
 {
     uint64_t part = at_most(bytes / PARTS_IN_WINDOW, PART_MOST_BYTES);
@@ -130,8 +161,10 @@ struct prefetch_plan prefetch_next(struct prefetch_stream *s, const struct prefe
     c->used = ++s->clock;
     plan.sequential = continues;
     if (continues && r->to <= c->next) {
-        if (!r->lost)
+        if (!r->lost) {
+            warm(c, r, &plan);
             return plan;
+        }
         *c = (struct prefetch_cursor){.used = c->used}; /* another pass, and the cache has let go */
         is_new = true;
     }
@@ -142,10 +175,11 @@ struct prefetch_plan prefetch_next(struct prefetch_stream *s, const struct prefe
         return plan;
     widen(c, r);
 
-    uint64_t end = round_up(r->size_bytes, r->block_bytes);
-    if (c->stop)
-        end = at_most(end, round_up(c->stop, r->block_bytes));
+    uint64_t end = end_of_run(c, r);
     uint64_t stop = at_most(round_up(c->next + c->window, r->block_bytes), end);
+    warm(c, r, &plan);
+    plan.ends = stop >= r->size_bytes && (!c->stop || c->crossed) && !c->ended;
+    c->ended |= plan.ends;
     plan.part_bytes = prefetch_part_bytes(c->window, r->block_bytes);
     /* A whole part at a time, but at the end. */
     if (stop <= c->ahead || (stop < end && stop - c->ahead < plan.part_bytes))

@@ -23,19 +23,25 @@
 #define PREFETCH_CURSORS 16
 /* A read of that many bytes at the start of a file begins a run at once. */
 #define PREFETCH_LARGE_READ (128u << 10)
+/* No more than that is read ahead from the disk: it answers sooner than S3, and memory that is
+ * filled long before it is read may be gone by then. */
+#define PREFETCH_WARM_BYTES (32u << 20)
 /* A reader that jumped to so many parts of a file, and to that share of its bytes, wants the rest.
  */
 #define PREFETCH_SWEEP_PARTS 4
 #define PREFETCH_SWEEP_SHARE 4
 
 struct prefetch_cursor {
-    uint64_t next;    /* the byte that continues the run */
-    uint64_t ahead;   /* bytes below this were asked for already */
-    uint64_t window;  /* bytes; 0: not yet seen to continue */
-    uint64_t grow_at; /* the window grows once the run has come this far */
-    uint64_t stop;    /* the end of its part; 0: nothing stops it */
-    bool crossed;     /* it went on to another part once */
-    uint64_t used;    /* for replacing the least recently used; 0: free */
+    uint64_t next;      /* the byte that continues the run */
+    uint64_t ahead;     /* bytes below this were asked for already */
+    uint64_t warm;      /* and below this from the disk, */
+    uint64_t warmed_at; /* for a reader that was here */
+    uint64_t window;    /* bytes; 0: not yet seen to continue */
+    uint64_t grow_at;   /* the window grows once the run has come this far */
+    uint64_t stop;      /* the end of its part; 0: nothing stops it */
+    bool ended;         /* it was said that its file ends */
+    bool crossed;       /* it went on to another part once */
+    uint64_t used;      /* for replacing the least recently used; 0: free */
 };
 
 struct prefetch_stream {
@@ -65,7 +71,9 @@ struct prefetch_plan {
     bool sequential;     /* the read belongs to a run */
     uint64_t from, to;   /* fetch this now, too; whole blocks behind the read; equal: nothing */
     uint64_t part_bytes; /* in pieces of this size, a multiple of the block's */
-    bool sweep;          /* all of the file will be wanted, in any order; said once */
+    uint64_t warm_from, warm_to; /* what of this is stored, read from the disk; whole blocks, too */
+    bool ends;                   /* the file is read in order, and this is its end; said once */
+    bool sweep;                  /* all of the file will be wanted, in any order; said once */
 };
 
 /* The ranges of a run's plans do not overlap, unless its bytes got `lost`: then they come again. */

@@ -6,6 +6,7 @@ import access
 import ahead
 import bounds
 import company
+import disk_ahead
 import environments
 import formats
 import hints
@@ -16,11 +17,12 @@ import keys
 import library
 import life
 import missed
+import shards
 import sharing
 import tool
 
 
-FAMILIES = (life, sharing, kept, ahead, hints, formats, keys, tool, environments, company, missed, identity, access, bounds, hit, library)
+FAMILIES = (life, sharing, kept, ahead, hints, formats, shards, disk_ahead, keys, tool, environments, company, missed, identity, access, bounds, hit, library)
 
 
 def cases(bed):
