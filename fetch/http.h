@@ -8,12 +8,15 @@
 #ifndef WARMPATH_FETCH_HTTP_H
 #define WARMPATH_FETCH_HTTP_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* Requests that one thread has on the wire at once; more wait their turn. */
 #define HTTP_ACTIVE_PER_THREAD 64
+/* See server_heard_ms. */
+#define HTTP_WAIT_TIMES 4
 
 struct http_engine;
 
@@ -30,6 +33,10 @@ struct http_request {
     int64_t stall_timeout_ms;      /* no byte of the answer for that long ends the request */
     int64_t total_timeout_ms;      /* all in all, counted once delay_ms is over */
     int64_t delay_ms;              /* start that much later (backoff); 0 at once */
+    /* When the server was last heard of at all, in monotonic ms (NULL: nobody notes it). A request
+     * that waits in a server's queue is no sign of its death: the timeouts to the first byte and
+     * for a stall count from that moment, but are never more than HTTP_WAIT_TIMES as long. */
+    const atomic_int_fast64_t *server_heard_ms;
 
     /* When no headers have come so many ms after the start (0: never mind), `hedge` is asked, once,
      * whether to send the request a second time, over another connection. The one that answers

@@ -134,6 +134,16 @@ bool http_transfer_set_up(struct http_transfer *t)
 
 /* ---- timeouts ---- */
 
+/* Nothing came since `from_ms`, not for this request at least. */
+static int64_t silent_until_ms(const struct http_request *r, int64_t from_ms, int64_t timeout_ms)
+{
+    int64_t heard_ms = r->server_heard_ms ? atomic_load(r->server_heard_ms) : 0;
+    int64_t most_ms = from_ms + HTTP_WAIT_TIMES * timeout_ms;
+    if (heard_ms <= from_ms)
+        return from_ms + timeout_ms;
+    return heard_ms + timeout_ms < most_ms ? heard_ms + timeout_ms : most_ms;
+}
+
 int64_t http_transfer_limit_ms(const struct http_transfer *t, int64_t now_ms, const char **what,
                                int64_t *timeout_ms)
 {
@@ -153,7 +163,7 @@ int64_t http_transfer_limit_ms(const struct http_transfer *t, int64_t now_ms, co
         if (sent_us)
             from_ms = t->started_ms + sent_us / 1000;
     }
-    int64_t limit = from_ms + *timeout_ms;
+    int64_t limit = silent_until_ms(r, from_ms, *timeout_ms);
     int64_t total_ms = or_default(r->total_timeout_ms, DEFAULT_TOTAL_MS);
     if (t->due_ms + total_ms < limit) {
         limit = t->due_ms + total_ms;

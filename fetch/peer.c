@@ -11,18 +11,39 @@
 #define TOTAL_MS     15000
 #define SIGNED_FOR_S 300 /* clocks may differ by that much */
 
+/* When a node was last heard of, by any request. Two that share a place pass for each other, which
+ * only makes them be waited for a little longer. */
+#define HEARD_PLACES 1024
+static atomic_int_fast64_t heard_ms[HEARD_PLACES];
+
+static atomic_int_fast64_t *heard_of(const struct peer_request *r)
+{
+    return &heard_ms[r->peer.node % HEARD_PLACES];
+}
+
+/* It was silent since the later of the two. */
+static int64_t silent_ms(const struct peer_request *r, int64_t since_ms, int64_t now_ms)
+{
+    int64_t heard = atomic_load(heard_of(r));
+    return heard < since_ms ? now_ms - since_ms : now_ms > heard ? now_ms - heard : 0;
+}
+
 static void note_gap(struct peer_request *r)
 {
-    int64_t now = clock_monotonic_ms();
-    if (now - r->heard_ms > r->peer.gap_ms)
-        r->peer.gap_ms = now - r->heard_ms;
+    int64_t now = clock_monotonic_ms(), gap_ms = silent_ms(r, r->heard_ms, now);
+    if (gap_ms > r->peer.gap_ms)
+        r->peer.gap_ms = gap_ms;
     r->heard_ms = now;
+    atomic_store(heard_of(r), now);
 }
 
 static bool on_head(struct http_request *h)
 {
     struct peer_request *r = h->user;
     r->heard_ms = clock_monotonic_ms();
+    int64_t first_ms = silent_ms(r, r->heard_ms - h->first_byte_ms, r->heard_ms);
+    r->peer.first_byte_ms = first_ms > 0 ? first_ms : 1; /* 0: none came */
+    atomic_store(heard_of(r), r->heard_ms);
     if (h->status == 200)
         return true;
     r->outcome = h->status == 404                       ? PEER_MISSING
@@ -56,7 +77,6 @@ static bool on_body(struct http_request *h, const void *data, size_t len)
 static void on_done(struct http_request *h)
 {
     struct peer_request *r = h->user;
-    r->peer.first_byte_ms = h->first_byte_ms;
     if (h->error < 0 && r->outcome == PEER_GOOD) {
         r->peer.was_silent = h->error == -ETIMEDOUT || h->error == -EHOSTUNREACH;
         r->outcome = PEER_FAILED;
@@ -88,6 +108,7 @@ int peer_submit(struct http_engine *engine, struct peer_request *r)
                                     .first_byte_timeout_ms = r->peer.first_byte_most_ms,
                                     .stall_timeout_ms = r->peer.gap_most_ms,
                                     .total_timeout_ms = TOTAL_MS,
+                                    .server_heard_ms = heard_of(r),
                                     .head = on_head,
                                     .body = on_body,
                                     .done = on_done,

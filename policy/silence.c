@@ -1,10 +1,9 @@
 #include "policy/silence.h"
 
 #define TIMES 8 /* as long as is usual */
-/* A lost packet, a busy processor, a link whose queue is full are no death. With 100 and 300 a node
- * behind 200 Mb/s was given up 23 times while it sent 64 MiB. */
-#define FIRST_LEAST_MS 600
-#define LEAST_MS       800
+/* A lost packet, a busy processor, a disk that has to look for it are no death. */
+#define FIRST_LEAST_MS 300
+#define LEAST_MS       400
 
 static int64_t patience_ms(int64_t usual_ms, int64_t least_ms, int64_t most_ms)
 {

@@ -1,5 +1,5 @@
-/* How long another node may say nothing before it is taken for dead. Pure. One for each node that
- * is asked for blocks.
+/* How long another node may say nothing, to any request, before it is taken for dead. Pure. One for
+ * each node that is asked for blocks.
  *
  * Nodes are near each other, and what one of them usually does is known after its first block: when
  * it is silent for many times as long, it is faster to ask another one. What is usual is the

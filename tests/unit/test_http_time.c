@@ -151,6 +151,27 @@ static void test_there_is_always_a_limit(void **unused)
     assert_in_range(http_transfer_limit_ms(&t, 2 * hour_ms, &what, &timeout_ms), 1001, hour_ms);
 }
 
+/* Other requests hear of the server: it is alive, and this one waits in its queue; not for ever. */
+static void test_who_answers_others_is_not_silent(void **unused)
+{
+    (void)unused;
+    const char *what;
+    int64_t timeout_ms;
+    atomic_int_fast64_t heard_ms = 0;
+    struct http_request r = {
+        .method = "GET", .stall_timeout_ms = 100, .server_heard_ms = &heard_ms};
+    struct http_transfer t = {
+        .request = &r, .due_ms = 1000, .started_ms = 1000, .last_heard_ms = 1000};
+    static const struct {
+        int64_t heard_ms, limit_ms;
+    } rows[] = {{0, 1100}, {900, 1100}, {1000, 1100}, {1050, 1150}, {1290, 1390}, {5000, 1400}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        atomic_store(&heard_ms, rows[i].heard_ms);
+        assert_int_equal(http_transfer_limit_ms(&t, 1000, &what, &timeout_ms), rows[i].limit_ms);
+        assert_int_equal(timeout_ms, 100);
+    }
+}
+
 static void test_delay(void **unused)
 {
     (void)unused;
@@ -193,6 +214,7 @@ int main(void)
         cmocka_unit_test(test_a_handshake_ends),
         cmocka_unit_test(test_waiting_for_a_turn_ends),
         cmocka_unit_test(test_there_is_always_a_limit),
+        cmocka_unit_test(test_who_answers_others_is_not_silent),
         cmocka_unit_test(test_delay),
     };
     return cmocka_run_group_tests_name("http_time", tests, NULL, NULL);

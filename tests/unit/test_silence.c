@@ -28,8 +28,8 @@ static void test_quick_nodes_may_be_silent_for_short(void **state)
     (void)state;
     for (int i = 0; i < 20; i++)
         silence_ended(&s, 2, 3);
-    assert_in_range(silence_first_most_ms(&s, &nothing), 500, 750);
-    assert_in_range(silence_most_ms(&s, &nothing), 600, 1000);
+    assert_in_range(silence_first_most_ms(&s, &nothing), 250, 350);
+    assert_in_range(silence_most_ms(&s, &nothing), 300, 500);
 }
 
 /* One long gap among many short ones: a slow link, not a dead node; it is forgotten in time. */
