@@ -165,6 +165,11 @@ static void on_tick(void *user)
     int64_t now = clock_monotonic_ms();
     sessions_tick();
     store_watch_disk(agent.store);
+    if (store_is_removed(agent.store)) {
+        log_warn("agent", "the cache's directory was removed: ending, the next read starts anew");
+        loop_stop(agent.loop);
+        return;
+    }
     if (!is_idle_for(now))
         return;
     char lock_path[sizeof(socket_path) + 8];

@@ -334,6 +334,12 @@ bool store_is_closed(struct store *s)
     return atomic_load(&s->closed);
 }
 
+bool store_is_removed(const struct store *s)
+{
+    struct stat st;
+    return fstat(s->dir_fd, &st) == 0 && st.st_nlink == 0;
+}
+
 /* --- memory ------------------------------------------------------------------- */
 
 bool store_keeps_in_memory(struct store *s, const struct store_place *place)

@@ -89,6 +89,9 @@ uint64_t store_room_ahead(struct store *s);
 /* Are other nodes not to be sent here for blocks? What was last seen, when the disk does not
  * answer. */
 bool store_is_closed(struct store *s);
+/* Did somebody remove the store's directory? It takes no block any more. Does not wait for the
+ * disk. */
+bool store_is_removed(const struct store *s);
 
 /* The block will be read soon: has what isn't in the page cache brought there, by threads of the
  * disk's. Never waits. */

@@ -1,6 +1,7 @@
 """The agent's life: started once, apart from the job, again after a kill, gone when idle."""
 
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -226,6 +227,19 @@ def case_ends_when_idle(bed):
         check.that(wait_until(lambda: not s.node.pids(), 6), "the agent was still there 6 s after the last job")
         check.that(not os.path.exists(s.node.socket), "its socket was left over")
         s.right(s.read("cat", s.path("small")), "small")
+
+
+def case_store_removed(bed):
+    """`rm -r` of the cache while a job reads: a new agent makes a new store, and the job notices nothing."""
+    with Scene(bed, "removed") as s:
+        with s.start("cat", s.path("small"), "wait", "cat", s.path("big")) as reader:
+            reader.until_waiting()
+            agents = s.node.pids()
+            shutil.rmtree(s.node.cache)
+            check.that(wait_until(lambda: not s.node.pids(), 10), "the agent stays without a store")
+            s.right(reader.rest(), "big")
+        check.that(s.node.pids() not in ([], agents), "no new agent")
+        check.that(os.listdir(f"{s.node.cache}/blocks"), "it kept nothing")
 
 
 def case_stop(bed):
