@@ -95,10 +95,11 @@ static int64_t next_ms(struct index *ix, int64_t now)
 static int64_t next_guess_ms(struct index *ix)
 {
     int64_t next = INT64_MAX;
+    int64_t news_ms = index_usable(ix) ? want_look_gap_ms(index_nodes(ix)) : WANT_NO_NEWS;
     const struct index_want *w;
     DL_FOREACH(ix->wants, w)
     {
-        int64_t at = want_guess_at_ms(&w->want, index_usable(ix));
+        int64_t at = want_guess_at_ms(&w->want, news_ms);
         next = at < next ? at : next;
     }
     return next;

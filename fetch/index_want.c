@@ -26,6 +26,7 @@ static struct want_facts facts_for(struct index *ix, struct index_want *w, int64
     enum index_found found = index_find_peer(ix, w, NULL);
     struct want_facts f = {.now_ms = now,
                            .index_usable = index_usable(ix),
+                           .news_ms = want_look_gap_ms(index_nodes(ix)),
                            .index_ready = ready,
                            .fetch_ms = ix->fetch_ms,
                            .has_peer = found == FOUND,
@@ -37,7 +38,7 @@ static struct want_facts facts_for(struct index *ix, struct index_want *w, int64
         add_facts_without_index(ix, w, &f);
         return f;
     }
-    if (now >= want_guess_at_ms(&w->want, true))
+    if (now >= want_guess_at_ms(&w->want, f.news_ms))
         f.has_guess = index_guess_peer(ix, w, NULL);
     if (!want_needs_rank(&w->want) || !ready || now < w->want.due_ms)
         return f;

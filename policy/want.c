@@ -10,7 +10,10 @@
 #define NODES_GAP_MS      250
 #define BUSY_MS           20 /* a few blocks at 10 to 25 Gb/s */
 #define GUESS_FIRST_MS    10
-#define GUESS_MOST_MS     40
+#define GUESS_QUICK_MS    40 /* the longest gap of the first few, which is what most need */
+#define GUESSES_QUICK     16
+#define GUESS_MOST_MS     640
+#define GUESS_NEWS_MS     80 /* fifty nodes: the index is quicker than guesses where they are fewer */
 #define TURN_MS           120 /* while it isn't known how long a GET takes */
 #define TURN_LEAST_MS     60
 #define TURN_MOST_MS      1000
@@ -47,25 +50,28 @@ static bool must_be_patient(struct want *w, const struct want_facts *f)
     return f->now_ms < w->patient_until_ms;
 }
 
-int64_t want_guess_at_ms(const struct want *w, bool index_usable)
+int64_t want_guess_at_ms(const struct want *w, int64_t news_ms)
 {
-    return !index_usable || w->was_patient || w->claims > 0 ? w->guess_at_ms : INT64_MAX;
+    bool was_asked = w->was_patient || w->claims > 0;
+    bool is_worth_it = news_ms == WANT_NO_NEWS || (was_asked && news_ms >= GUESS_NEWS_MS);
+    return is_worth_it ? w->guess_at_ms : INT64_MAX;
 }
 
 static bool should_guess(struct want *w, const struct want_facts *f)
 {
-    if (f->now_ms < want_guess_at_ms(w, f->index_usable))
+    if (f->now_ms < want_guess_at_ms(w, f->index_usable ? f->news_ms : WANT_NO_NEWS))
         return false;
     if (!f->has_guess) /* perhaps later: who was busy, or isn't known yet */
-        w->guess_at_ms = f->now_ms + GUESS_MOST_MS;
+        w->guess_at_ms = f->now_ms + GUESS_QUICK_MS;
     return f->has_guess;
 }
 
 void want_missed(struct want *w, int64_t now_ms)
 {
-    w->guess_gap_ms = w->guess_gap_ms == 0                  ? GUESS_FIRST_MS
-                      : w->guess_gap_ms * 2 < GUESS_MOST_MS ? w->guess_gap_ms * 2
-                                                            : GUESS_MOST_MS;
+    int64_t most_ms = w->guesses < GUESSES_QUICK ? GUESS_QUICK_MS : GUESS_MOST_MS;
+    w->guess_gap_ms = w->guess_gap_ms == 0            ? GUESS_FIRST_MS
+                      : w->guess_gap_ms * 2 < most_ms ? w->guess_gap_ms * 2
+                                                      : most_ms;
     w->guess_at_ms = now_ms + w->guess_gap_ms;
     w->guesses++;
 }

@@ -20,9 +20,10 @@
  *
  * News by the index are slow where nodes are many (below). So while a want waits, nodes that are
  * likely to have the block by now (policy/placement) are asked for it: one that hasn't got it says
- * so in a round trip. Where there is no index that is all there is; whose turn it is to fetch the
- * block is then told by time: of nodes that want it, the first goes to the origin at once, the
- * second and third wait a moment whether it shows up, the next four two, and so on. */
+ * so in a round trip, and each time the next guess waits longer. Where there is no index that is
+ * all there is; whose turn it is to fetch the block is then told by time: of nodes that want it,
+ * the first goes to the origin at once, the second and third wait a moment whether it shows up, the
+ * next four two, and so on. */
 #ifndef WARMPATH_POLICY_WANT_H
 #define WARMPATH_POLICY_WANT_H
 
@@ -70,6 +71,7 @@ enum want_step {
 struct want_facts {
     int64_t now_ms;
     bool index_usable;
+    int64_t news_ms;    /* as for want_guess_at_ms() */
     bool index_ready;   /* it may be asked now: else it was so a moment ago */
     bool has_peer;      /* a holder is known that may be asked and wasn't */
     bool has_peer_soon; /* somebody has it who is busy, or isn't known as a node yet */
@@ -91,8 +93,11 @@ bool want_is_over(const struct want *w, int64_t now_ms);
 /* Is `rank` needed for the next step, where there is an index? */
 bool want_needs_rank(const struct want *w);
 
-/* From when on a guess is worth it; INT64_MAX: not before the index was asked. */
-int64_t want_guess_at_ms(const struct want *w, bool index_usable);
+/* From when on a guess is worth it; INT64_MAX: not before the index was asked, and never where its
+ * news are quick. `news_ms`: how old they may be, as want_look_gap_ms() says; WANT_NO_NEWS: there
+ * is no index. */
+#define WANT_NO_NEWS INT64_MAX
+int64_t want_guess_at_ms(const struct want *w, int64_t news_ms);
 
 /* What is to be done for it now. Changes `due_ms` and when it is guessed next. */
 enum want_step want_next(struct want *w, const struct want_facts *f);

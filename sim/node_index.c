@@ -114,6 +114,7 @@ static struct want_facts facts_for(struct node *n, const struct route *r, bool i
     struct want_facts f = {
         .now_ms = now,
         .index_usable = n->index_usable,
+        .news_ms = want_look_gap_ms(index_nodes(n)),
         .index_ready = is_ready,
         .fetch_ms = n->fetch_ms,
     };
@@ -124,7 +125,7 @@ static struct want_facts facts_for(struct node *n, const struct route *r, bool i
     if (f.has_peer)
         return f;
     f.has_guess =
-        (!f.index_usable || now >= want_guess_at_ms(&r->want, true)) && peers_guess(n, r) >= 0;
+        (!f.index_usable || now >= want_guess_at_ms(&r->want, f.news_ms)) && peers_guess(n, r) >= 0;
     if (!f.index_usable) {
         f.knows_readers = n->views[0].viewed_ms >= 0 && breaker_would_allow(&n->guessing, now);
         f.rank = rank_among_readers(n, r->block);
@@ -263,7 +264,8 @@ static void wake_at(struct node *n, int64_t at_ms)
 static int64_t want_ms(const struct node *n, const struct want *w)
 {
     int64_t due = w->due_ms > n->next_batch_ms ? w->due_ms : n->next_batch_ms;
-    int64_t guess = want_guess_at_ms(w, n->index_usable);
+    int64_t guess =
+        want_guess_at_ms(w, n->index_usable ? want_look_gap_ms(index_nodes(n)) : WANT_NO_NEWS);
     due = due < w->until_ms ? due : w->until_ms;
     return due < guess ? due : guess;
 }

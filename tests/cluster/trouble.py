@@ -105,7 +105,7 @@ def case_silent_peer_is_given_up_soon(bed):
         reader = third.start("wide")
         check.that(wait_until(lambda: len(third.block_files()) > 20, 30), "nothing comes")
         first.link_is("down")
-        noticed = wait_until(lambda: f"{first.address}:{PEER_PORT} is not asked" in third.log(), 1.5)
+        noticed = wait_until(lambda: f"{first.address}:{PEER_PORT} is not asked" in third.log(), 1.9)
         w.right(finish(reader, 60), "wide")
         first.link_is("up")
         check.equal("GETs that brought bytes", w.gets(asked), 0, "\n".join(w.proxy.names(asked)))

@@ -17,8 +17,8 @@ static void test_of_strangers_much_is_borne(void **state)
     assert_int_equal(silence_first_most_ms(&nothing, &nothing), SILENCE_FIRST_MOST_MS);
     assert_int_equal(silence_most_ms(&nothing, &nothing), SILENCE_MOST_MS);
     silence_ended(&quick, 0, 0);
-    assert_true(silence_first_most_ms(&nothing, &quick) < SILENCE_FIRST_MOST_MS / 2);
-    assert_true(silence_most_ms(&nothing, &quick) < SILENCE_MOST_MS / 2);
+    assert_true(silence_first_most_ms(&nothing, &quick) < SILENCE_FIRST_MOST_MS);
+    assert_true(silence_most_ms(&nothing, &quick) < SILENCE_MOST_MS);
 }
 
 /* Many times what it takes, but never so little that a lost packet is a death. */
@@ -28,8 +28,8 @@ static void test_quick_nodes_may_be_silent_for_short(void **state)
     (void)state;
     for (int i = 0; i < 20; i++)
         silence_ended(&s, 2, 3);
-    assert_in_range(silence_first_most_ms(&s, &nothing), 250, 350);
-    assert_in_range(silence_most_ms(&s, &nothing), 300, 500);
+    assert_in_range(silence_first_most_ms(&s, &nothing), 900, 1100);
+    assert_in_range(silence_most_ms(&s, &nothing), 1100, 1300);
 }
 
 /* One long gap among many short ones: a slow link, not a dead node; it is forgotten in time. */
@@ -40,10 +40,10 @@ static void test_the_longest_of_late_counts(void **state)
     silence_ended(&s, 2, 220);
     for (int i = 0; i < 3; i++)
         silence_ended(&s, 2, 3);
-    assert_true(silence_most_ms(&s, &nothing) > 1000);
+    assert_true(silence_most_ms(&s, &nothing) > 1300);
     for (int i = 0; i < 40; i++)
         silence_ended(&s, 2, 3);
-    assert_true(silence_most_ms(&s, &nothing) < 1000);
+    assert_true(silence_most_ms(&s, &nothing) < 1300);
     silence_ended(&s, 5000, 5000);
     assert_int_equal(silence_first_most_ms(&s, &nothing), SILENCE_FIRST_MOST_MS);
     assert_int_equal(silence_most_ms(&s, &nothing), SILENCE_MOST_MS);

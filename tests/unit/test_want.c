@@ -10,8 +10,11 @@
 
 static struct want_facts at(int64_t now_ms)
 {
-    return (struct want_facts){
-        .now_ms = now_ms, .index_usable = true, .index_ready = true, .knows_readers = true};
+    return (struct want_facts){.now_ms = now_ms,
+                               .index_usable = true,
+                               .news_ms = 300,
+                               .index_ready = true,
+                               .knows_readers = true};
 }
 
 static struct want begun(bool is_demanded)
@@ -192,9 +195,24 @@ static void test_guesses_while_the_index_says_nothing(void **state)
         if (step == WANT_GUESS)
             want_missed(&w, now);
     }
-    assert_in_range(guesses, 20, 40);
+    assert_in_range(guesses, 15, 25);
     assert_in_range(asks, 15, 40);
     assert_int_equal(w.guesses, guesses);
+}
+
+/* Few nodes: who holds it is known sooner than a guess comes back. */
+static void test_where_news_are_quick_nobody_guesses(void **state)
+{
+    struct want w = begun(true);
+    (void)state;
+    for (int64_t now = 0; now < 1000; now++) {
+        struct want_facts f = at(now);
+        f.news_ms = want_look_gap_ms(8);
+        f.has_guess = true;
+        assert_int_not_equal(want_next(&w, &f), WANT_GUESS);
+    }
+    assert_int_equal(want_guess_at_ms(&w, want_look_gap_ms(8)), INT64_MAX);
+    assert_true(want_guess_at_ms(&w, want_look_gap_ms(200)) < INT64_MAX);
 }
 
 static void test_a_guess_needs_no_batch(void **state)
@@ -207,7 +225,7 @@ static void test_a_guess_needs_no_batch(void **state)
     f.index_ready = false;
     f.now_ms = w.patient_until_ms;
     assert_int_equal(want_next(&w, &f), WANT_LATER);
-    f.now_ms = want_guess_at_ms(&w, true) + 40;
+    f.now_ms = want_guess_at_ms(&w, 300) + 40;
     f.has_guess = true;
     assert_int_equal(want_next(&w, &f), WANT_GUESS);
 }
@@ -254,7 +272,7 @@ static void test_of_unknown_readers_few_are_asked(void **state)
     f.index_usable = f.knows_readers = false;
     f.has_guess = true;
     for (int i = 0; i < WANT_BLIND_GUESSES; i++) {
-        f.now_ms = want_guess_at_ms(&w, false);
+        f.now_ms = want_guess_at_ms(&w, WANT_NO_NEWS);
         assert_int_equal(want_next(&w, &f), WANT_GUESS);
         want_missed(&w, f.now_ms);
     }
@@ -287,6 +305,7 @@ int main(void)
         cmocka_unit_test(test_busy_holders_in_turns_are_not_asked_for_ever),
         cmocka_unit_test(test_a_block_comes_into_a_zone_once),
         cmocka_unit_test(test_guesses_while_the_index_says_nothing),
+        cmocka_unit_test(test_where_news_are_quick_nobody_guesses),
         cmocka_unit_test(test_a_guess_needs_no_batch),
         cmocka_unit_test(test_without_an_index_turns_are_told_by_time),
         cmocka_unit_test(test_of_unknown_readers_few_are_asked),
