@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <uthash.h>
 #include <utlist.h>
@@ -26,15 +27,25 @@ struct store_memory {
     struct kept *used, *ahead; /* the longest unused, or here, first */
     uint64_t ahead_bytes;
 
+    size_t most;     /* in the table: each takes a descriptor */
     atomic_size_t n; /* in the table: mostly none, and then nobody takes the lock */
     atomic_int_fast64_t bytes;
 };
 
 _Static_assert(sizeof(struct store_place) == 24, "a key without padding");
 
+static size_t most_blocks(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur / 4 > STORE_MEMORY_BLOCKS_MAX)
+        return STORE_MEMORY_BLOCKS_MAX;
+    return (size_t)files.rlim_cur / 4;
+}
+
 struct store_memory *store_memory_new(void)
 {
     struct store_memory *m = must_calloc(1, sizeof(*m));
+    m->most = most_blocks();
     pthread_mutex_init(&m->lock, NULL);
     return m;
 }
@@ -97,7 +108,8 @@ static void give_up_waiting(struct store_memory *m, int64_t now_ms)
 
 static void make_room(struct store_memory *m)
 {
-    while (m->table && store_memory_bytes(m) > STORE_MEMORY_MAX)
+    while (m->table &&
+           (store_memory_bytes(m) > STORE_MEMORY_MAX || atomic_load(&m->n) > m->most))
         let_go(m, m->used ? m->used : m->ahead);
 }
 

@@ -22,6 +22,10 @@
 /* One that came ahead of its reader, and that no reader asked for in this time, waits for none. */
 #define STORE_MEMORY_AHEAD_MS 10000
 
+/* No more blocks, nor more than a quarter of the descriptors that the process may have: each holds
+ * one, and small ones take more memory than their bytes. */
+#define STORE_MEMORY_BLOCKS_MAX 4096
+
 struct store_memory;
 
 struct store_memory *store_memory_new(void);
