@@ -12,6 +12,7 @@
 #include "agent/store.h"
 #include "agent/store_internal.h"
 #include "agent/store_put.h"
+#include "agent/xxh3.h"
 #include "common/options.h"
 
 #define BLOCK 65536
@@ -282,6 +283,33 @@ static void test_publishing_fails(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+/* A block that was begun a while ago has left the page cache when the disk refuses the rest. */
+static void test_what_came_before_is_not_cached(void **state)
+{
+    struct version v = make_version("a", BLOCK);
+    static char data[BLOCK];
+    char path[256];
+    bool published = true;
+    (void)state;
+    block_path(&v, 0, path, sizeof(path));
+    *strrchr(path, '/') = '\0';
+    close(open(path, O_CREAT | O_WRONLY, 0600)); /* in the directory's place */
+    fill(data, BLOCK, 1);
+    uint64_t hash = XXH3_64bits(data, BLOCK);
+    struct store_writer *w = store_begin(store, &v, 0);
+    assert_int_equal(store_write(w, 0, data, BLOCK), 0);
+    int reader = store_reader(w);
+    assert_int_equal(fsync(reader), 0);
+    assert_int_equal(posix_fadvise(reader, 0, 0, POSIX_FADV_DONTNEED), 0);
+    close(reader);
+    int fd = store_commit(w, &hash, &published);
+    assert_true(fd >= 0);
+    assert_false(published);
+    assert_holds(fd, &v, 0);
+    close(fd);
+    assert_int_equal(unlink(path), 0);
+}
+
 static void test_evict_all(void **state)
 {
     struct version v = make_version("a", 4 * BLOCK);
@@ -477,6 +505,7 @@ int main(void)
         WITH_STORE(test_short_file_is_dropped),
         WITH_STORE(test_disk_takes_no_more),
         WITH_STORE(test_publishing_fails),
+        WITH_STORE(test_what_came_before_is_not_cached),
         WITH_STORE(test_put),
         WITH_STORE(test_put_fails),
         WITH_STORE(test_closed),
