@@ -43,6 +43,8 @@ void store_memory_keep(struct store_memory *m, const struct store_place *place, 
 int store_memory_get(struct store_memory *m, const struct store_place *place, int64_t now_ms);
 /* Is it here? No use of it. */
 bool store_memory_has(struct store_memory *m, const struct store_place *place);
+/* Is this a descriptor of a memory file, kept or not (any more)? */
+bool store_memory_is(const struct store_memory *m, int fd);
 /* Its reader has it already. */
 void store_memory_used(struct store_memory *m, const struct store_place *place);
 

@@ -171,6 +171,7 @@ static void test_all_has_its_room_at_once(void **state)
     fd = store_commit(w, NULL, &published);
     assert_true(published);
     assert_holds(fd, &v, 0);
+    assert_false(store_is_memory(store, fd));
     assert_int_equal(fstat(fd, &st), 0);
     assert_int_equal(used_bytes() - before, st.st_blocks * 512);
     close(fd);
@@ -233,7 +234,6 @@ static void assert_in_memory(const struct version *v, uint64_t index)
     int fd = store_get(store, v, index);
     assert_holds(fd, v, index);
     assert_true((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY);
-    close(fd);
     store_numbers(store, &n);
     assert_int_equal(n.memory_bytes, version_block_len(v, index));
     store_evict_all_soon(store);
@@ -241,6 +241,8 @@ static void assert_in_memory(const struct version *v, uint64_t index)
     for (n.emptying = true; n.emptying; usleep(1000))
         store_numbers(store, &n);
     assert_int_equal(n.memory_bytes, 0);
+    assert_true(store_is_memory(store, fd)); /* a reader must not map it, as before */
+    close(fd);
 }
 
 /* No file can be made: the block is served from memory, and is right. */
