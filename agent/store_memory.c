@@ -123,8 +123,7 @@ static void give_up_waiting(struct store_memory *m, int64_t now_ms)
 
 static void make_room(struct store_memory *m)
 {
-    while (m->table &&
-           (store_memory_bytes(m) > STORE_MEMORY_MAX || atomic_load(&m->n) > m->most))
+    while (m->table && (store_memory_bytes(m) > STORE_MEMORY_MAX || atomic_load(&m->n) > m->most))
         let_go(m, m->used ? m->used : m->ahead);
 }
 
