@@ -306,12 +306,13 @@ void blocks_cancel(struct block_waiter *w)
 }
 
 void blocks_ahead(struct agent *a, const struct version *v, uint64_t first, uint64_t count,
-                  const struct block_waiter *w)
+                  bool fetched, const struct block_waiter *w)
 {
     struct errand e = {.agent = a, .version = v, .context = w->context, .job = w->job};
     struct prefetch_stream *s = stream_get(&v->id, w->job);
     struct prefetch_read read = {.from = first * v->block_bytes + w->need.from,
                                  .to = (first + count) * v->block_bytes,
+                                 .again = fetched,
                                  .at = first * v->block_bytes + w->at,
                                  .advice = w->advice};
     if (first == 1 && w->need.from == 0 && w->at == 0)

@@ -170,10 +170,10 @@ bool gather_is_ready(const struct gather *g, const struct block_waiter *w)
 void gather_wake(struct gather *g, struct block_waiter *w)
 {
     struct block_result r = {.why = ""};
-    r.complete =
-        partial_is_complete(g->partial) && (w->maps || !store_keeps_in_memory(g->store, &g->id));
+    bool complete = partial_is_complete(g->partial);
     r.ready = partial_ready(g->partial, w->need);
     r.fd = partial_reader(g->partial);
+    r.complete = complete && (w->maps || !store_is_memory(g->store, r.fd));
     if (r.fd < 0) {
         r.error = r.fd;
         r.why = "the agent has no descriptor left, or cannot read its own cache";

@@ -48,9 +48,8 @@ static int first_block(struct conn *c, const struct version *v, int fetched_fd, 
         fd = blocks_peek(v, 0, 0, ready);
         fetched_fd = fd;
     } else {
-        struct store_place place = {v->id, 0};
         *ready = (struct span){0, version_block_len(v, 0)};
-        *complete = !store_keeps_in_memory(c->agent->store, &place);
+        *complete = !store_is_memory(c->agent->store, fd);
     }
     if (fd < 0)
         return -1;

@@ -347,6 +347,11 @@ bool store_keeps_in_memory(struct store *s, const struct store_place *place)
     return store_memory_has(s->memory, place);
 }
 
+bool store_is_memory(const struct store *s, int fd)
+{
+    return store_memory_is(s->memory, fd);
+}
+
 void store_note_used(struct store *s, const struct store_place *place)
 {
     store_memory_used(s->memory, place);

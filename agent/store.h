@@ -81,6 +81,8 @@ bool store_has(struct store *s, const struct version *v, uint64_t index);
 
 /* Blocks in memory. A job should not map such a block only to read it: that pins the memory. */
 bool store_keeps_in_memory(struct store *s, const struct store_place *place);
+/* Is this descriptor one of such a block? Also where the block is not kept (any more). */
+bool store_is_memory(const struct store *s, int fd);
 /* Its reader has it already, if it is in memory. */
 void store_note_used(struct store *s, const struct store_place *place);
 /* How many bytes may be under way ahead of readers? Any number, unless blocks go to memory. */

@@ -254,6 +254,52 @@ int store_job_write(struct store *s, int fd, const char *tmp_name, const void *d
     return r;
 }
 
+struct copy_job {
+    struct disk_job job;
+    int from_fd, to_fd;
+    uint64_t at, to;
+    int result;
+};
+
+static void work_copy(struct disk_job *j)
+{
+    struct copy_job *c = (struct copy_job *)j;
+    char piece[65536];
+    while (c->result == 0 && c->at < c->to) {
+        size_t len = c->to - c->at < sizeof(piece) ? (size_t)(c->to - c->at) : sizeof(piece);
+        ssize_t n = pread(c->from_fd, piece, len, (off_t)c->at);
+        c->result = n > 0 ? store_job_write_all(c->to_fd, piece, (size_t)n, c->at) : -EIO;
+        c->at += n > 0 ? (uint64_t)n : 0;
+    }
+}
+
+static void discard_copy(struct disk_job *j)
+{
+    struct copy_job *c = (struct copy_job *)j;
+    if (c->from_fd >= 0)
+        close(c->from_fd);
+    if (c->to_fd >= 0)
+        close(c->to_fd);
+    free(c);
+}
+
+int store_job_copy(struct store *s, int fd, int memory, uint64_t from, uint64_t to)
+{
+    struct copy_job *c = must_calloc(1, sizeof(*c));
+    *c = (struct copy_job){.job = {.work = work_copy, .discard = discard_copy},
+                           .from_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0),
+                           .to_fd = fcntl(memory, F_DUPFD_CLOEXEC, 0),
+                           .at = from,
+                           .to = to};
+    int r = disk_do(s->disk, &c->job);
+    if (r == -ETIMEDOUT)
+        return r;
+    if (r == 0)
+        r = c->result;
+    discard_copy(&c->job);
+    return r;
+}
+
 static void work_nothing(struct disk_job *j)
 {
     (void)j;

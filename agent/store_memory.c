@@ -4,11 +4,15 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <uthash.h>
 #include <utlist.h>
 
 #include "agent/alloc.h"
+#include "common/cleanup.h"
 
 struct kept {
     UT_hash_handle hh;
@@ -26,15 +30,37 @@ struct store_memory {
     struct kept *used, *ahead; /* the longest unused, or here, first */
     uint64_t ahead_bytes;
 
+    dev_t device;    /* of all memory files; no directory is on it */
+    bool has_device; /* else it could not be told */
+    size_t most;     /* in the table: each takes a descriptor */
     atomic_size_t n; /* in the table: mostly none, and then nobody takes the lock */
     atomic_int_fast64_t bytes;
 };
 
 _Static_assert(sizeof(struct store_place) == 24, "a key without padding");
 
+static size_t most_blocks(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur / 4 > STORE_MEMORY_BLOCKS_MAX)
+        return STORE_MEMORY_BLOCKS_MAX;
+    return (size_t)files.rlim_cur / 4;
+}
+
+static void find_device(struct store_memory *m)
+{
+    struct stat st;
+    CLEANUP_CLOSE int fd = memfd_create("warmpath", MFD_CLOEXEC);
+    m->has_device = fd >= 0 && fstat(fd, &st) == 0;
+    if (m->has_device)
+        m->device = st.st_dev;
+}
+
 struct store_memory *store_memory_new(void)
 {
     struct store_memory *m = must_calloc(1, sizeof(*m));
+    find_device(m);
+    m->most = most_blocks();
     pthread_mutex_init(&m->lock, NULL);
     return m;
 }
@@ -97,7 +123,7 @@ static void give_up_waiting(struct store_memory *m, int64_t now_ms)
 
 static void make_room(struct store_memory *m)
 {
-    while (m->table && store_memory_bytes(m) > STORE_MEMORY_MAX)
+    while (m->table && (store_memory_bytes(m) > STORE_MEMORY_MAX || atomic_load(&m->n) > m->most))
         let_go(m, m->used ? m->used : m->ahead);
 }
 
@@ -163,6 +189,12 @@ bool store_memory_has(struct store_memory *m, const struct store_place *place)
     bool has = find(m, place) != NULL;
     pthread_mutex_unlock(&m->lock);
     return has;
+}
+
+bool store_memory_is(const struct store_memory *m, int fd)
+{
+    struct stat st;
+    return m->has_device && fstat(fd, &st) == 0 && st.st_dev == m->device;
 }
 
 void store_memory_used(struct store_memory *m, const struct store_place *place)

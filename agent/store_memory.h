@@ -22,6 +22,10 @@
 /* One that came ahead of its reader, and that no reader asked for in this time, waits for none. */
 #define STORE_MEMORY_AHEAD_MS 10000
 
+/* No more blocks, nor more than a quarter of the descriptors that the process may have: each holds
+ * one, and small ones take more memory than their bytes. */
+#define STORE_MEMORY_BLOCKS_MAX 4096
+
 struct store_memory;
 
 struct store_memory *store_memory_new(void);
@@ -39,6 +43,8 @@ void store_memory_keep(struct store_memory *m, const struct store_place *place, 
 int store_memory_get(struct store_memory *m, const struct store_place *place, int64_t now_ms);
 /* Is it here? No use of it. */
 bool store_memory_has(struct store_memory *m, const struct store_place *place);
+/* Is this a descriptor of a memory file, kept or not (any more)? */
+bool store_memory_is(const struct store_memory *m, int fd);
 /* Its reader has it already. */
 void store_memory_used(struct store_memory *m, const struct store_place *place);
 

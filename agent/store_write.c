@@ -85,7 +85,7 @@ static ssize_t read_cached(int fd, void *data, size_t len, uint64_t at)
     return n < 0 && errno == EOPNOTSUPP ? pread(fd, data, len, (off_t)at) : n;
 }
 
-static bool copy_range(int from, int to, struct range range)
+static bool copy_cached(int from, int to, struct range range)
 {
     char piece[65536];
     while (range.from < range.to) {
@@ -97,6 +97,13 @@ static bool copy_range(int from, int to, struct range range)
         range.from += (uint64_t)n;
     }
     return true;
+}
+
+/* A disk that refuses writes can still be read; a stalled one is not asked. */
+static bool copy_range(struct store_writer *w, int to, struct range range, int error)
+{
+    return copy_cached(w->fd, to, range) ||
+           (!is_stall(error) && store_job_copy(w->store, w->fd, to, range.from, range.to) == 0);
 }
 
 static void account(struct store_writer *w, int64_t bytes)
@@ -124,7 +131,7 @@ static int move_to_memory(struct store_writer *w, int error)
         return memory;
     int64_t bytes = 0;
     for (unsigned i = 0; i < w->n_written; i++) {
-        if (!copy_range(w->fd, memory, w->written[i])) {
+        if (!copy_range(w, memory, w->written[i], error)) {
             close(memory);
             return -EIO;
         }

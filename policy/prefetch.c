@@ -152,6 +152,12 @@ struct prefetch_plan prefetch_next(struct prefetch_stream *s, const struct prefe
         return plan;
     struct prefetch_cursor *c = find(s, r->from);
     bool is_new = !c || jumped(c, r);
+    if (r->again && (is_new || c->window == 0)) { /* that is not going on */
+        c = is_new ? replace(s) : c;
+        c->used = ++s->clock;
+        c->next = at_least(c->next, r->to);
+        return plan;
+    }
     bool continues = !is_new || (r->from == 0 && r->need >= PREFETCH_LARGE_READ) ||
                      r->advice == PREFETCH_SEQUENTIAL || begins_part(r);
     if (is_new)

@@ -61,6 +61,7 @@ struct prefetch_read {
     uint64_t size_bytes;         /* of the object */
     uint64_t block_bytes;        /* ranges to fetch are whole blocks */
     uint64_t most_bytes;         /* bounds the window */
+    bool again;                  /* the last read once more: it is given more than it asked for */
     bool lost;                   /* `from` is neither here nor under way */
     uint64_t at;                 /* what the reader is after; not before `from` */
     uint64_t part_from, part_to; /* the part of the file in which that lies; 0, 0: not known */

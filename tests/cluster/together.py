@@ -34,6 +34,26 @@ def case_a_run_goes_on_behind_all_that_a_peer_gave(bed):
         check.that(ahead > blocks / 2, f"{ahead} of {blocks} blocks came before the reader did", "")
 
 
+RANDOM = """
+import os, sys
+file = os.open(sys.argv[1], os.O_RDONLY)
+for block in 50, 7, 33, 21, 60, 12, 44:
+    os.pread(file, 4096, (block << 20) + 500000)
+"""
+
+
+def case_random_reads_from_a_peer_stay_random(bed):
+    """A whole block comes for a few bytes, and nothing behind it."""
+    with World(bed, 2) as w:
+        first, second = w.nodes
+        w.right(first.cat("wide"), "wide")
+        command = second.command([bed.python, "-c", RANDOM, f"{MOUNT}/wide"])
+        check.equal("exit status", job.run(command, second.env(w.mapping)).status, 0)
+        counters = second.counters()
+        check.that(counters["peer_hit_blocks"] > 0, "no block came from the peer", "")
+        check.equal("prefetched_blocks", counters["prefetched_blocks"], 0)
+
+
 HINT = """
 import os, sys
 os.posix_fadvise(os.open(sys.argv[1], os.O_RDONLY), 0, 0, os.POSIX_FADV_WILLNEED)

@@ -96,6 +96,39 @@ static void test_small_reads_become_a_run(void **state)
     assert_int_equal(bytes(p), 4 * BLOCK);
 }
 
+/* The last read, whose reader is given all of its block. */
+static struct prefetch_plan give_block(struct prefetch_stream *s, uint64_t from)
+{
+    struct prefetch_read r = {.from = from,
+                              .to = (from / BLOCK + 1) * BLOCK,
+                              .again = true,
+                              .need = (from / BLOCK + 1) * BLOCK - from,
+                              .size_bytes = (uint64_t)BLOCKS * BLOCK,
+                              .block_bytes = BLOCK,
+                              .most_bytes = MOST,
+                              .at = from};
+    return prefetch_next(s, &r);
+}
+
+/* Random reads stay random where whole blocks come (from a peer); a run goes on behind them. */
+static void test_given_more_is_not_going_on(void **state)
+{
+    struct prefetch_stream s = {0};
+    (void)state;
+    for (uint64_t i = 1; i < 50; i++) {
+        uint64_t at = i * 37 % BLOCKS * BLOCK + i * 4096;
+        assert_int_equal(bytes(read_bytes(&s, at, at + 4096, BLOCKS, true)), 0);
+        assert_int_equal(bytes(give_block(&s, at)), 0);
+    }
+    memset(&s, 0, sizeof(s));
+    read_bytes(&s, 0, 4096, BLOCKS, true);
+    give_block(&s, 0);
+    struct prefetch_plan p = read_bytes(&s, BLOCK, BLOCK + 4096, BLOCKS, true);
+    assert_true(p.sequential);
+    assert_int_equal(p.from, 2 * BLOCK);
+    assert_int_equal(bytes(p), 4 * BLOCK);
+}
+
 static void test_interleaved_runs(void **state)
 {
     struct prefetch_stream s = {0};
@@ -515,6 +548,7 @@ int main(void)
         cmocka_unit_test(test_small_reads_become_a_run),
         cmocka_unit_test(test_sequential_grows),
         cmocka_unit_test(test_random_fetches_nothing),
+        cmocka_unit_test(test_given_more_is_not_going_on),
         cmocka_unit_test(test_interleaved_runs),
         cmocka_unit_test(test_end_of_file),
         cmocka_unit_test(test_followers_add_nothing),

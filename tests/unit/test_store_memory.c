@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "agent/store_memory.h"
@@ -94,6 +95,30 @@ static void test_the_least_recently_used_goes(void **state)
     assert_int_equal(store_memory_bytes(memory), STORE_MEMORY_MAX);
 }
 
+/* Small ones would take all descriptors, long before they take much memory. */
+static void test_not_too_many(void **state)
+{
+    struct rlimit files, few;
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+    few = files;
+    few.rlim_cur = 80;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    store_memory_free(memory);
+    memory = store_memory_new();
+    int fd = memfd_create("block", MFD_CLOEXEC);
+    for (uint64_t i = 0; i < 100; i++) {
+        struct store_place at = place(i);
+        store_memory_book(memory, 1);
+        store_memory_keep(memory, &at, fd, 1, 0);
+    }
+    setrlimit(RLIMIT_NOFILE, &files);
+    close(fd);
+    assert_true(has(99) && has(80));
+    assert_false(has(79));
+    assert_int_equal(store_memory_bytes(memory), 20);
+}
+
 /* What waits for its reader stays, and what was read goes, though it is younger. */
 static void test_those_ahead_stay(void **state)
 {
@@ -170,9 +195,13 @@ static void test_incomplete_ones_count(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_MEMORY(test_kept_and_found),   WITH_MEMORY(test_the_least_recently_used_goes),
-        WITH_MEMORY(test_those_ahead_stay), WITH_MEMORY(test_a_reader_that_never_comes),
-        WITH_MEMORY(test_unused_ones_go),   WITH_MEMORY(test_incomplete_ones_count),
+        WITH_MEMORY(test_kept_and_found),
+        WITH_MEMORY(test_the_least_recently_used_goes),
+        WITH_MEMORY(test_not_too_many),
+        WITH_MEMORY(test_those_ahead_stay),
+        WITH_MEMORY(test_a_reader_that_never_comes),
+        WITH_MEMORY(test_unused_ones_go),
+        WITH_MEMORY(test_incomplete_ones_count),
     };
     return cmocka_run_group_tests_name("store_memory", tests, NULL, NULL);
 }
