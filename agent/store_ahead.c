@@ -60,7 +60,7 @@ static struct ahead *make(struct store *s, uint32_t bytes)
         return NULL;
     }
     struct ahead *a = must_calloc(1, sizeof(*a));
-    *a = (struct ahead){.job = {.work = work_ahead, .discard = discard_ahead},
+    *a = (struct ahead){.job = {.work = work_ahead, .discard = discard_ahead, .gives_way = true},
                         .store = s,
                         .fd = -1,
                         .bytes = bytes};
