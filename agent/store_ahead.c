@@ -55,7 +55,8 @@ static struct ahead *make(struct store *s, uint32_t bytes)
 {
     if (disk_is_stalled(s->disk))
         return NULL;
-    if (atomic_fetch_add(&s->ahead_bytes, bytes) > UNDER_WAY_MAX - bytes) {
+    uint64_t before = atomic_fetch_add(&s->ahead_bytes, bytes);
+    if (before > 0 && before + bytes > UNDER_WAY_MAX) { /* a block may be longer than that */
         atomic_fetch_sub(&s->ahead_bytes, bytes);
         return NULL;
     }
