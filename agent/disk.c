@@ -31,6 +31,19 @@ struct disk {
 /* --- the threads -------------------------------------------------------------------- */
 
 /* With the lock held. */
+static void enqueue(struct disk *d, struct disk_job *j)
+{
+    struct disk_job *behind = j->gives_way ? NULL : d->queue;
+    while (behind && !behind->gives_way)
+        behind = behind->next;
+    if (behind)
+        DL_PREPEND_ELEM(d->queue, behind, j);
+    else
+        DL_APPEND(d->queue, j);
+    pthread_cond_signal(&d->wanted);
+}
+
+/* With the lock held. */
 static void end_stall(struct disk *d)
 {
     if (!d->stalled || d->n_late > 0)
@@ -206,8 +219,7 @@ int disk_do(struct disk *d, struct disk_job *j)
         r = -EBUSY;
     } else {
         j->state = QUEUED;
-        DL_APPEND(d->queue, j);
-        pthread_cond_signal(&d->wanted);
+        enqueue(d, j);
         while (r == 0 && j->state != DONE)
             if (pthread_cond_timedwait(&j->done, &d->lock, &until) == ETIMEDOUT && j->state != DONE)
                 r = give_up(d, j);
@@ -226,8 +238,7 @@ void disk_start(struct disk *d, struct disk_job *j)
         tell_finished(d, j->finished, j->user, -EBUSY);
     } else {
         j->state = QUEUED;
-        DL_APPEND(d->queue, j);
-        pthread_cond_signal(&d->wanted);
+        enqueue(d, j);
     }
     pthread_mutex_unlock(&d->lock);
 }
@@ -262,8 +273,7 @@ void disk_leave(struct disk *d, struct disk_job *j)
 {
     pthread_mutex_lock(&d->lock);
     j->state = LEFT;
-    DL_APPEND(d->queue, j);
-    pthread_cond_signal(&d->wanted);
+    enqueue(d, j);
     pthread_mutex_unlock(&d->lock);
 }
 

@@ -31,6 +31,7 @@ struct disk_job {
     void (*discard)(struct disk_job *j);      /* after `work`, where nobody waited: undo it, free */
     void (*finished)(void *user, int result); /* of disk_start() */
     void *user;                               /* for that */
+    bool gives_way;                           /* whatever is queued later comes before it */
     int state;                                /* disk.c's own, as are the next */
     int64_t due_ms;
     pthread_cond_t done;

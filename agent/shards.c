@@ -17,7 +17,7 @@ struct shard_set {
     UT_hash_handle hh;
     struct version index_version;
     struct shard_index *index; /* NULL: its bytes were not here yet */
-    size_t asked;              /* of this many the look-up was begun */
+    size_t asked;              /* none before it is looked up any more */
     size_t begun;              /* the latest that was begun for a run */
     size_t id_len;
     char id[]; /* the table's key */
@@ -82,14 +82,14 @@ static void on_failed(struct context *context, const struct lookup_name *name)
         drop(s);
 }
 
-/* Looks up those before `stop` that were not yet. May drop the set. */
-static void look_up(struct shard_set *s, const struct guess_order *opened, size_t stop)
+/* Looks up those from `first` on that were not yet, and SHARDS_AHEAD at most. May drop the set. */
+static void look_up(struct shard_set *s, const struct guess_order *opened, size_t first)
 {
     struct lookup_name name = *opened->name;
     size_t prefix_len = directory_len(name.key);
     struct guess_order order = *opened;
-    size_t from = s->asked;
-    stop = stop < s->index->n ? stop : s->index->n;
+    size_t from = s->asked > first ? s->asked : first;
+    size_t stop = s->index->n - first > SHARDS_AHEAD ? first + SHARDS_AHEAD : s->index->n;
     if (from >= stop)
         return;
     s->asked = stop;
@@ -110,7 +110,7 @@ static void read_index(struct shard_set *s, const struct guess_order *opened)
         return;
     s->index = shard_index_parse(text, len);
     if (s->index)
-        look_up(s, opened, SHARDS_AHEAD);
+        look_up(s, opened, 0);
     else
         drop(s);
 }
@@ -121,7 +121,7 @@ static void index_opened(struct shard_set *s, const struct guess_order *opened,
     bool same = s && memcmp(&s->index_version.id, &v->id, sizeof(v->id)) == 0;
     if (same && s->index) { /* for another pass */
         s->asked = s->begun = 0;
-        look_up(s, opened, SHARDS_AHEAD);
+        look_up(s, opened, 0);
         return;
     }
     if (s)
@@ -142,7 +142,7 @@ void shards_file_opened(const struct guess_order *opened, const struct version *
     } else if (s) {
         size_t i = shard_index_find(s->index, v->key + directory_len(v->key));
         if (i < s->index->n)
-            look_up(s, opened, i + 1 + SHARDS_AHEAD);
+            look_up(s, opened, i + 1);
     }
 }
 

@@ -55,12 +55,13 @@ static struct ahead *make(struct store *s, uint32_t bytes)
 {
     if (disk_is_stalled(s->disk))
         return NULL;
-    if (atomic_fetch_add(&s->ahead_bytes, bytes) > UNDER_WAY_MAX - bytes) {
+    uint64_t before = atomic_fetch_add(&s->ahead_bytes, bytes);
+    if (before > 0 && before + bytes > UNDER_WAY_MAX) { /* a block may be longer than that */
         atomic_fetch_sub(&s->ahead_bytes, bytes);
         return NULL;
     }
     struct ahead *a = must_calloc(1, sizeof(*a));
-    *a = (struct ahead){.job = {.work = work_ahead, .discard = discard_ahead},
+    *a = (struct ahead){.job = {.work = work_ahead, .discard = discard_ahead, .gives_way = true},
                         .store = s,
                         .fd = -1,
                         .bytes = bytes};

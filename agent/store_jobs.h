@@ -29,8 +29,8 @@ int store_job_exists(struct store *s, const char *name);
 /* Notes that a block was used now. Not while the disk is stalled. */
 void store_job_touch(struct store *s, const struct version *v, uint64_t index);
 
-/* Makes a file for a block, with room for so many bytes (0: none yet) where the file system can give
- * it; its length stays 0. The descriptor, or -errno. */
+/* Makes a file for a block, with room for so many bytes (0: none yet) where the file system can
+ * give it; its length stays 0. The descriptor, or -errno. */
 int store_job_create(struct store *s, const char *tmp_name, size_t room_bytes);
 
 /* Writes to it. After -ETIMEDOUT the file must not be used any more but to read what was written

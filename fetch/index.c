@@ -144,7 +144,7 @@ void index_opened(struct index *ix, const uint8_t version[INDEX_VERSION_BYTES], 
 
 void index_want(struct index *ix, struct index_want *w)
 {
-    w->is_locked = false;
+    w->is_locked = w->want.crosses;
     pthread_mutex_lock(&ix->lock);
     if (!w->is_guess)
         want_begin(&w->want, clock_monotonic_ms());

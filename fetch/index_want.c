@@ -125,7 +125,7 @@ void index_take_claim(struct index *ix, const struct batch_step *claim, const re
                 : want_claimed(is_ours, found == FOUND, found != FOUND && found != FOUND_NONE);
     w->is_locked = step == WANT_YOURS || w->want.crosses;
     if (is_ours)
-        index_note_lock(ix, w, is_zone, now, !w->is_locked);
+        index_note_lock(ix, w, is_zone, now, is_zone ? !w->want.crosses : step != WANT_YOURS);
     if (step != WANT_LATER)
         answer(ix, w, step, answered);
 }

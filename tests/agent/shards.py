@@ -98,6 +98,18 @@ def case_shards_of_a_liar(bed):
         check.that(len(asked) <= AHEAD, f"{len(asked)} files were asked for")
 
 
+def case_shards_between_are_left(bed):
+    """Who begins in the middle of a model is not given what lies before."""
+    with Model(bed, "shardmiddle", {"weight_map": {f"t{i}": f"m{i:03}" for i in range(1000)}}) as m:
+        middle = f"{m.folder}/m500"
+        m.s.replace(middle, b"x" * 100)
+        m.read(m.key)
+        m.read(middle)
+        check.that(wait_until(lambda: m.asked(f"{m.folder}/m{500 + AHEAD}"), 10), f"{m.s.proxy.names()}")
+        between = {f"m{i:03}" for i in range(AHEAD, 500)}
+        check.equal("asked", between & {r.path.rpartition("/")[2] for r in list(m.s.proxy.seen)}, set())
+
+
 def case_shards_that_are_refused(bed):
     """Looking ahead fails in silence; the file's own open says why."""
     with Model(bed, "shardsecret") as m:

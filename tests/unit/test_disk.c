@@ -161,6 +161,30 @@ static void test_busy(void **state)
     disk_free(d);
 }
 
+/* Nobody waits behind what was only left to be done when there is time. */
+static void test_who_gives_way_comes_last(void **state)
+{
+    (void)state;
+    struct disk *d = disk_new(1);
+    pthread_t feeder;
+    int gate[2];
+    discarded = 0;
+    assert_int_equal(pipe(gate), 0);
+    for (int i = 0; i < 20; i++) {
+        struct job *ahead = make(gate[0]);
+        ahead->job.gives_way = true;
+        disk_leave(d, &ahead->job);
+    }
+    assert_int_equal(pthread_create(&feeder, NULL, feed, &gate[1]), 0);
+    struct job *j = make(-1);
+    assert_int_equal(disk_do(d, &j->job), 0);
+    assert_true(discarded < 5);
+    free(j);
+    pthread_join(feeder, NULL);
+    wait_for(d, false, 20);
+    disk_free(d);
+}
+
 /* --- without waiting ---------------------------------------------------------------- */
 
 static atomic_int finished, result;
@@ -260,6 +284,7 @@ int main(void)
         cmocka_unit_test(test_stalled_and_back),
         cmocka_unit_test(test_stalled_in_the_queue),
         cmocka_unit_test(test_busy),
+        cmocka_unit_test(test_who_gives_way_comes_last),
         cmocka_unit_test(test_started),
         cmocka_unit_test(test_held_buffer),
     };

@@ -193,7 +193,7 @@ static bool offers_all(void *user)
     return true;
 }
 
-static struct index *join(uint64_t node, uint8_t tenant)
+static struct index *join_zone(uint64_t node, uint8_t tenant, const char *zone)
 {
     struct index_config c = {.node = node, .holds = holds_nothing, .offers = offers_all};
     char why[256];
@@ -203,7 +203,13 @@ static struct index *join(uint64_t node, uint8_t tenant)
     assert_int_equal(redis_url_parse(url, &c.redis, why, sizeof(why)), 0);
     c.secret = (struct secret){.is_set = true, .key = {tenant}};
     snprintf(c.url, sizeof(c.url), "http://127.0.0.1:%d", (int)node);
+    snprintf(c.zone, sizeof(c.zone), "%s", zone);
     return index_new(&c);
+}
+
+static struct index *join(uint64_t node, uint8_t tenant)
+{
+    return join_zone(node, tenant, "");
 }
 
 static struct probe *ask(struct index *ix, struct index_block what, int64_t wait_ms)
@@ -314,6 +320,47 @@ static void test_one_fetches_the_other_waits(void **state)
     free(fifth);
 }
 
+/* A node has the lock of its zone, but got the block neither from the other zone nor from the
+ * origin: the next one may try at once. */
+static void test_a_zone_is_let_go(void **state)
+{
+    struct index *a = join_zone(1, 104, "r/a"), *b = join_zone(2, 104, "r/b"),
+                 *c = join_zone(3, 104, "r/b");
+    struct index_block block = {.version = {8, 8}, .block = 3, .blocks = 600};
+    struct index_peer peer;
+    (void)state;
+    wait_for_nodes(b, 2);
+    wait_for_nodes(c, 2);
+    index_opened(b, block.version, block.blocks);
+    index_opened(c, block.version, block.blocks);
+    index_publish(a, &block);
+    uint64_t readers[4];
+    while (index_readers(b, block.version, readers, 4) < 2 ||
+           index_readers(c, block.version, readers, 4) < 2) {
+        index_opened(b, block.version, block.blocks);
+        index_opened(c, block.version, block.blocks);
+        usleep(20000);
+    }
+    struct probe *first = ask(b, block, 60000);
+    assert_int_equal(answer_of(first), INDEX_PEER);
+    assert_true(first->want.want.crosses);
+    assert_true(index_take_peer(b, &first->want, &peer));
+    index_give_peer(b, &first->want, &peer, PEER_MISSING, "");
+    first->answers = 0;
+    first->want.want.until_ms = clock_monotonic_ms();
+    index_want(b, &first->want);
+    assert_int_equal(answer_of(first), INDEX_ORIGIN);
+    index_fetched(b, &first->want, false, 1);
+    struct probe *second = ask(c, block, 5000);
+    assert_int_equal(answer_of(second), INDEX_PEER);
+    assert_true(second->want.want.crosses);
+    index_free(a);
+    index_free(b);
+    index_free(c);
+    free(first);
+    free(second);
+}
+
 static void test_waiting_is_bounded(void **state)
 {
     struct index *a = join(1, 102), *b = join(2, 102);
@@ -342,6 +389,7 @@ int main(void)
         cmocka_unit_test(test_members),
         cmocka_unit_test(test_a_busy_holder_is_waited_for),
         cmocka_unit_test(test_one_fetches_the_other_waits),
+        cmocka_unit_test(test_a_zone_is_let_go),
         cmocka_unit_test(test_waiting_is_bounded),
     };
     return cmocka_run_group_tests_name("index", tests, NULL, NULL);
