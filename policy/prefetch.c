@@ -46,6 +46,19 @@ static struct prefetch_cursor *find(struct prefetch_stream *s, uint64_t from)
     return nearest;
 }
 
+/* That of a read which was told before. */
+static struct prefetch_cursor *find_told(struct prefetch_stream *s, const struct prefetch_read *r)
+{
+    struct prefetch_cursor *latest = NULL;
+    for (size_t i = 0; i < PREFETCH_CURSORS; i++) {
+        struct prefetch_cursor *c = &s->cursors[i];
+        bool may_be = c->used && c->next >= r->from && c->next <= r->to;
+        if (may_be && (!latest || c->used > latest->used))
+            latest = c;
+    }
+    return latest;
+}
+
 /* Is the reader at the beginning of a part that goes on behind this block? The beginning lies in
  * the block before where that was here already. */
 static bool begins_part(const struct prefetch_read *r)
@@ -150,11 +163,11 @@ struct prefetch_plan prefetch_next(struct prefetch_stream *s, const struct prefe
     struct prefetch_plan plan = {0};
     if (r->advice == PREFETCH_RANDOM)
         return plan;
-    struct prefetch_cursor *c = find(s, r->from);
-    bool is_new = !c || jumped(c, r);
-    if (r->again && (is_new || c->window == 0)) { /* that is not going on */
-        c = is_new ? replace(s) : c;
-        c->used = ++s->clock;
+    struct prefetch_cursor *c = r->again ? find_told(s, r) : find(s, r->from);
+    bool is_new = !c || (!r->again && jumped(c, r));
+    if (r->again && is_new)
+        return plan;
+    if (r->again && c->window == 0) { /* given more than it asked for, it has not gone on */
         c->next = at_least(c->next, r->to);
         return plan;
     }

@@ -1,8 +1,8 @@
 #include "policy/silence.h"
 
 #define TIMES 8 /* as long as is usual */
-/* A lost packet, a disk that has to look for it, a processor with thirty programs waiting for it are
- * no death: eight nodes on two cores took each other for dead 70 times with 300 and 400. */
+/* A lost packet, a disk that has to look for it, a processor with thirty programs waiting for it
+ * are no death: eight nodes on two cores took each other for dead 70 times with 300 and 400. */
 #define FIRST_LEAST_MS 1000
 #define LEAST_MS       1200
 
