@@ -336,8 +336,9 @@ bool store_is_closed(struct store *s)
 
 bool store_is_removed(const struct store *s)
 {
-    struct stat st;
-    return fstat(s->dir_fd, &st) == 0 && st.st_nlink == 0;
+    struct statx st; /* as known: a network disk isn't asked */
+    return statx(s->dir_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_NLINK, &st) == 0 &&
+           st.stx_nlink == 0;
 }
 
 /* --- memory ------------------------------------------------------------------- */
