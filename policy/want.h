@@ -1,16 +1,17 @@
 /* A block that isn't here: who is asked for it, who fetches it from the origin, who waits for whom.
  * Pure: the index (fetch/index_run.c) and the simulator (sim/) bring the facts and do what it says.
  *
- *   a want ─┬─ somebody holds it ─────────────────────────────────────────────▶ PEER
- *           ├─ others may have got it meanwhile: GUESS one, now and then ─────▶ PEER, or (as below)
- *           ├─ all who hold it are busy: LOOK now and then ───────────────────▶ (as below)
- *           ├─ read ahead, another node's turn: LOOK now and then, a while ───▶ (as below)
+ *   a want ─┬─ somebody holds it ──────────────────────────────────────────▶ PEER
+ *           ├─ others may have got it meanwhile: GUESS one, now and then ──▶ PEER, or (as below)
+ *           ├─ all who hold it are busy: LOOK now and then ────────────────▶ (as below)
+ *           ├─ read ahead, another node's turn: LOOK now and then, a while ▶ (as below)
  *           ├─ another zone has it: CROSS, take the lock of this zone
- *           │      the lock is ours ──────────────────────────────────────────▶ PEER, of another
- * zone │      another's: LOOK again soon ────────────────────────────────▶ (as below) └─ CLAIM:
- * take its lock, then look who holds it somebody does (the lock goes back)
- * ────────────────────────▶ PEER the lock is ours ──────────────────────────────────────────▶ YOURS
- *                  another's: LOOK again soon, until `until_ms` ──────────────▶ ORIGIN
+ *           │      the lock is ours ───────────────────────────────────────▶ PEER, a far one
+ *           │      another's: LOOK again soon ─────────────────────────────▶ (as below)
+ *           └─ CLAIM: take its lock, then look who holds it
+ *                  somebody does (the lock goes back) ─────────────────────▶ PEER
+ *                  the lock is ours ───────────────────────────────────────▶ YOURS
+ *                  another's: LOOK again soon, until `until_ms` ───────────▶ ORIGIN
  *
  * First the lock, then the look: a holder announces a block before it lets go of the lock, so
  * whoever finds no lock finds the block.
