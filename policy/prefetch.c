@@ -46,8 +46,9 @@ static struct prefetch_cursor *find(struct prefetch_stream *s, uint64_t from)
     return nearest;
 }
 
-/* That of a read which was told before. */
-static struct prefetch_cursor *find_told(struct prefetch_stream *s, const struct prefetch_read *r)
+/* A reader that is given more than it asked for has not gone on; what it asks for next lies behind
+ * that. */
+static void given_more(struct prefetch_stream *s, const struct prefetch_read *r)
 {
     struct prefetch_cursor *latest = NULL;
     for (size_t i = 0; i < PREFETCH_CURSORS; i++) {
@@ -56,7 +57,8 @@ static struct prefetch_cursor *find_told(struct prefetch_stream *s, const struct
         if (may_be && (!latest || c->used > latest->used))
             latest = c;
     }
-    return latest;
+    if (latest)
+        latest->next = r->to;
 }
 
 /* Is the reader at the beginning of a part that goes on behind this block? The beginning lies in
@@ -163,14 +165,12 @@ struct prefetch_plan prefetch_next(struct prefetch_stream *s, const struct prefe
     struct prefetch_plan plan = {0};
     if (r->advice == PREFETCH_RANDOM)
         return plan;
-    struct prefetch_cursor *c = r->again ? find_told(s, r) : find(s, r->from);
-    bool is_new = !c || (!r->again && jumped(c, r));
-    if (r->again && is_new)
-        return plan;
-    if (r->again && c->window == 0) { /* given more than it asked for, it has not gone on */
-        c->next = at_least(c->next, r->to);
+    if (r->again) {
+        given_more(s, r);
         return plan;
     }
+    struct prefetch_cursor *c = find(s, r->from);
+    bool is_new = !c || jumped(c, r);
     bool continues = !is_new || (r->from == 0 && r->need >= PREFETCH_LARGE_READ) ||
                      r->advice == PREFETCH_SEQUENTIAL || begins_part(r);
     if (is_new)
