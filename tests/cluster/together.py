@@ -107,7 +107,7 @@ def case_a_block_comes_into_a_zone_once(bed):
         for reader in readers:
             w.right(finish_open(reader, 120), "wide")
         crossed = (sent_bytes(w.nodes[0]) - before) / len(w.objects["wide"])
-        check.that(crossed < 1.6, f"{crossed:.2f} times its size left the zone")
+        check.that(crossed < 2, f"{crossed:.2f} times its size left the zone; three, where each node takes its own")
         check.equal("GETs that brought bytes", w.gets(asked), 0, "\n".join(w.proxy.names(asked)))
 
 
