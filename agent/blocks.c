@@ -306,13 +306,12 @@ void blocks_cancel(struct block_waiter *w)
 }
 
 void blocks_ahead(struct agent *a, const struct version *v, uint64_t first, uint64_t count,
-                  bool fetched, const struct block_waiter *w)
+                  const struct block_waiter *w)
 {
     struct errand e = {.agent = a, .version = v, .context = w->context, .job = w->job};
     struct prefetch_stream *s = stream_get(&v->id, w->job);
     struct prefetch_read read = {.from = first * v->block_bytes + w->need.from,
                                  .to = (first + count) * v->block_bytes,
-                                 .again = fetched,
                                  .at = first * v->block_bytes + w->at,
                                  .advice = w->advice};
     if (first == 1 && w->need.from == 0 && w->at == 0)
@@ -322,6 +321,15 @@ void blocks_ahead(struct agent *a, const struct version *v, uint64_t first, uint
     fetch_ahead(&e, s, &plan);
     if (plan.sequential)
         far_ahead_read(a, v, first + count - 1, w->context, w->job);
+}
+
+void blocks_given(const struct version *v, uint64_t first, uint64_t count,
+                  const struct block_waiter *w)
+{
+    uint64_t start_byte = first * v->block_bytes, to = start_byte + count * v->block_bytes;
+    if (w->advice != PREFETCH_RANDOM)
+        prefetch_gave(stream_get(&v->id, w->job), start_byte + w->need.from,
+                      to < v->size_bytes ? to : v->size_bytes);
 }
 
 bool blocks_fetch_far(struct agent *a, const struct version *v, uint64_t index,

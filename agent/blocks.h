@@ -44,11 +44,14 @@ struct block_waiter {
 void blocks_fetch(struct agent *a, const struct version *v, uint64_t index, struct block_waiter *w);
 void blocks_cancel(struct block_waiter *w);
 
-/* The job was given blocks [first, first + count), of which it needs bytes from `w->need` on:
- * fetches ahead. `fetched`: they are what blocks_fetch() brought, and others that came meanwhile;
- * else they come from the store. */
+/* The job was given blocks [first, first + count) from the store, of which it needs bytes from
+ * `w->need` on: fetches ahead. */
 void blocks_ahead(struct agent *a, const struct version *v, uint64_t first, uint64_t count,
-                  bool fetched, const struct block_waiter *w);
+                  const struct block_waiter *w);
+/* The job was given the whole block that it waited for, and `count` - 1 behind it that came
+ * meanwhile. */
+void blocks_given(const struct version *v, uint64_t first, uint64_t count,
+                  const struct block_waiter *w);
 
 /* Fetches all of a block for agent/far_ahead.h, which hears when it is here. False: there is
  * nothing to do, or it can't be started, or not stored. */

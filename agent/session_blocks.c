@@ -76,9 +76,8 @@ static void on_fetched(struct block_waiter *w, const struct block_result *r)
     int n = r->complete ? add_stored(c, fds, 1) : 1;
     struct first_block first = {r->ready, r->complete};
     reply_blocks(c, fds, n, &first);
-    /* The reader goes on behind all that it was given, which is more than it asked for. */
     if (r->complete)
-        blocks_ahead(c->agent, &c->version, c->first, (uint64_t)n, true, &c->block);
+        blocks_given(&c->version, c->first, (uint64_t)n, &c->block);
     while (n > 1)
         close(fds[--n]);
 }
@@ -97,7 +96,7 @@ static void serve(struct conn *c)
         reply_blocks(c, fds, n, &first);
         for (int i = 0; n > 1 && i < n; i++)
             store_read_ahead(c->agent->store, fds[i]);
-        blocks_ahead(c->agent, &c->version, c->first, (uint64_t)n, false, &c->block);
+        blocks_ahead(c->agent, &c->version, c->first, (uint64_t)n, &c->block);
         while (n > 0)
             close(fds[--n]);
         return;

@@ -46,21 +46,6 @@ static struct prefetch_cursor *find(struct prefetch_stream *s, uint64_t from)
     return nearest;
 }
 
-/* A reader that is given more than it asked for has not gone on; what it asks for next lies behind
- * that. */
-static void given_more(struct prefetch_stream *s, const struct prefetch_read *r)
-{
-    struct prefetch_cursor *latest = NULL;
-    for (size_t i = 0; i < PREFETCH_CURSORS; i++) {
-        struct prefetch_cursor *c = &s->cursors[i];
-        bool may_be = c->used && c->next >= r->from && c->next <= r->to;
-        if (may_be && (!latest || c->used > latest->used))
-            latest = c;
-    }
-    if (latest)
-        latest->next = r->to;
-}
-
 /* Is the reader at the beginning of a part that goes on behind this block? The beginning lies in
  * the block before where that was here already. */
 static bool begins_part(const struct prefetch_read *r)
@@ -165,10 +150,6 @@ struct prefetch_plan prefetch_next(struct prefetch_stream *s, const struct prefe
     struct prefetch_plan plan = {0};
     if (r->advice == PREFETCH_RANDOM)
         return plan;
-    if (r->again) {
-        given_more(s, r);
-        return plan;
-    }
     struct prefetch_cursor *c = find(s, r->from);
     bool is_new = !c || jumped(c, r);
     bool continues = !is_new || (r->from == 0 && r->need >= PREFETCH_LARGE_READ) ||
@@ -207,6 +188,19 @@ struct prefetch_plan prefetch_next(struct prefetch_stream *s, const struct prefe
     plan.to = stop;
     c->ahead = stop;
     return plan;
+}
+
+void prefetch_gave(struct prefetch_stream *s, uint64_t from, uint64_t to)
+{
+    struct prefetch_cursor *latest = NULL;
+    for (size_t i = 0; i < PREFETCH_CURSORS; i++) {
+        struct prefetch_cursor *c = &s->cursors[i];
+        bool may_be = c->used && c->next >= from && c->next <= to;
+        if (may_be && (!latest || c->used > latest->used))
+            latest = c;
+    }
+    if (latest)
+        latest->next = to;
 }
 
 void prefetch_stopped_at(struct prefetch_stream *s, uint64_t at)

@@ -61,7 +61,6 @@ struct prefetch_read {
     uint64_t size_bytes;         /* of the object */
     uint64_t block_bytes;        /* ranges to fetch are whole blocks */
     uint64_t most_bytes;         /* bounds the window */
-    bool again;                  /* the last read once more: it is given more than it asked for */
     bool lost;                   /* `from` is neither here nor under way */
     uint64_t at;                 /* what the reader is after; not before `from` */
     uint64_t part_from, part_to; /* the part of the file in which that lies; 0, 0: not known */
@@ -82,6 +81,10 @@ struct prefetch_plan prefetch_next(struct prefetch_stream *s, const struct prefe
 
 /* Fetching `bytes` at once: in requests of this size, a multiple of the block's. */
 uint64_t prefetch_part_bytes(uint64_t bytes, uint64_t block_bytes);
+
+/* The last read, which began at `from`, is given bytes up to `to`, more than it asked for. That is
+ * not going on, but what its reader asks for next lies behind them. */
+void prefetch_gave(struct prefetch_stream *s, uint64_t from, uint64_t to);
 
 /* The caller fetched the last plan's range only up to byte `at`: the rest is planned again. */
 void prefetch_stopped_at(struct prefetch_stream *s, uint64_t at);
