@@ -109,6 +109,8 @@ enum index_found index_find_peer(struct index *ix, struct index_want *w, struct 
 
 /* As policy/want wants the nodes counted. */
 size_t index_nodes(const struct index *ix);
+/* How old its news may be, as want_guess_at_ms() wants it. */
+int64_t index_news_ms(struct index *ix);
 
 /* Other nodes that read the version. `fit`: without those that don't answer at present. */
 size_t index_known_readers(struct index *ix, const uint8_t *version, bool fit, uint64_t *nodes,

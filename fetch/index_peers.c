@@ -111,6 +111,11 @@ size_t index_nodes(const struct index *ix)
     return members > ix->crowd ? members : ix->crowd;
 }
 
+int64_t index_news_ms(struct index *ix)
+{
+    return index_usable(ix) ? want_look_gap_ms(index_nodes(ix)) : WANT_NO_NEWS;
+}
+
 size_t index_known_readers(struct index *ix, const uint8_t *version, bool fit, uint64_t *nodes,
                            size_t most)
 {

@@ -95,7 +95,7 @@ static int64_t next_ms(struct index *ix, int64_t now)
 static int64_t next_guess_ms(struct index *ix)
 {
     int64_t next = INT64_MAX;
-    int64_t news_ms = index_usable(ix) ? want_look_gap_ms(index_nodes(ix)) : WANT_NO_NEWS;
+    int64_t news_ms = index_news_ms(ix);
     const struct index_want *w;
     DL_FOREACH(ix->wants, w)
     {

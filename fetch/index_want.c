@@ -26,7 +26,7 @@ static struct want_facts facts_for(struct index *ix, struct index_want *w, int64
     enum index_found found = index_find_peer(ix, w, NULL);
     struct want_facts f = {.now_ms = now,
                            .index_usable = index_usable(ix),
-                           .news_ms = want_look_gap_ms(index_nodes(ix)),
+                           .news_ms = index_news_ms(ix),
                            .index_ready = ready,
                            .fetch_ms = ix->fetch_ms,
                            .has_peer = found == FOUND,

@@ -59,7 +59,7 @@ int64_t want_guess_at_ms(const struct want *w, int64_t news_ms)
 
 static bool should_guess(struct want *w, const struct want_facts *f)
 {
-    if (f->now_ms < want_guess_at_ms(w, f->index_usable ? f->news_ms : WANT_NO_NEWS))
+    if (f->now_ms < want_guess_at_ms(w, f->news_ms))
         return false;
     if (!f->has_guess) /* perhaps later: who was busy, or isn't known yet */
         w->guess_at_ms = f->now_ms + GUESS_QUICK_MS;

@@ -108,13 +108,19 @@ bool index_may_guess(const struct node *n, const struct route *r)
            breaker_would_allow(&n->guessing, now_ms(n)) && rank_among_readers(n, r->block) > 0;
 }
 
+/* As index_news_ms() of fetch/index_peers.c. */
+static int64_t news_ms(const struct node *n)
+{
+    return n->index_usable ? want_look_gap_ms(index_nodes(n)) : WANT_NO_NEWS;
+}
+
 static struct want_facts facts_for(struct node *n, const struct route *r, bool is_ready)
 {
     int64_t now = now_ms(n);
     struct want_facts f = {
         .now_ms = now,
         .index_usable = n->index_usable,
-        .news_ms = want_look_gap_ms(index_nodes(n)),
+        .news_ms = news_ms(n),
         .index_ready = is_ready,
         .fetch_ms = n->fetch_ms,
     };
@@ -264,8 +270,7 @@ static void wake_at(struct node *n, int64_t at_ms)
 static int64_t want_ms(const struct node *n, const struct want *w)
 {
     int64_t due = w->due_ms > n->next_batch_ms ? w->due_ms : n->next_batch_ms;
-    int64_t guess =
-        want_guess_at_ms(w, n->index_usable ? want_look_gap_ms(index_nodes(n)) : WANT_NO_NEWS);
+    int64_t guess = want_guess_at_ms(w, news_ms(n));
     due = due < w->until_ms ? due : w->until_ms;
     return due < guess ? due : guess;
 }

@@ -238,6 +238,7 @@ static int64_t waits_without_index_ms(size_t rank, int *guesses)
     for (int64_t now = 0;; now++) {
         struct want_facts f = at(now);
         f.index_usable = false;
+        f.news_ms = WANT_NO_NEWS;
         f.rank = rank;
         f.has_guess = rank > 0;
         enum want_step step = want_next(&w, &f);
@@ -270,6 +271,7 @@ static void test_of_unknown_readers_few_are_asked(void **state)
     struct want_facts f = at(0);
     (void)state;
     f.index_usable = f.knows_readers = false;
+    f.news_ms = WANT_NO_NEWS;
     f.has_guess = true;
     for (int i = 0; i < WANT_BLIND_GUESSES; i++) {
         f.now_ms = want_guess_at_ms(&w, WANT_NO_NEWS);
