@@ -131,13 +131,30 @@ static void test_stalled_in_the_queue(void **state)
     disk_free(d);
 }
 
+#define FED 20
+
 static void *feed(void *user)
 {
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < FED; i++) {
         usleep(DISK_PATIENCE_MS * 1000 / 10);
         assert_int_equal(write(*(int *)user, "x", 1), 1);
     }
     return NULL;
+}
+
+/* So many jobs that nobody waits for, each of which is let go by a byte that comes in time. */
+static pthread_t leave_fed(struct disk *d, int gate[2], bool gives_way)
+{
+    pthread_t feeder;
+    discarded = 0;
+    assert_int_equal(pipe(gate), 0);
+    for (int i = 0; i < FED; i++) {
+        struct job *left = make(gate[0]);
+        left->job.gives_way = gives_way;
+        disk_leave(d, &left->job);
+    }
+    assert_int_equal(pthread_create(&feeder, NULL, feed, &gate[1]), 0);
+    return feeder;
 }
 
 /* A long queue that moves is no stall. */
@@ -145,19 +162,14 @@ static void test_busy(void **state)
 {
     (void)state;
     struct disk *d = disk_new(1);
-    pthread_t feeder;
     int gate[2];
-    discarded = 0;
-    assert_int_equal(pipe(gate), 0);
-    for (int i = 0; i < 20; i++)
-        disk_leave(d, &make(gate[0])->job);
-    assert_int_equal(pthread_create(&feeder, NULL, feed, &gate[1]), 0);
+    pthread_t feeder = leave_fed(d, gate, false);
     struct job *j = make(-1);
     assert_int_equal(disk_do(d, &j->job), -EBUSY);
     assert_false(disk_is_stalled(d));
     free(j);
     pthread_join(feeder, NULL);
-    wait_for(d, false, 20);
+    wait_for(d, false, FED);
     disk_free(d);
 }
 
@@ -166,22 +178,14 @@ static void test_who_gives_way_comes_last(void **state)
 {
     (void)state;
     struct disk *d = disk_new(1);
-    pthread_t feeder;
     int gate[2];
-    discarded = 0;
-    assert_int_equal(pipe(gate), 0);
-    for (int i = 0; i < 20; i++) {
-        struct job *ahead = make(gate[0]);
-        ahead->job.gives_way = true;
-        disk_leave(d, &ahead->job);
-    }
-    assert_int_equal(pthread_create(&feeder, NULL, feed, &gate[1]), 0);
+    pthread_t feeder = leave_fed(d, gate, true);
     struct job *j = make(-1);
     assert_int_equal(disk_do(d, &j->job), 0);
     assert_true(discarded < 5);
     free(j);
     pthread_join(feeder, NULL);
-    wait_for(d, false, 20);
+    wait_for(d, false, FED);
     disk_free(d);
 }
 

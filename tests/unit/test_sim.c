@@ -51,6 +51,22 @@ static void test_many_start_together(void **state)
     run_free(w);
 }
 
+/* With each of five seeds all that live get everything, within the scenario's goals. */
+static void run_seeds(const struct scenario *s, const char *what)
+{
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        struct world *w = run_scenario(s, seed);
+        struct result r = run_judge(w);
+        print_message("%s, seed %d: %.2f of the bound, %.3f GETs a block\n", what, (int)seed,
+                      r.ratio, r.s3_ratio);
+        assert_int_equal(w->totals.loaded + w->totals.dead, s->nodes);
+        if (s->dead_share == 0)
+            assert_int_equal(w->totals.dead, 0);
+        assert_true(run_is_fine(s, &r));
+        run_free(w);
+    }
+}
+
 /* Then nodes ask each other by placement: S3 has little more to do, and it takes little longer. */
 static void test_redis_goes_away_on_the_way(void **state)
 {
@@ -59,15 +75,7 @@ static void test_redis_goes_away_on_the_way(void **state)
     s.model_gib = 2;
     s.redis_gone_at_s = 0.5;
     s.goal_s3 = 1.5;
-    for (uint64_t seed = 1; seed <= 5; seed++) {
-        struct world *w = run_scenario(&s, seed);
-        struct result r = run_judge(w);
-        print_message("redis gone, seed %d: %.2f of the bound, %.3f GETs a block\n", (int)seed,
-                      r.ratio, r.s3_ratio);
-        assert_int_equal(w->totals.loaded, s.nodes);
-        assert_true(run_is_fine(&s, &r));
-        run_free(w);
-    }
+    run_seeds(&s, "redis gone");
 }
 
 /* Nobody ever knew who reads the object: each fetches for itself, and all of them get everything.
@@ -90,15 +98,7 @@ static void test_a_zone_behind_a_thin_uplink(void **state)
     (void)state;
     s.slow_zone_rate = 2e9 / 8;
     s.goal_ratio = 1.5;
-    for (uint64_t seed = 1; seed <= 5; seed++) {
-        struct world *w = run_scenario(&s, seed);
-        struct result r = run_judge(w);
-        print_message("zone, seed %d: %.2f of the bound, %.3f GETs a block\n", (int)seed, r.ratio,
-                      r.s3_ratio);
-        assert_int_equal(w->totals.loaded, s.nodes);
-        assert_true(run_is_fine(&s, &r));
-        run_free(w);
-    }
+    run_seeds(&s, "zone");
 }
 
 /* Each death costs those who waited for the node a fraction of a second, and nobody seconds. */
@@ -111,15 +111,7 @@ static void test_nodes_die(void **state)
     s.dead_at_s = 0.5;
     s.goal_ratio = 7;
     s.goal_s3 = 1.25;
-    for (uint64_t seed = 1; seed <= 5; seed++) {
-        struct world *w = run_scenario(&s, seed);
-        struct result r = run_judge(w);
-        print_message("nodes die, seed %d: %.2f of the bound, %.3f GETs a block\n", (int)seed,
-                      r.ratio, r.s3_ratio);
-        assert_int_equal(w->totals.loaded + w->totals.dead, s.nodes);
-        assert_true(run_is_fine(&s, &r));
-        run_free(w);
-    }
+    run_seeds(&s, "nodes die");
 }
 
 static void test_a_seed_gives_the_same_run(void **state)
