@@ -78,25 +78,38 @@ static void empty_tmp(struct store *s)
             unlinkat(fd, e->d_name, 0);
 }
 
+/* The time that the file system would give to a block that is written now. */
+static struct timespec time_of_a_write(int fd)
+{
+    const struct timespec now[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_NOW}};
+    struct stat st;
+    if (futimens(fd, now) == 0 && fstat(fd, &st) == 0)
+        return st.st_mtim;
+    return (struct timespec){.tv_sec = clock_wall_s() + 1};
+}
+
 /* Blocks that were written before this moment may have suffered from a crash of the machine: the
- * first use of the store in a boot. DIR/boot holds the boot's name and that moment. */
-static int64_t suspect_before(struct store *s)
+ * first use of the store in a boot. DIR/boot holds the boot's name and that moment, to the
+ * nanosecond: in whole seconds, all that a job's first second brings would be verified, too. */
+static struct timespec suspect_before(struct store *s)
 {
     char boot[64] = "", mark[128] = "";
-    long long since;
+    long long since_s;
+    long since_ns;
     CLEANUP_CLOSE int id = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
     CLEANUP_CLOSE int fd =
         openat(s->dir_fd, "boot", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    int64_t now = clock_wall_s();
+    struct timespec now = time_of_a_write(fd);
     if (id < 0 || fd < 0 || read(id, boot, sizeof(boot) - 1) <= 0)
         return now;
     boot[strcspn(boot, "\n")] = '\0';
     ssize_t len = read(fd, mark, sizeof(mark) - 1);
     size_t boot_len = strlen(boot);
     if (len > 0 && strncmp(mark, boot, boot_len) == 0 &&
-        sscanf(mark + boot_len, " %lld", &since) == 1)
-        return since;
-    int mark_len = snprintf(mark, sizeof(mark), "%s %lld\n", boot, (long long)now);
+        sscanf(mark + boot_len, " %lld.%9ld", &since_s, &since_ns) == 2)
+        return (struct timespec){since_s, since_ns};
+    int mark_len = snprintf(mark, sizeof(mark), "%s %lld.%09ld\n", boot, (long long)now.tv_sec,
+                            now.tv_nsec);
     if (ftruncate(fd, 0) < 0 || pwrite(fd, mark, (size_t)mark_len, 0) < 0)
         log_warn("store", "cannot write %s/boot: %s", s->dir, strerror(errno));
     return now;
@@ -182,7 +195,7 @@ struct store *store_open(const char *dir, char *why, size_t why_size)
         return NULL;
     }
     empty_tmp(s);
-    s->suspect_before_s = suspect_before(s);
+    s->suspect_before = suspect_before(s);
     store_is_closed(s); /* a disk that stalls before anybody asks doesn't make it open */
     struct statvfs disk;
     uint64_t disk_bytes = fstatvfs(s->dir_fd, &disk) == 0 ? disk.f_blocks * disk.f_frsize : 0;
@@ -246,7 +259,10 @@ void store_tell_leaving(struct store *s, const struct store_place *places, size_
 
 bool store_is_suspect(const struct store *s, const struct stat *st)
 {
-    return st->st_mtim.tv_sec <= s->suspect_before_s || st->st_mtim.tv_sec > clock_wall_s();
+    const struct timespec *written = &st->st_mtim, *before = &s->suspect_before;
+    return written->tv_sec < before->tv_sec ||
+           (written->tv_sec == before->tv_sec && written->tv_nsec < before->tv_nsec) ||
+           written->tv_sec > clock_wall_s();
 }
 
 void store_drop_bad(struct store *s, const struct version *v, uint64_t index, const char *name,

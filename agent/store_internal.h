@@ -20,7 +20,7 @@ struct store {
     int dir_fd, lock_fd;
     struct disk *disk;
     uint64_t limit_bytes;
-    int64_t suspect_before_s;       /* blocks older than that are verified before use */
+    struct timespec suspect_before; /* blocks older than that are verified before use */
     atomic_int_fast64_t used_bytes; /* as the disk counts; complete once `counted` */
     atomic_uint_fast64_t evicted_blocks, bad_blocks;
     atomic_uint_fast32_t ahead_bytes;  /* being read ahead (store_ahead.c) */
