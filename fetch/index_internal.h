@@ -103,8 +103,11 @@ enum index_found {
     FOUND,
 };
 
-/* Does any node that may be asked, and wasn't yet, hold the block? Fills `out`, which may be NULL.
- * With the lock, as the next. */
+/* Not a member, and not one that may have come since the members were told. With the lock, as the
+ * next two. */
+bool index_knows_gone(struct index *ix, uint64_t node, int64_t now_ms);
+
+/* Does any node that may be asked, and wasn't yet, hold the block? Fills `out`, which may be NULL. */
 enum index_found index_find_peer(struct index *ix, struct index_want *w, struct index_peer *out);
 
 /* As policy/want wants the nodes counted. */

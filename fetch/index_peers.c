@@ -25,11 +25,17 @@ static bool was_tried(const struct index_want *w, uint64_t node)
     return false;
 }
 
+bool index_knows_gone(struct index *ix, uint64_t node, int64_t now_ms)
+{
+    return !members_find(&ix->members, node) &&
+           members_met(&ix->members, node, now_ms) < ix->beat_ms;
+}
+
 /* It holds a block: may it be asked for it? */
-static enum index_found judge(struct index *ix, const struct segment *s, const struct member *m,
+static enum index_found judge(struct index *ix, uint64_t node, const struct member *m,
                               int64_t now_ms)
 {
-    if (!m && ix->beat_ms <= s->viewed_ms) { /* it may have come since; else it is gone */
+    if (!m && !index_knows_gone(ix, node, now_ms)) {
         ix->wants_beat = true;
         return FOUND_SOON;
     }
@@ -80,7 +86,7 @@ enum index_found index_find_peer(struct index *ix, struct index_want *w, struct 
         if (!segment_holds(s, i, w->what.block) || was_tried(w, s->nodes[i]))
             continue;
         const struct member *m = members_find(&ix->members, s->nodes[i]);
-        enum index_found may = judge(ix, s, m, now);
+        enum index_found may = judge(ix, s->nodes[i], m, now);
         bool far = m && m->distance == PLACEMENT_OTHER_REGION && !ix->config.other_regions;
         if (m && m->distance != PLACEMENT_SAME_ZONE && !may_cross) {
             if (may != FOUND_NONE && !far && found == FOUND_NONE)

@@ -26,7 +26,7 @@ static void take_view(struct index *ix, struct segment *s, const redisReply *rep
         memcpy(&node, field->str, sizeof(node));
         if (node == ix->config.node)
             own_right = (int)value->len == own_len && memcmp(value->str, own, value->len) == 0;
-        else
+        else if (!index_knows_gone(ix, node, now)) /* room is for those who are there */
             values[n++] = (struct segment_value){node, (uint8_t *)value->str, (size_t)value->len};
     }
     segment_set_view(s, values, n, ix->config.node, now);

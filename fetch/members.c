@@ -3,6 +3,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uthash.h>
+
+#define STRANGERS_MAX 8192
+
+struct stranger {
+    UT_hash_handle hh;
+    uint64_t node;
+    int64_t met_ms;
+};
 
 /* A word up to the next space or the end, into a field of `size`. */
 static bool take_word(const char **at, const char *end, char *out, size_t size)
@@ -76,6 +85,51 @@ static struct member *insert(struct members *m, uint64_t node)
     return &more[at];
 }
 
+/* --- strangers ------------------------------------------------------------------------ */
+
+static void forget_strangers(struct members *m)
+{
+    struct stranger *s, *next;
+    HASH_ITER(hh, m->strangers, s, next)
+    {
+        HASH_DEL(m->strangers, s);
+        free(s);
+    }
+}
+
+static struct stranger *find_stranger(const struct members *m, uint64_t node)
+{
+    struct stranger *s;
+    HASH_FIND(hh, m->strangers, &node, sizeof(node), s);
+    return s;
+}
+
+static void is_no_stranger(struct members *m, uint64_t node)
+{
+    struct stranger *s = find_stranger(m, node);
+    if (s)
+        HASH_DEL(m->strangers, s);
+    free(s);
+}
+
+int64_t members_met(struct members *m, uint64_t node, int64_t now_ms)
+{
+    struct stranger *s = find_stranger(m, node);
+    if (s)
+        return s->met_ms;
+    if (HASH_COUNT(m->strangers) >= STRANGERS_MAX) /* those that matter are met again */
+        forget_strangers(m);
+    s = calloc(1, sizeof(*s));
+    if (!s)
+        abort();
+    s->node = node;
+    s->met_ms = now_ms;
+    HASH_ADD(hh, m->strangers, node, sizeof(s->node), s);
+    return now_ms;
+}
+
+/* --- members -------------------------------------------------------------------------- */
+
 struct member *members_put(struct members *m, const struct member *fresh, const char *own_zone)
 {
     struct member *known = members_find(m, fresh->node);
@@ -93,6 +147,7 @@ struct member *members_put(struct members *m, const struct member *fresh, const 
     memcpy(known->zone, fresh->zone, sizeof(known->zone));
     known->distance = placement_distance(own_zone, known->zone);
     known->is_alive = true;
+    is_no_stranger(m, known->node);
     return known;
 }
 
@@ -108,12 +163,15 @@ void members_sweep(struct members *m)
     for (size_t i = 0; i < m->n; i++)
         if (m->all[i].is_alive || m->all[i].asked > 0)
             m->all[kept++] = m->all[i];
+        else
+            members_met(m, m->all[i].node, 0);
     m->n = kept;
 }
 
 void members_free(struct members *m)
 {
     free(m->all);
+    forget_strangers(m);
     *m = (struct members){0};
 }
 

@@ -30,9 +30,12 @@ struct member {
     int64_t trouble_since_s; /* wall clock; 0: the last request to it went well */
 };
 
+struct stranger;
+
 struct members {
     struct member *all; /* sorted by node */
     size_t n;
+    struct stranger *strangers; /* met, but no members (members.c) */
 };
 
 /* One line of the index: "EXPIRY_MS URL ZONE". False when it can't be read. */
@@ -49,6 +52,12 @@ void members_all_dead(struct members *m);
 /* Forgets the dead that nobody is asking any more. */
 void members_sweep(struct members *m);
 void members_free(struct members *m);
+
+/* A node of which the index speaks, and which may be no member: when that was first noticed, which
+ * is now if it was not before; 0 for one that was a member and is none any more. Who is still none
+ * in a list that is newer than that is gone, and what it left in the index is worth nothing. Who
+ * is not may have come since the last list. */
+int64_t members_met(struct members *m, uint64_t node, int64_t now_ms);
 
 /* Those whose lease holds. */
 size_t members_alive(const struct members *m);

@@ -2,11 +2,14 @@
 
 import os
 import shutil
+import time
 
 import check
 from node import wait_until
 from trouble import kill_node
 from world import PEER_PORT, World, blocks_of, finish, sh
+
+MOST_S = 5  # a wait for another node lasts 8 s
 
 
 def move_to(node, address):
@@ -60,6 +63,23 @@ def case_node_comes_back_with_an_empty_store(bed):
         node.tool("node", "stop", "--now")
         check.that(wait_until(lambda: other.cluster()["peers"] == 0, 5), "a node that has left is still one to ask")
     check.equal("requests to the peer", comes_back_empty(bed, leave), 0)
+
+
+def case_nobody_waits_for_a_node_that_has_left(bed):
+    """The index still names it as the one holder: neither who knew it nor who never did believes that it comes back."""
+    with World(bed, 3) as w:
+        first, second, third = w.nodes
+        w.right(first.cat("big"), "big")
+        w.right(second.cat("small"), "small")
+        first.stop()
+        first.tool("node", "stop", "--now")
+        check.that(wait_until(lambda: second.cluster()["peers"] == 0, 5), "a node that has left is still one to ask")
+        for node in (second, third):
+            began = time.monotonic()
+            w.right(node.cat("big"), "big")
+            took = time.monotonic() - began
+            check.that(took < MOST_S, f"{took:.1f} s: it waited for those who are gone", node.log())
+            node.stop()
 
 
 def case_node_dies_and_comes_back_with_an_empty_store(bed):

@@ -112,6 +112,34 @@ static void test_signature(void **state)
 
 /* --- members ----------------------------------------------------------------------- */
 
+static void test_strangers(void **state)
+{
+    struct members all = {0};
+    struct member m = {.node = 7};
+    (void)state;
+    assert_int_equal(members_met(&all, 5, 100), 100);
+    assert_int_equal(members_met(&all, 5, 200), 100);
+    members_put(&all, &m, "");
+    members_all_dead(&all);
+    members_sweep(&all);
+    assert_null(members_find(&all, 7));
+    assert_int_equal(members_met(&all, 7, 300), 0); /* it was one */
+    members_put(&all, &m, "");
+    members_find(&all, 7)->asked = 1;
+    members_all_dead(&all);
+    members_sweep(&all); /* somebody still asks it */
+    assert_non_null(members_find(&all, 7));
+    m.node = 5;
+    members_put(&all, &m, "");
+    members_all_dead(&all);
+    members_sweep(&all);
+    assert_int_equal(members_met(&all, 5, 400), 0);
+    for (uint64_t node = 1000; node < 30000; node++)
+        members_met(&all, node, 500);
+    assert_int_equal(members_met(&all, 29999, 600), 500);
+    members_free(&all);
+}
+
 static void test_member_lines(void **state)
 {
     static const char *const bad[] = {"", "x", "12", "12 url", "12 url zone more", "-", "12x u z"};
@@ -386,6 +414,7 @@ int main(void)
         cmocka_unit_test(test_names_need_the_secret),
         cmocka_unit_test(test_signature),
         cmocka_unit_test(test_member_lines),
+        cmocka_unit_test(test_strangers),
         cmocka_unit_test(test_members),
         cmocka_unit_test(test_a_busy_holder_is_waited_for),
         cmocka_unit_test(test_one_fetches_the_other_waits),
