@@ -36,6 +36,14 @@ static bool shares_zone(const struct node *n)
     return false;
 }
 
+/* As index_knows_gone(): who was a member once and is none is not waited for. */
+static bool knows_gone(struct node *n, int peer, int64_t now_ms)
+{
+    if (n->met_ms[peer] == 0)
+        n->met_ms[peer] = now_ms;
+    return n->met_ms[peer] < n->beat_ms;
+}
+
 /* As index_find_peer() of fetch/index_peers.c. */
 int peers_find(struct node *n, const struct route *r, struct found *how)
 {
@@ -53,7 +61,7 @@ int peers_find(struct node *n, const struct route *r, struct found *how)
     for (int i = 0; i < w->scenario->nodes; i++) {
         if (!(v->bits[i][bit / 64] >> bit % 64 & 1) || i == n->index || was_tried(r, i))
             continue;
-        if (!n->knows[i] && n->beat_ms <= v->viewed_ms) {
+        if (!n->knows[i] && !knows_gone(n, i, now_ms)) {
             how->soon = true; /* it came after our last beat */
             int64_t early_ms = n->beat_ms + want_nodes_gap_ms(index_nodes(n));
             if (n->next_beat_ms > early_ms)
