@@ -15,6 +15,7 @@
 
 #include "agent/alloc.h"
 #include "agent/block_file.h"
+#include "agent/store_behind.h"
 #include "agent/store_evict.h"
 #include "agent/store_internal.h"
 #include "agent/store_jobs.h"
@@ -184,6 +185,7 @@ struct store *store_open(const char *dir, char *why, size_t why_size)
     s->dir = must_strndup(dir, strlen(dir));
     s->dir_fd = s->lock_fd = -1;
     pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_init(&s->lag_lock, NULL);
     pthread_rwlock_init(&s->watch_lock, NULL);
     pthread_cond_init(&s->wanted, NULL);
     s->memory = store_memory_new();
@@ -208,6 +210,7 @@ struct store *store_open(const char *dir, char *why, size_t why_size)
 
 void store_close(struct store *s)
 {
+    atomic_store(&s->ends, true);
     if (!disk_free(s->disk))
         return; /* its threads may come back, and need the store then */
     if (s->has_maintainer) {
@@ -376,7 +379,7 @@ void store_note_used(struct store *s, const struct store_place *place)
 
 uint64_t store_room_ahead(struct store *s)
 {
-    if (!atomic_load(&s->full) && !disk_is_stalled(s->disk))
+    if (!atomic_load(&s->full) && !store_is_behind(s) && !disk_is_stalled(s->disk))
         return UINT64_MAX;
     uint64_t ahead = store_memory_ahead_bytes(s->memory, clock_monotonic_ms());
     return ahead < STORE_MEMORY_AHEAD_MAX ? STORE_MEMORY_AHEAD_MAX - ahead : 0;
@@ -388,6 +391,7 @@ void store_watch_disk(struct store *s)
 {
     disk_watch(s->disk);
     store_memory_tick(s->memory, clock_monotonic_ms());
+    store_behind_go_on(s);
 }
 
 void store_numbers(struct store *s, struct store_numbers *out)

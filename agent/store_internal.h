@@ -12,6 +12,7 @@
 #include "agent/disk.h"
 #include "agent/store.h"
 #include "agent/store_memory.h"
+#include "policy/lag.h"
 
 #define STORE_SHARDS 256
 
@@ -25,6 +26,11 @@ struct store {
     atomic_uint_fast64_t evicted_blocks, bad_blocks;
     atomic_uint_fast32_t ahead_bytes;  /* being read ahead (store_ahead.c) */
     struct store_memory *memory;       /* blocks that the disk didn't take */
+    struct lag lag;                    /* guarded by the next (store_behind.c) */
+    pthread_mutex_t lag_lock;
+    atomic_bool is_behind;     /* as `lag` says */
+    atomic_bool writes_behind; /* a block of memory is being written to the disk */
+    atomic_bool ends;          /* no more of that */
     atomic_bool full;                  /* it took no more */
     atomic_int_fast64_t full_until_ms; /* it isn't tried again before */
     atomic_int_fast64_t refused_ms;    /* when it last was; 0: never */
@@ -45,7 +51,8 @@ struct store {
 
 /* A whole block that the disk doesn't take. */
 struct store_memory_block {
-    struct store_place place;
+    struct version version;
+    uint64_t index;
     const void *data;
     uint32_t len, trailer_len;
     uint8_t trailer[BLOCK_FILE_TRAILER_MAX];

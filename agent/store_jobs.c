@@ -10,6 +10,7 @@
 #include "agent/alloc.h"
 #include "agent/block_file.h"
 #include "agent/buffer.h"
+#include "agent/store_behind.h"
 #include "agent/store_evict.h"
 #include "agent/store_internal.h"
 #include "common/clock.h"
@@ -231,7 +232,9 @@ int store_job_write_all(int fd, const void *data, size_t len, uint64_t at)
 static void work_write(struct disk_job *j)
 {
     struct file_job *f = (struct file_job *)j;
+    int64_t began_ns = clock_monotonic_ns();
     f->result = store_job_write_all(f->fd, f->data, f->len, f->at);
+    store_behind_wrote(f->store, f->len, clock_monotonic_ns() - began_ns);
 }
 
 int store_job_write(struct store *s, int fd, const char *tmp_name, const void *data, size_t len,

@@ -17,6 +17,7 @@
 struct kept {
     UT_hash_handle hh;
     struct store_place place; /* the table's key */
+    struct version *version;
     struct kept *prev, *next; /* in the list that it is in */
     int fd;                   /* read-only */
     uint32_t bytes;
@@ -107,6 +108,7 @@ static void let_go(struct store_memory *m, struct kept *k)
     atomic_fetch_sub(&m->n, 1);
     atomic_fetch_sub(&m->bytes, k->bytes);
     close(k->fd);
+    free(k->version);
     free(k);
 }
 
@@ -139,7 +141,7 @@ void store_memory_book(struct store_memory *m, int64_t bytes)
     pthread_mutex_unlock(&m->lock);
 }
 
-void store_memory_keep(struct store_memory *m, const struct store_place *place, int fd,
+void store_memory_keep(struct store_memory *m, const struct version *v, uint64_t index, int fd,
                        uint32_t bytes, int64_t now_ms)
 {
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -148,13 +150,15 @@ void store_memory_keep(struct store_memory *m, const struct store_place *place, 
         return;
     }
     struct kept *k = must_calloc(1, sizeof(*k));
-    k->place = *place;
+    k->place = (struct store_place){v->id, index};
+    k->version = must(malloc(sizeof(*v)));
+    *k->version = *v;
     k->fd = own;
     k->bytes = bytes;
     k->used_ms = now_ms;
     k->is_ahead = true;
     pthread_mutex_lock(&m->lock);
-    struct kept *before = find(m, place);
+    struct kept *before = find(m, &k->place);
     if (before)
         let_go(m, before);
     HASH_ADD(hh, m->table, place, sizeof(k->place), k);
@@ -206,6 +210,37 @@ void store_memory_used(struct store_memory *m, const struct store_place *place)
     if (k)
         use(m, k, k->used_ms);
     pthread_mutex_unlock(&m->lock);
+}
+
+/* --- to the disk ------------------------------------------------------------------------ */
+
+int store_memory_next(struct store_memory *m, struct version *v, uint64_t *index)
+{
+    int fd = -ENOENT;
+    pthread_mutex_lock(&m->lock);
+    const struct kept *k = m->used ? m->used : m->ahead;
+    int own = k ? fcntl(k->fd, F_DUPFD_CLOEXEC, 0) : -1;
+    if (own >= 0) {
+        *v = *k->version;
+        *index = k->place.index;
+        fd = own;
+    }
+    pthread_mutex_unlock(&m->lock);
+    return fd;
+}
+
+void store_memory_written(struct store_memory *m, const struct store_place *place)
+{
+    pthread_mutex_lock(&m->lock);
+    struct kept *k = find(m, place);
+    if (k)
+        let_go(m, k);
+    pthread_mutex_unlock(&m->lock);
+}
+
+bool store_memory_is_empty(const struct store_memory *m)
+{
+    return atomic_load(&m->n) == 0;
 }
 
 /* --- all of them ---------------------------------------------------------------------- */

@@ -1,7 +1,8 @@
-/* The store's blocks that its disk did not take (it is full, or stalled): in memory files, found
- * like those on the disk, and bounded.
+/* The store's blocks that its disk did not take (it is full, stalled, or too slow): in memory files,
+ * found like those on the disk, and bounded.
  *
- *   booked while it is written ── kept once complete ──> gone: room is needed, or nobody asked
+ *   booked while it is written ── kept once complete ──> gone: the disk has it (store_behind.h),
+ *                                                        room is needed, or nobody asked
  *
  * Room is made by those that were used, the least recently used first; then by those that wait for
  * their first reader. A reader that has a descriptor keeps it; what it maps stays, too, so it
@@ -36,7 +37,7 @@ void store_memory_book(struct store_memory *m, int64_t bytes);
 
 /* Keeps a complete block: `fd` (duplicated) is a read-only descriptor of it. Its bytes were booked,
  * and are the store's now. */
-void store_memory_keep(struct store_memory *m, const struct store_place *place, int fd,
+void store_memory_keep(struct store_memory *m, const struct version *v, uint64_t index, int fd,
                        uint32_t bytes, int64_t now_ms);
 
 /* A descriptor, the caller's, or -ENOENT. Somebody uses it. */
@@ -47,6 +48,13 @@ bool store_memory_has(struct store_memory *m, const struct store_place *place);
 bool store_memory_is(const struct store_memory *m, int fd);
 /* Its reader has it already. */
 void store_memory_used(struct store_memory *m, const struct store_place *place);
+
+/* The one to be written to the disk next: those first that would go first. A descriptor, the
+ * caller's, with its names in `v` and `index`; or -ENOENT. */
+int store_memory_next(struct store_memory *m, struct version *v, uint64_t *index);
+/* The disk has it: it goes. */
+void store_memory_written(struct store_memory *m, const struct store_place *place);
+bool store_memory_is_empty(const struct store_memory *m);
 
 /* Those that were not used for a while go. */
 void store_memory_tick(struct store_memory *m, int64_t now_ms);

@@ -11,6 +11,7 @@
 #include "agent/alloc.h"
 #include "agent/block_file.h"
 #include "agent/buffer.h"
+#include "agent/store_behind.h"
 #include "agent/store_evict.h"
 #include "agent/store_internal.h"
 #include "agent/store_jobs.h"
@@ -136,7 +137,8 @@ void store_put(struct store *s, const struct version *v, uint64_t index, const c
     j->block.trailer_len = block_file_trailer(v, index, XXH3_64bits(data, len), j->block.trailer);
     *p = (struct put){.job = j,
                       .store = s,
-                      .block = {.place = {v->id, index},
+                      .block = {.version = *v,
+                                .index = index,
                                 .data = data,
                                 .len = len,
                                 .trailer_len = j->block.trailer_len},
@@ -144,7 +146,7 @@ void store_put(struct store *s, const struct version *v, uint64_t index, const c
                       .user = user};
     memcpy(p->block.trailer, j->block.trailer, j->block.trailer_len);
     buffer_hold(data);
-    if (store_may_try(s)) {
+    if (!store_is_behind(s) && store_may_try(s)) {
         disk_start(s->disk, &j->job);
     } else {
         discard_put(&j->job);

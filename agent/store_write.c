@@ -11,6 +11,7 @@
 
 #include "agent/alloc.h"
 #include "agent/block_file.h"
+#include "agent/store_behind.h"
 #include "agent/store_evict.h"
 #include "agent/store_internal.h"
 #include "agent/store_jobs.h"
@@ -72,7 +73,8 @@ int store_keep_in_memory(struct store *s, const struct store_memory_block *b)
         r = open_read_only(fd);
     if (r >= 0) {
         store_memory_book(s->memory, b->len);
-        store_memory_keep(s->memory, &b->place, r, b->len, clock_monotonic_ms());
+        store_memory_keep(s->memory, &b->version, b->index, r, b->len, clock_monotonic_ms());
+        store_behind_go_on(s);
     }
     return r;
 }
@@ -122,10 +124,10 @@ static int write_memory(struct store_writer *w, uint32_t offset, const void *dat
     return r;
 }
 
-/* What is there so far moves to memory, and the block goes on there. `error` is why. */
+/* What is there so far moves to memory, and the block goes on there. `error` is why: after one that
+ * says so, and where the disk is only slow (-EBUSY), it isn't asked. On failure nothing changed. */
 static int move_to_memory(struct store_writer *w, int error)
 {
-    store_refused(w->store, -error);
     int memory = open_memory();
     if (memory < 0)
         return memory;
@@ -178,7 +180,7 @@ static int open_file(struct store_writer *w)
     if (w->fd != -1)
         return w->fd >= 0 ? 0 : w->fd;
     store_tmp_name(w->tmp_name);
-    if (store_may_try(s)) {
+    if (!store_is_behind(s) && store_may_try(s)) {
         w->fd = store_job_create(s, w->tmp_name, room);
         if (w->fd >= 0)
             account(w, (int64_t)room);
@@ -210,12 +212,15 @@ int store_write(struct store_writer *w, uint32_t offset, const void *data, size_
     if (offset > w->len || len > w->len - offset)
         return -EIO;
     int r = open_file(w);
+    if (r == 0 && !w->in_memory && store_is_behind(w->store))
+        move_to_memory(w, -EBUSY);
     if (r == 0 && !w->in_memory) {
         r = store_job_write(w->store, w->fd, w->tmp_name, data, len, offset);
         if (r == 0) {
             account(w, w->expects_all ? 0 : (int64_t)len);
             return note_written(w, offset, offset + len);
         }
+        store_refused(w->store, -r);
         r = move_to_memory(w, r);
     }
     return r == 0 ? write_memory(w, offset, data, len) : r;
@@ -237,9 +242,9 @@ bool store_in_memory(const struct store_writer *w)
 static void keep_in_memory(struct store_writer *w, int reader)
 {
     struct store_memory *m = w->store->memory;
-    struct store_place place = {w->version.id, w->index};
     store_memory_book(m, (int64_t)w->len - w->booked); /* a piece may have come twice */
-    store_memory_keep(m, &place, reader, w->len, clock_monotonic_ms());
+    store_memory_keep(m, &w->version, w->index, reader, w->len, clock_monotonic_ms());
+    store_behind_go_on(w->store);
 }
 
 static void free_writer(struct store_writer *w)
@@ -263,6 +268,7 @@ static int publish(struct store_writer *w, uint64_t hash, bool *published)
     /* Stalled: it will be published; the file, as far as a reader needs it, is there. */
     if (r == 0 || is_stall(r))
         return 0;
+    store_refused(w->store, -r);
     r = move_to_memory(w, r);
     return r == 0
                ? store_job_write_all(w->fd, p.trailer, p.trailer_len, block_file_trailer_at(w->len))

@@ -32,6 +32,11 @@ static int close_memory(void **state)
     return 0;
 }
 
+static struct version version(void)
+{
+    return (struct version){.id = {{1, 2, 3}}, .size_bytes = BLOCK, .block_bytes = BLOCK};
+}
+
 static struct store_place place(uint64_t index)
 {
     return (struct store_place){.version = {{1, 2, 3}}, .index = index};
@@ -40,11 +45,11 @@ static struct store_place place(uint64_t index)
 /* An empty file stands for its bytes. */
 static void keep(uint64_t index, int64_t now_ms)
 {
-    struct store_place at = place(index);
+    struct version v = version();
     int fd = memfd_create("block", MFD_CLOEXEC);
     assert_true(fd >= 0);
     store_memory_book(memory, BLOCK);
-    store_memory_keep(memory, &at, fd, BLOCK, now_ms);
+    store_memory_keep(memory, &v, index, fd, BLOCK, now_ms);
     close(fd);
 }
 
@@ -108,9 +113,9 @@ static void test_not_too_many(void **state)
     memory = store_memory_new();
     int fd = memfd_create("block", MFD_CLOEXEC);
     for (uint64_t i = 0; i < 100; i++) {
-        struct store_place at = place(i);
+        struct version v = version();
         store_memory_book(memory, 1);
-        store_memory_keep(memory, &at, fd, 1, 0);
+        store_memory_keep(memory, &v, i, fd, 1, 0);
     }
     setrlimit(RLIMIT_NOFILE, &files);
     close(fd);

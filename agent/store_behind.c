@@ -1,0 +1,141 @@
+#include "agent/store_behind.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/alloc.h"
+#include "agent/buffer.h"
+#include "agent/store_evict.h"
+#include "agent/store_internal.h"
+#include "agent/store_jobs.h"
+#include "common/clock.h"
+
+struct behind_job {
+    struct disk_job job;
+    struct store *store;
+    int fd; /* of the block in memory */
+    struct store_publish block;
+};
+
+void store_behind_wrote(struct store *s, uint64_t bytes, int64_t took_ns)
+{
+    pthread_mutex_lock(&s->lag_lock);
+    lag_wrote(&s->lag, bytes, took_ns / 1000);
+    atomic_store(&s->is_behind, s->lag.is_behind);
+    pthread_mutex_unlock(&s->lag_lock);
+}
+
+bool store_is_behind(const struct store *s)
+{
+    return atomic_load(&s->is_behind);
+}
+
+static void caught_up(struct store *s)
+{
+    pthread_mutex_lock(&s->lag_lock);
+    lag_caught_up(&s->lag);
+    atomic_store(&s->is_behind, s->lag.is_behind);
+    pthread_mutex_unlock(&s->lag_lock);
+}
+
+/* --- on a thread of the disk's ----------------------------------------------------------- */
+
+/* The file as it is: data, padding, trailer. In large pieces, as a file that is written so is read
+ * faster. */
+static int copy(struct store *s, int from, int to, uint64_t len)
+{
+    char *piece = buffer_take();
+    int r = 0;
+    for (uint64_t at = 0; r == 0 && at < len;) {
+        ssize_t n = pread(from, piece, BUFFER_BYTES, (off_t)at);
+        int64_t began_ns = clock_monotonic_ns();
+        if (n <= 0)
+            r = -EIO;
+        else if ((r = store_job_write_all(to, piece, (size_t)n, at)) == 0)
+            store_behind_wrote(s, (uint64_t)n, clock_monotonic_ns() - began_ns);
+        at += n > 0 ? (uint64_t)n : 0;
+    }
+    buffer_give(piece);
+    return r;
+}
+
+static int make(struct behind_job *b)
+{
+    struct store *s = b->store;
+    struct stat st;
+    if (fstat(b->fd, &st) < 0)
+        return -errno;
+    store_make_room(s);
+    int fd = openat(s->dir_fd, b->block.tmp_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+    if (fd < 0)
+        return -errno;
+    int r = copy(s, b->fd, fd, (uint64_t)st.st_size);
+    if (r == 0)
+        r = store_job_publish_file(s, fd, &b->block);
+    if (r < 0)
+        unlinkat(s->dir_fd, b->block.tmp_name, 0);
+    close(fd);
+    return r;
+}
+
+static void work_behind(struct disk_job *j)
+{
+    struct behind_job *b = (struct behind_job *)j;
+    struct store *s = b->store;
+    struct store_place place = {b->block.version.id, b->block.index};
+    int r = make(b);
+    if (r == 0)
+        store_memory_written(s->memory, &place);
+    else
+        store_refused(s, -r);
+    atomic_store(&s->writes_behind, false);
+    if (r == 0)
+        store_behind_go_on(s);
+}
+
+static void discard_behind(struct disk_job *j)
+{
+    struct behind_job *b = (struct behind_job *)j;
+    close(b->fd);
+    free(b);
+}
+
+/* --- anybody ------------------------------------------------------------------------------ */
+
+/* False: there is nothing to write. */
+static bool begin(struct store *s)
+{
+    struct behind_job *b = must_calloc(1, sizeof(*b));
+    b->fd = store_memory_next(s->memory, &b->block.version, &b->block.index);
+    if (b->fd < 0) {
+        free(b);
+        return false;
+    }
+    b->job = (struct disk_job){.work = work_behind, .discard = discard_behind, .gives_way = true};
+    b->store = s;
+    store_tmp_name(b->block.tmp_name);
+    disk_leave(s->disk, &b->job);
+    return true;
+}
+
+void store_behind_go_on(struct store *s)
+{
+    if (atomic_load(&s->ends) || disk_is_stalled(s->disk))
+        return;
+    if (store_memory_is_empty(s->memory)) {
+        if (store_is_behind(s))
+            caught_up(s);
+        return;
+    }
+    if (store_was_full_lately(s)) /* one for another: what is in memory is no better off there */
+        return;
+    if (atomic_exchange(&s->writes_behind, true))
+        return;
+    if (begin(s))
+        return;
+    atomic_store(&s->writes_behind, false);
+    caught_up(s);
+}
