@@ -81,7 +81,7 @@ size_t status_json(struct agent *a, char *out, size_t size)
     struct store_numbers store;
     store_numbers(a->store, &store);
     json_t *root = json_pack(
-        "{s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:{s:s, s:I, s:I, s:b, s:b, s:b, s:b, s:I, s:I}, "
+        "{s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:{s:s, s:I, s:I, s:b, s:b, s:b, s:b, s:b, s:I, s:I}, "
         "s:o}",
         "pid", (int)getpid(), "version", WARMPATH_VERSION, "uptime_s",
         (json_int_t)(clock_wall_s() - a->started_s), "jobs", (json_int_t)jobs_running(),
@@ -89,7 +89,7 @@ size_t status_json(struct agent *a, char *out, size_t size)
         (json_int_t)blocks_in_flight(), "block_bytes", (json_int_t)a->block_bytes, "store", "dir",
         store_dir(a->store), "used_bytes", (json_int_t)store.used_bytes, "limit_bytes",
         (json_int_t)store.limit_bytes, "counted", store.counted, "emptying", store.emptying,
-        "stalled", store.stalled, "full", store.full, "memory_bytes",
+        "stalled", store.stalled, "full", store.full, "behind", store.behind, "memory_bytes",
         (json_int_t)store.memory_bytes, "memory_limit_bytes", (json_int_t)STORE_MEMORY_MAX,
         "counters", counters_object(a, &store));
     if (!root)

@@ -404,6 +404,7 @@ void store_numbers(struct store *s, struct store_numbers *out)
     out->counted = atomic_load(&s->counted);
     out->stalled = disk_is_stalled(s->disk);
     out->full = store_was_full_lately(s);
+    out->behind = store_is_behind(s);
     out->memory_bytes = store_memory_bytes(s->memory);
     pthread_mutex_lock(&s->lock);
     out->emptying = s->want_empty;

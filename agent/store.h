@@ -16,7 +16,8 @@
  * The disk may be stalled at any time (agent/disk.h). Nothing here waits for it for longer than
  * DISK_PATIENCE_MS: a block is then not found. What a stalled, full or failing disk does not take
  * goes to memory, where it is found, too, as long as STORE_MEMORY_MAX allows
- * (agent/store_memory.h). A full disk is tried again every second, and as soon as blocks were
+ * (agent/store_memory.h); from there it goes to the disk as soon as that takes it, and so does what
+ * comes while the disk is slower (agent/store_behind.h). A full disk is tried again every second, and as soon as blocks were
  * evicted, which a full disk asks for.
  *
  * Threads: get, begin, write, commit, abort may be called from any thread; one writer by one
@@ -58,6 +59,7 @@ struct store_numbers {
     bool emptying;         /* store_evict_all_soon() is not done yet */
     bool stalled;          /* the disk doesn't answer: blocks go to memory */
     bool full;             /* it took no more lately: they do, too */
+    bool behind;           /* it is slower than what comes: they do first */
     uint64_t memory_bytes; /* of blocks in memory; what only jobs still hold is not known */
     bool counted;          /* false while the store found at start is still being counted */
 };

@@ -28,12 +28,13 @@ static void print_status(const json_t *s)
            (long long)number(s, "pid"), json_string_value(json_object_get(s, "version")),
            (long long)up / 3600, (long long)up / 60 % 60, (long long)up % 60,
            (long long)number(s, "jobs"), (long long)number(s, "connections"));
-    printf("store    %s: %.2f of %.2f GiB%s%s%s, blocks of %lld KiB\n",
+    printf("store    %s: %.2f of %.2f GiB%s%s%s%s, blocks of %lld KiB\n",
            json_string_value(json_object_get(store, "dir")), gib(store, "used_bytes"),
            gib(store, "limit_bytes"),
            json_is_true(json_object_get(store, "counted")) ? "" : " (still counting)",
            json_is_true(json_object_get(store, "stalled")) ? ", STALLED (blocks go to memory)" : "",
            json_is_true(json_object_get(store, "full")) ? ", FULL (blocks go to memory)" : "",
+           json_is_true(json_object_get(store, "behind")) ? ", SLOW (blocks go to memory first)" : "",
            (long long)number(s, "block_bytes") >> 10);
     printf("blocks   %lld from the store, %lld fetched (%.1f %% hits), %lld fetched ahead, "
            "%lld under way, %lld evicted, %lld bad\n",

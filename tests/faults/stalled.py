@@ -59,6 +59,24 @@ def case_stalled_disk(bed):
             check.match("agent.log", file.read(), "does not answer.*WARMPATH_CACHE_DIR")
 
 
+def case_slow_disk(bed):
+    """It answers, but late, again and again: readers don't wait for it, and it gets later what it didn't take."""
+    with Scene(bed, "slow") as s, own_disk(s.node) as disk:
+        s.through_proxy(lambda r: None)
+        s.right(s.read("cat", s.path("small")), "small")
+        with disk.slow():
+            behind = lambda: s.right(s.read("cat", s.path("huge")), "huge") or s.node.tool("evict") and store_of(s)["behind"]
+            check.that(wait_until(behind, 30), f"status: {store_of(s)}")
+            s.right(s.read("cat", s.path("big"), "cat", s.path("huge")), "big", "huge")
+            check.match("status", s.node.tool("status").text, "SLOW")
+        check.that(wait_until(lambda: store_of(s)["memory_bytes"] == 0, 10), f"status: {store_of(s)}")
+        asked = s.proxy.count(lambda r: r.fetched)
+        s.right(s.read("cat", s.path("big"), "cat", s.path("huge")), "big", "huge")
+        check.equal("blocks fetched once more", s.proxy.count(lambda r: r.fetched), asked)
+        with open(os.path.join(s.node.cache, "agent.log")) as file:
+            check.that("does not answer" not in file.read(), "a slow disk counts as a stalled one")
+
+
 def case_stalled_in_the_middle(bed):
     """The disk freezes while blocks are on their way: what was written is read from it, the rest from memory."""
     with Scene(bed, "middle") as s, own_disk(s.node) as disk:

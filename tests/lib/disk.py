@@ -4,6 +4,8 @@ few inodes."""
 import contextlib
 import os
 import subprocess
+import threading
+import time
 
 import check
 
@@ -38,6 +40,24 @@ class Disk:
 
     def thaw(self):
         self.call("fsfreeze", "-u", self.place)
+
+    @contextlib.contextmanager
+    def slow(self, held_s=0.25, free_s=0.03):
+        """Holds its writers up again and again, as the kernel does with those of a disk that is too slow."""
+        ended = threading.Event()
+
+        def hold():
+            while not ended.wait(free_s):
+                self.freeze()
+                time.sleep(held_s)
+                self.thaw()
+        thread = threading.Thread(target=hold)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
 
 @contextlib.contextmanager
