@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "agent/alloc.h"
@@ -12,6 +13,8 @@
 #include "agent/store_internal.h"
 #include "agent/store_jobs.h"
 #include "common/clock.h"
+
+#define SPARE 4 /* the disk must have room for so many */
 
 struct behind_job {
     struct disk_job job;
@@ -62,12 +65,23 @@ static int copy(struct store *s, int from, int to, uint64_t len)
     return r;
 }
 
-static int make(struct behind_job *b)
+/* Where the disk would be full after it, older blocks would have to go, and memory has this one. */
+static bool has_room(const struct store *s, uint64_t bytes)
+{
+    struct statvfs disk;
+    return fstatvfs(s->dir_fd, &disk) == 0 && disk.f_bavail * disk.f_frsize / SPARE >= bytes;
+}
+
+/* 0, also when it is left where it is: `done` tells. */
+static int make(struct behind_job *b, bool *done)
 {
     struct store *s = b->store;
     struct stat st;
+    *done = false;
     if (fstat(b->fd, &st) < 0)
         return -errno;
+    if (!has_room(s, (uint64_t)st.st_size))
+        return 0;
     store_make_room(s);
     int fd = openat(s->dir_fd, b->block.tmp_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
     if (fd < 0)
@@ -78,6 +92,7 @@ static int make(struct behind_job *b)
     if (r < 0)
         unlinkat(s->dir_fd, b->block.tmp_name, 0);
     close(fd);
+    *done = r == 0;
     return r;
 }
 
@@ -86,13 +101,14 @@ static void work_behind(struct disk_job *j)
     struct behind_job *b = (struct behind_job *)j;
     struct store *s = b->store;
     struct store_place place = {b->block.version.id, b->block.index};
-    int r = make(b);
-    if (r == 0)
+    bool done;
+    int r = make(b, &done);
+    if (done)
         store_memory_written(s->memory, &place);
-    else
+    if (r < 0)
         store_refused(s, -r);
     atomic_store(&s->writes_behind, false);
-    if (r == 0)
+    if (done)
         store_behind_go_on(s);
 }
 

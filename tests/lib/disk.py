@@ -42,7 +42,7 @@ class Disk:
         self.call("fsfreeze", "-u", self.place)
 
     @contextlib.contextmanager
-    def slow(self, held_s=0.25, free_s=0.03):
+    def slow(self, held_s=0.15, free_s=0.05):
         """Holds its writers up again and again, as the kernel does with those of a disk that is too slow."""
         ended = threading.Event()
 
