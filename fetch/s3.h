@@ -91,8 +91,8 @@ struct s3_request {
     uint64_t offset;        /* GET: range [offset, offset + length), length > 0 */
     uint64_t length;        /*   the object may end sooner */
     bool expects_whole;     /* GET from 0: the object was seen to end within `length`. It is asked
-                               for without a range, which saves servers work (Ceph: one of two
-                               reads); where it is longer now, asked for again with one */
+                               for without a range, which saves servers work (Ceph a quarter
+                               and more); where it is longer now, asked for again with one */
     const char *if_match;   /* NULL, or the ETag that the object must still have */
     const char *version_id; /* NULL or "", or the version to read with if_match when the object
                                was replaced or deleted meanwhile; copied by s3_submit() */
