@@ -279,6 +279,7 @@ static void make_conditional(struct lookup *l)
     struct version v;
     if (!m || m->kind != META_FILE || m->size_bytes == 0)
         return;
+    l->request.expects_whole = m->size_bytes <= l->request.length;
     l->known = *m;
     lookup_version(l->s3, &l->name, m, l->agent->block_bytes, &v);
     struct span ready;

@@ -109,8 +109,8 @@ static struct timespec suspect_before(struct store *s)
     if (len > 0 && strncmp(mark, boot, boot_len) == 0 &&
         sscanf(mark + boot_len, " %lld.%9ld", &since_s, &since_ns) == 2)
         return (struct timespec){since_s, since_ns};
-    int mark_len = snprintf(mark, sizeof(mark), "%s %lld.%09ld\n", boot, (long long)now.tv_sec,
-                            now.tv_nsec);
+    int mark_len =
+        snprintf(mark, sizeof(mark), "%s %lld.%09ld\n", boot, (long long)now.tv_sec, now.tv_nsec);
     if (ftruncate(fd, 0) < 0 || pwrite(fd, mark, (size_t)mark_len, 0) < 0)
         log_warn("store", "cannot write %s/boot: %s", s->dir, strerror(errno));
     return now;
@@ -319,7 +319,9 @@ int store_get(struct store *s, const struct version *v, uint64_t index)
 {
     struct store_place place = {v->id, index};
     int fd = store_memory_get(s->memory, &place, clock_monotonic_ms());
-    return fd >= 0 ? fd : get_from_disk(s, v, index);
+    if (fd < 0 && store_filter_may(&s->filter, &place))
+        fd = get_from_disk(s, v, index);
+    return fd;
 }
 
 bool store_has(struct store *s, const struct version *v, uint64_t index)
@@ -328,6 +330,8 @@ bool store_has(struct store *s, const struct version *v, uint64_t index)
     struct store_place place = {v->id, index};
     if (store_memory_has(s->memory, &place))
         return true;
+    if (!store_filter_may(&s->filter, &place))
+        return false;
     store_block_name(v, index, name);
     CLEANUP_CLOSE int fd = open_known(s, name, O_PATH);
     return fd >= 0 || (fd == -EAGAIN && store_job_look(s, v, index, false, &fd) == 0);

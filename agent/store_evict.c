@@ -66,17 +66,18 @@ static int open_shard(struct store *s, int shard)
     return openat(s->dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static void list_shard(int shard_fd, struct listing *l)
+static bool list_shard(int shard_fd, struct listing *l)
 {
     int fd = openat(shard_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CLEANUP_CLOSEDIR DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     if (!dir)
-        return;
+        return false;
     struct stat st;
     for (struct dirent *e; (e = readdir(dir));)
         if (e->d_name[0] != '.' && strlen(e->d_name) < sizeof(l->names[0]) &&
             fstatat(shard_fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
             listing_add(l, e->d_name, &st);
+    return true;
 }
 
 /* --- evicting ------------------------------------------------------------------ */
@@ -190,12 +191,15 @@ static void count(struct store *s)
     int64_t bytes = 0;
     size_t blocks = 0;
     int64_t begun_s = clock_wall_s();
+    bool all_seen = true;
     for (int i = 0; i < STORE_SHARDS && !is_closing(s); i++) {
         struct listing l = {0};
         CLEANUP_CLOSE int fd = open_shard(s, i);
-        if (fd >= 0)
-            list_shard(fd, &l);
+        all_seen &= fd >= 0 ? list_shard(fd, &l) : errno == ENOENT;
         for (size_t k = 0; k < l.n; k++) {
+            struct store_place place;
+            if (read_name(l.names[k], &place))
+                store_filter_add(&s->filter, &place);
             if (l.candidates[k].changed_s >= begun_s)
                 continue; /* published since, and booked then */
             bytes += (int64_t)l.candidates[k].bytes;
@@ -204,6 +208,7 @@ static void count(struct store *s)
         listing_clear(&l);
     }
     store_account(s, bytes);
+    atomic_store(&s->filter.complete, all_seen && !is_closing(s));
     atomic_store(&s->counted, true);
     log_info("store", "found %zu blocks, %lld MiB", blocks, (long long)(bytes >> 20));
 }

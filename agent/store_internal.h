@@ -11,6 +11,7 @@
 #include "agent/block_file.h"
 #include "agent/disk.h"
 #include "agent/store.h"
+#include "agent/store_filter.h"
 #include "agent/store_memory.h"
 #include "policy/lag.h"
 
@@ -24,13 +25,14 @@ struct store {
     struct timespec suspect_before; /* blocks older than that are verified before use */
     atomic_int_fast64_t used_bytes; /* as the disk counts; complete once `counted` */
     atomic_uint_fast64_t evicted_blocks, bad_blocks;
-    atomic_uint_fast32_t ahead_bytes;  /* being read ahead (store_ahead.c) */
-    struct store_memory *memory;       /* blocks that the disk didn't take */
-    struct lag lag;                    /* guarded by the next (store_behind.c) */
+    atomic_uint_fast32_t ahead_bytes; /* being read ahead (store_ahead.c) */
+    struct store_memory *memory;      /* blocks that the disk didn't take */
+    struct lag lag;                   /* guarded by the next (store_behind.c) */
     pthread_mutex_t lag_lock;
     atomic_bool is_behind;     /* as `lag` says */
     atomic_bool writes_behind; /* a block of memory is being written to the disk */
     atomic_bool ends;          /* no more of that */
+    struct store_filter filter;
     atomic_bool full;                  /* it took no more */
     atomic_int_fast64_t full_until_ms; /* it isn't tried again before */
     atomic_int_fast64_t refused_ms;    /* when it last was; 0: never */

@@ -347,7 +347,9 @@ int store_job_publish_file(struct store *s, int fd, const struct store_publish *
     char name[STORE_NAME_MAX];
     struct stat st, old;
     store_block_name(&b->version, b->index, name);
-    bool replaces = fstatat(s->dir_fd, name, &old, 0) == 0;
+    struct store_place place = {b->version.id, b->index};
+    bool replaces = store_filter_may(&s->filter, &place) && fstatat(s->dir_fd, name, &old, 0) == 0;
+    store_filter_add(&s->filter, &place);
     int r = move_into_place(s, b->tmp_name, name);
     if (r < 0)
         return r;

@@ -75,8 +75,10 @@ static void work_put(struct disk_job *j)
 {
     struct put_job *p = (struct put_job *)j;
     char name[STORE_NAME_MAX];
+    struct store_place place = {p->block.version.id, p->block.index};
     store_block_name(&p->block.version, p->block.index, name);
-    p->found = faccessat(p->store->dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    p->found = store_filter_may(&p->store->filter, &place) &&
+               faccessat(p->store->dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
     p->result = p->found ? 0 : make(p);
 }
 

@@ -102,10 +102,12 @@ static int send_it(struct s3_attempt *a, int64_t delay_ms, int64_t left_ms)
     struct s3_context *c = r->context;
     const struct s3_endpoint endpoint = s3_lore_endpoint(c->lore, &c->endpoint, r->bucket);
     a->now_s = clock_wall_s() + s3_lore_clock_offset_s(c->lore);
+    a->whole = r->expects_whole && a->next == 0 && !a->use_range;
     const struct s3_wire_want want = {
         .method = r->op == S3_HEAD && !a->diagnosing ? "HEAD" : "GET",
         .first = a->next,
         .last = r->offset + r->length - 1,
+        .whole = a->whole,
         .if_match = r->if_match ? r->if_match
                     : *a->etag  ? a->etag
                                 : NULL,

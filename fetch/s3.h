@@ -87,12 +87,15 @@ struct s3_request {
     enum s3_op op;
     struct s3_context *context; /* borrowed: the caller holds a reference until done */
     const char *bucket;
-    const char *key;           /* HEAD, GET: raw bytes, not encoded */
-    uint64_t offset;           /* GET: range [offset, offset + length), length > 0 */
-    uint64_t length;           /*   the object may end sooner */
-    const char *if_match;      /* NULL, or the ETag that the object must still have */
-    const char *version_id;    /* NULL or "", or the version to read with if_match when the object
-                                  was replaced or deleted meanwhile; copied by s3_submit() */
+    const char *key;        /* HEAD, GET: raw bytes, not encoded */
+    uint64_t offset;        /* GET: range [offset, offset + length), length > 0 */
+    uint64_t length;        /*   the object may end sooner */
+    bool expects_whole;     /* GET from 0: the object was seen to end within `length`. It is asked
+                               for without a range, which saves servers work (Ceph a quarter
+                               and more); where it is longer now, asked for again with one */
+    const char *if_match;   /* NULL, or the ETag that the object must still have */
+    const char *version_id; /* NULL or "", or the version to read with if_match when the object
+                               was replaced or deleted meanwhile; copied by s3_submit() */
     const char *if_none_match; /* NULL, or an ETag: 304 when unchanged (then no body) */
     const char *prefix;        /* LIST: keys begin with it */
     const char *token;         /* LIST: continuation, NULL for the first page */

@@ -30,6 +30,7 @@ struct s3_attempt {
     int moves;           /* redirects followed */
     bool renewing;       /* these keys were refused: other ones are wanted */
     bool probe;          /* for the breaker */
+    bool use_range;      /* the object is not as small as expected */
     bool use_version_id; /* the object was replaced: ask for the version */
     char version_id[S3_VERSION_MAX];
     struct s3_verdict before; /* the two above: what to say should they not help */
@@ -42,6 +43,7 @@ struct s3_attempt {
     /* This attempt. */
     struct s3_wire wire;
     int64_t now_s;             /* what it was dated by */
+    bool whole;                /* asked for without a range */
     bool accepted;             /* the body is what was asked for */
     bool progress;             /* and some of it came */
     bool diagnosing;           /* a GET in place of a refused HEAD, for its error document */

@@ -182,11 +182,22 @@ static bool try_version(struct s3_attempt *a)
     return true;
 }
 
+/* The whole object was asked for, and what came is none that was expected: it was replaced by one
+ * that is longer, or by an empty one. */
+static bool try_range(struct s3_attempt *a)
+{
+    if (!a->whole || a->http.status != 200 || a->verdict.cause != RETRY_WRONG_ANSWER)
+        return false;
+    a->use_range = true;
+    a->before = a->verdict;
+    return true;
+}
+
 /* Launches the next attempt where something can be done about the fault. */
 static bool mend(struct s3_attempt *a)
 {
     enum s3_remedy remedy = a->verdict.remedy;
-    if (try_version(a)) {
+    if (try_version(a) || try_range(a)) {
         /* as it is */
     } else if (may_mend(a, remedy ? remedy : S3_REMEDY_KEYS)) {
         a->before = a->verdict;

@@ -206,7 +206,7 @@ static int add_amz(struct s3_wire *w, const struct s3_endpoint *e, const struct 
 static bool add_conditions(struct s3_wire *w, const struct s3_request *r,
                            const struct s3_wire_want *want)
 {
-    if (r->op == S3_GET &&
+    if (r->op == S3_GET && !want->whole &&
         !add_header(w, "Range: bytes=%" PRIu64 "-%" PRIu64, want->first, want->last))
         return false;
     if (want->if_match && !add_header(w, "If-Match: %s", want->if_match))

@@ -21,6 +21,7 @@ struct s3_wire_want {
     const char *method;
     uint64_t first; /* GET: bytes first to last, both inclusive */
     uint64_t last;
+    bool whole;             /* GET: no range */
     const char *if_match;   /* NULL: none */
     const char *version_id; /* NULL: the newest */
     const struct s3_access *access;

@@ -14,6 +14,8 @@
 /* A run goes on if it was seen among the last so many opens; it may be so far ahead at least. */
 #define RECENT      64
 #define SHARE_LEAST 4
+/* A run's names are picked together, in parts of what may be ahead of it. */
+#define PICK_SHARE 4
 /* First opens without a hit after which what is ahead is given up. */
 #define GIVE_UP_AFTER 32
 /* The sweep begins with so many opens, when they are one in so many names. */
@@ -183,12 +185,28 @@ static int64_t share(const struct siblings *s, const struct sibling_order *o)
     return n * SHARE_LEAST < s->window ? s->window / (n ? n : 1) : SHARE_LEAST;
 }
 
+/* How many of its next steps, of at most so many, were picked already. */
+static int64_t steps_picked(const struct siblings *s, const struct sibling_order *o,
+                            const struct sibling_run *r, int64_t most)
+{
+    for (int64_t k = 1; k <= most; k++) {
+        int64_t place = r->last + k * r->step;
+        if (place < 0 || place >= s->n || s->state[name_at(o, place)] == SIBLING_UNKNOWN)
+            return k - 1;
+    }
+    return most;
+}
+
+/* Several at once, when a quarter of what may be ahead was opened: requests that are sent together
+ * cost everybody less than as many that are sent one by one. */
 static uint32_t pick_run(struct siblings *s, const struct sibling_order *o,
                          const struct sibling_run *r, uint32_t *picks)
 {
     uint32_t n = 0;
-    int64_t most = share(s, o);
-    for (int64_t k = 1; k <= most && n < SIBLINGS_PICKS; k++) {
+    int64_t most = share(s, o), picked = steps_picked(s, o, r, most);
+    if (picked > most - most / PICK_SHARE)
+        return 0;
+    for (int64_t k = picked + 1; k <= most && n < SIBLINGS_PICKS; k++) {
         int64_t place = r->last + k * r->step;
         if (place < 0 || place >= s->n)
             break;

@@ -92,6 +92,19 @@ def case_siblings_backwards_from_a_listing(bed):
         nothing_twice(f)
 
 
+def case_small_files_of_a_listing_are_got_whole(bed):
+    """Without a range, where the listing told that there is no need for one; one was replaced since."""
+    with Folder(bed, "whole", 12) as f:
+        f.s.read("list", f.s.path(f.below))
+        grown = f.keys(f.names[5:6])[0]
+        f.s.objects[grown] = content("grown", 3 << 20)
+        f.bed.store.put_all(f.s.bucket, [(grown, f.s.objects[grown])])
+        f.right(f.names)
+        f.settled()
+        ranged = [r.path for r in f.s.proxy.seen if r.fetched and r.range]
+        check.that(ranged and all(path.endswith(grown) for path in ranged), f"asked for with a range: {ranged}")
+
+
 def case_siblings_numbered_without_zeros(bed):
     with Folder(bed, "numbered", 120, "img{}.bin") as f:
         f.right(f.names)

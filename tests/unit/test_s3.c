@@ -345,6 +345,43 @@ static void test_bad_requests(void **unused)
     s3_context_unref(context);
 }
 
+#define OK_200(len) "HTTP/1.1 200 OK\r\nETag: " ETAG "\r\nContent-Length: " len "\r\n\r\n"
+
+/* A range only where the object turns out not to be what was expected. */
+static void test_a_small_object_is_got_whole(void **unused)
+{
+    (void)unused;
+    static const struct fake_step small[] = {{OK_200("4") "0123", FAKE_KEEP}};
+    static const struct fake_step others[][2] = {
+        {{OK_200("11") "0123456789a", FAKE_CLOSE},
+         {OK_206("0-9/11", "10") "0123456789", FAKE_KEEP}},
+        {{OK_200("0"), FAKE_CLOSE}, {OK_206("0-9/11", "10") "0123456789", FAKE_KEEP}},
+        {{OK_200("4") "01", FAKE_CLOSE}, {OK_206("2-3/4", "2") "23", FAKE_KEEP}},
+    };
+    static const char *const range[] = {"bytes=0-9\r\n", "bytes=0-9\r\n", "bytes=2-9\r\n"};
+    static const char *const body[] = {"0123456789", "0123456789", "0123"};
+    struct call c;
+    call_init(&c, S3_GET);
+    c.s3.expects_whole = true;
+    struct fake_server *s = CALL_SCRIPT(&c, small);
+    assert_int_equal(c.s3.result.error, 0);
+    assert_int_equal(c.s3.result.attempts, 1);
+    assert_int_equal(c.s3.meta.size_bytes, 4);
+    assert_string_equal(c.body, "0123");
+    assert_null(strstr(s->requests[0], "Range:"));
+    fake_free(s);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        call_init(&c, S3_GET);
+        c.s3.expects_whole = true;
+        s = CALL_SCRIPT(&c, others[i]);
+        assert_int_equal(c.s3.result.error, 0);
+        assert_int_equal(c.s3.result.attempts, 2);
+        assert_string_equal(c.body, body[i]);
+        assert_non_null(strstr(s->requests[1], range[i]));
+        fake_free(s);
+    }
+}
+
 static void test_context_names_its_endpoint(void **unused)
 {
     (void)unused;
@@ -371,6 +408,7 @@ int main(void)
         cmocka_unit_test(test_faults_that_stay_end_at_the_deadline),
         cmocka_unit_test(test_nobody_there),
         cmocka_unit_test(test_bad_requests),
+        cmocka_unit_test(test_a_small_object_is_got_whole),
         cmocka_unit_test(test_context_names_its_endpoint),
     };
     return cmocka_run_group_tests_name("s3", tests, NULL, NULL);

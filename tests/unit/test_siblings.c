@@ -67,6 +67,24 @@ static void test_in_order(void **state)
     free(t);
 }
 
+/* A request each time that one name was opened would cost everybody more. */
+static void test_picked_together(void **state)
+{
+    struct trace *t = trace_new(NAMES, SMALL);
+    uint32_t at = 0, picked = 0, times = 0;
+    (void)state;
+    while (t->s.ahead < SIBLINGS_WINDOW)
+        open_name(t, at++);
+    for (uint32_t end = at + 2 * SIBLINGS_WINDOW; at < end; at++) {
+        uint32_t n = open_name(t, at);
+        picked += n;
+        times += n > 0;
+        assert_true(t->s.ahead >= SIBLINGS_WINDOW / 2);
+    }
+    assert_true(picked > SIBLINGS_WINDOW && picked / times >= 8);
+    free(t);
+}
+
 static void test_backwards_and_strided(void **state)
 {
     static const int steps[] = {-1, 8, -3};
@@ -273,6 +291,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_in_order),
+        cmocka_unit_test(test_picked_together),
         cmocka_unit_test(test_backwards_and_strided),
         cmocka_unit_test(test_workers_interleaved),
         cmocka_unit_test(test_random_is_bounded),

@@ -516,11 +516,46 @@ static void test_closed_while_stalled(void **state)
     close(ends[1]);
 }
 
+static bool disk_may_hold(const char *key)
+{
+    struct version v = make_version(key, BLOCK);
+    return store_filter_may(&store->filter, &(struct store_place){v.id, 0});
+}
+
+static void wait_for_filter(void)
+{
+    for (int i = 0; i < 2000 && !atomic_load(&store->filter.complete); i++)
+        usleep(5000);
+    assert_true(atomic_load(&store->filter.complete));
+}
+
+/* What is surely not there is known without asking the disk, what is there is found, also by the
+ * next agent. */
+static void test_what_the_disk_can_hold(void **state)
+{
+    struct version v = make_version("held", BLOCK);
+    bool published;
+    (void)state;
+    wait_for_filter();
+    assert_false(disk_may_hold("held"));
+    assert_false(store_has(store, &v, 0));
+    close(put(&v, 0, &published));
+    assert_true(published);
+    reopen();
+    wait_for_filter();
+    assert_false(disk_may_hold("other"));
+    assert_true(store_has(store, &v, 0));
+    int fd = store_get(store, &v, 0);
+    assert_holds(fd, &v, 0);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_STORE(test_publish_and_find),
         WITH_STORE(test_versions_are_apart),
+        WITH_STORE(test_what_the_disk_can_hold),
         WITH_STORE(test_padding_is_zero),
         WITH_STORE(test_incomplete_is_refused),
         WITH_STORE(test_all_has_its_room_at_once),
