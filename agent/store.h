@@ -17,8 +17,8 @@
  * DISK_PATIENCE_MS: a block is then not found. What a stalled, full or failing disk does not take
  * goes to memory, where it is found, too, as long as STORE_MEMORY_MAX allows
  * (agent/store_memory.h); from there it goes to the disk as soon as that takes it, and so does what
- * comes while the disk is slower (agent/store_behind.h). A full disk is tried again every second, and as soon as blocks were
- * evicted, which a full disk asks for.
+ * comes while the disk is slower (agent/store_behind.h). A full disk is tried again every second,
+ * and as soon as blocks were evicted, which a full disk asks for.
  *
  * Threads: get, begin, write, commit, abort may be called from any thread; one writer by one
  * thread at a time. */

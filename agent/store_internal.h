@@ -1,6 +1,6 @@
-/* What store.c (reading), store_ahead.c, store_write.c, store_put.c (whole blocks), store_jobs.c
- * (the disk) and store_evict.c (room) share; nobody else includes it but the store's test, which
- * stalls the disk. */
+/* What store.c (reading), store_ahead.c, store_write.c, store_behind.c, store_put.c (whole blocks),
+ * store_jobs.c (the disk) and store_evict.c (room) share; nobody else includes it but the store's
+ * test, which stalls the disk. */
 #ifndef WARMPATH_AGENT_STORE_INTERNAL_H
 #define WARMPATH_AGENT_STORE_INTERNAL_H
 

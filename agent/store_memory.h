@@ -1,5 +1,5 @@
-/* The store's blocks that its disk did not take (it is full, stalled, or too slow): in memory files,
- * found like those on the disk, and bounded.
+/* The store's blocks that its disk did not take (it is full, stalled, or too slow): in memory
+ * files, found like those on the disk, and bounded.
  *
  *   booked while it is written ── kept once complete ──> gone: the disk has it (store_behind.h),
  *                                                        room is needed, or nobody asked

@@ -107,7 +107,8 @@ enum index_found {
  * next two. */
 bool index_knows_gone(struct index *ix, uint64_t node, int64_t now_ms);
 
-/* Does any node that may be asked, and wasn't yet, hold the block? Fills `out`, which may be NULL. */
+/* Does any node that may be asked, and wasn't yet, hold the block? Fills `out`, which may be NULL.
+ */
 enum index_found index_find_peer(struct index *ix, struct index_want *w, struct index_peer *out);
 
 /* As policy/want wants the nodes counted. */

@@ -65,7 +65,7 @@ struct node {
     bool index_usable, is_busy, input_dirty;
     bool knows[NODES_MAX];     /* members */
     int64_t met_ms[NODES_MAX]; /* who is none was noticed then; 0: was not yet */
-    int n_known, crowd;    /* their number; the most holders seen of a segment since then */
+    int n_known, crowd;        /* their number; the most holders seen of a segment since then */
     int64_t next_beat_ms, wake_ms;
     uint64_t own[SEGMENTS_MAX][SEGMENT_WORDS];
     int64_t beat_ms, next_batch_ms; /* the members are as known then */

@@ -34,7 +34,8 @@ static void print_status(const json_t *s)
            json_is_true(json_object_get(store, "counted")) ? "" : " (still counting)",
            json_is_true(json_object_get(store, "stalled")) ? ", STALLED (blocks go to memory)" : "",
            json_is_true(json_object_get(store, "full")) ? ", FULL (blocks go to memory)" : "",
-           json_is_true(json_object_get(store, "behind")) ? ", SLOW (blocks go to memory first)" : "",
+           json_is_true(json_object_get(store, "behind")) ? ", SLOW (blocks go to memory first)"
+                                                          : "",
            (long long)number(s, "block_bytes") >> 10);
     printf("blocks   %lld from the store, %lld fetched (%.1f %% hits), %lld fetched ahead, "
            "%lld under way, %lld evicted, %lld bad\n",
