@@ -178,7 +178,8 @@ struct elsewhere *elsewhere_start(struct agent *a, const struct version *v, uint
     e->want.what.block = index;
     e->want.what.blocks = version_blocks(v);
     e->want.want.is_demanded = demanded;
-    e->want.want.until_ms = clock_monotonic_ms() + wait_ms;
+    e->want.want.wait_ms = wait_ms;
+    want_start(&e->want.want, clock_monotonic_ms());
     e->want.answer = on_answer;
     if (ask_peer(e))
         return e;

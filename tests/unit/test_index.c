@@ -247,7 +247,8 @@ static struct probe *ask(struct index *ix, struct index_block what, int64_t wait
     pthread_cond_init(&p->cond, NULL);
     p->want.what = what;
     p->want.want.is_demanded = true;
-    p->want.want.until_ms = clock_monotonic_ms() + wait_ms;
+    p->want.want.wait_ms = wait_ms;
+    want_start(&p->want.want, clock_monotonic_ms());
     p->want.answer = on_answer;
     index_want(ix, &p->want);
     return p;
