@@ -124,9 +124,13 @@ struct index_peer {
     char url[MEMBER_URL_MAX];
     /* How long its silence is borne, before the first byte and then: policy/silence. */
     int64_t first_byte_most_ms, gap_most_ms;
-    /* Filled in by who asks it: what it took, when the block came; was it too silent? */
+    /* Nobody else is known to have it: while the node lets itself be connected to, its silence is
+     * borne HTTP_WAIT_TIMES as long. */
+    bool is_only;
+    /* Filled in by who asks it: what it took, when the block came; was it too silent, and could it
+     * be connected to all the same? */
     int64_t first_byte_ms, gap_ms;
-    bool was_silent;
+    bool was_silent, was_reachable;
 };
 
 /* The best node to ask that was not asked for it yet; false when there is none. Every one that is
