@@ -59,6 +59,9 @@ void index_free(struct index *ix);
 /* The store has it now. */
 void index_publish(struct index *ix, const struct index_block *b);
 
+/* It is here, but can't be had from here: whoever waits for it fetches it. */
+void index_keep(struct index *ix, const struct index_block *b);
+
 /* The store is about to drop these. With `wait`: returns once Redis knows, but waits no longer than
  * some tens of milliseconds, and not at all while Redis is away. */
 void index_withdraw(struct index *ix, const struct index_block *blocks, size_t n, bool wait);

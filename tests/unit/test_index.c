@@ -376,6 +376,17 @@ static void test_one_fetches_the_other_waits(void **state)
     assert_int_equal(answer_of(fourth), INDEX_YOURS);
     index_fetched(b, &fourth->want, false, 1);
 
+    block.block = 7; /* fetched, but kept where nobody gets it */
+    struct probe *sixth = ask(a, block, 60000);
+    assert_int_equal(answer_of(sixth), INDEX_YOURS);
+    index_fetched(a, &sixth->want, true, 1);
+    free(sixth);
+    index_keep(a, &block);
+    sixth = ask(b, block, 60000);
+    assert_int_equal(answer_of(sixth), INDEX_YOURS);
+    index_fetched(b, &sixth->want, false, 1);
+    free(sixth);
+
     block.block = 5; /* given up by its only holder: whoever comes now has to fetch it */
     index_withdraw(a, &block, 1, true);
     struct index *c = join(3, 101);
