@@ -102,9 +102,11 @@ static void finish(struct elsewhere *e, enum elsewhere_end end)
 static void take_peer_outcome(struct elsewhere *e)
 {
     const struct peer_request *r = &e->peer;
+    bool was_wrong = e->want.is_guess && r->outcome == PEER_MISSING;
     index_give_peer(cluster_index(e->agent->cluster), &e->want, &r->peer, r->outcome, r->why);
     e->rounds -= r->outcome == PEER_BUSY || e->want.is_guess; /* that one doesn't count */
     job_count(e->job, COUNTER_peer_requests, 1);
+    job_count(e->job, COUNTER_peer_wrong_guesses, was_wrong);
     job_count(e->job, COUNTER_peer_bytes, r->bytes);
     if (r->outcome == PEER_GOOD && e->fd >= 0) {
         job_count(e->job, COUNTER_peer_hit_blocks, 1);
