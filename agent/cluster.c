@@ -47,6 +47,14 @@ static void on_published(void *user, const struct version *v, uint64_t index)
     index_publish(c->index, &b);
 }
 
+static void on_kept(void *user, const struct version *v, uint64_t index)
+{
+    struct cluster *c = user;
+    struct index_block b = {.block = index, .blocks = version_blocks(v)};
+    memcpy(b.version, v->id.bytes, sizeof(b.version));
+    index_keep(c->index, &b);
+}
+
 static void on_leaving(void *user, const struct store_place *places, size_t n, bool may_wait)
 {
     struct cluster *c = user;
@@ -182,7 +190,7 @@ struct cluster *cluster_start(struct store *store)
     config.user = c;
     c->index = index_new(&config);
     explicit_bzero(&config, sizeof(config));
-    store_watch(store, &(struct store_watcher){on_published, on_leaving, c});
+    store_watch(store, &(struct store_watcher){on_published, on_kept, on_leaving, c});
     log_info("index", "node %016llx, %s", (unsigned long long)c->node,
              c->url[0] ? c->url : "which offers its blocks to nobody");
     return c;

@@ -102,9 +102,11 @@ static void finish(struct elsewhere *e, enum elsewhere_end end)
 static void take_peer_outcome(struct elsewhere *e)
 {
     const struct peer_request *r = &e->peer;
+    bool was_wrong = e->want.is_guess && r->outcome == PEER_MISSING;
     index_give_peer(cluster_index(e->agent->cluster), &e->want, &r->peer, r->outcome, r->why);
     e->rounds -= r->outcome == PEER_BUSY || e->want.is_guess; /* that one doesn't count */
     job_count(e->job, COUNTER_peer_requests, 1);
+    job_count(e->job, COUNTER_peer_wrong_guesses, was_wrong);
     job_count(e->job, COUNTER_peer_bytes, r->bytes);
     if (r->outcome == PEER_GOOD && e->fd >= 0) {
         job_count(e->job, COUNTER_peer_hit_blocks, 1);
@@ -178,7 +180,8 @@ struct elsewhere *elsewhere_start(struct agent *a, const struct version *v, uint
     e->want.what.block = index;
     e->want.what.blocks = version_blocks(v);
     e->want.want.is_demanded = demanded;
-    e->want.want.until_ms = clock_monotonic_ms() + wait_ms;
+    e->want.want.wait_ms = wait_ms;
+    want_start(&e->want.want, clock_monotonic_ms());
     e->want.answer = on_answer;
     if (ask_peer(e))
         return e;

@@ -250,6 +250,14 @@ void store_tell_published(struct store *s, const struct version *v, uint64_t ind
     pthread_rwlock_unlock(&s->watch_lock);
 }
 
+void store_tell_kept(struct store *s, const struct version *v, uint64_t index)
+{
+    pthread_rwlock_rdlock(&s->watch_lock);
+    if (s->watcher.kept)
+        s->watcher.kept(s->watcher.user, v, index);
+    pthread_rwlock_unlock(&s->watch_lock);
+}
+
 void store_tell_leaving(struct store *s, const struct store_place *places, size_t n, bool may_wait)
 {
     pthread_rwlock_rdlock(&s->watch_lock);

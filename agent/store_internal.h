@@ -64,6 +64,7 @@ int store_keep_in_memory(struct store *s, const struct store_memory_block *b);
 
 /* Tells the watcher. */
 void store_tell_published(struct store *s, const struct version *v, uint64_t index);
+void store_tell_kept(struct store *s, const struct version *v, uint64_t index);
 void store_tell_leaving(struct store *s, const struct store_place *places, size_t n, bool may_wait);
 
 /* Must it be verified before it is used? */

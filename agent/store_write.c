@@ -34,6 +34,7 @@ struct store_writer {
     int64_t booked;    /* of memory */
     int fd; /* -1: nobody asked for it yet; -ENOBUFS: there is no more memory for blocks */
     bool in_memory;
+    bool is_refused; /* that is because the disk takes nothing, and not because it is slow */
     struct range written[RANGES_MAX]; /* what the file holds, as it came */
     unsigned n_written;
     char tmp_name[STORE_TMP_NAME_MAX];
@@ -44,6 +45,12 @@ struct store_writer {
 static bool is_stall(int error)
 {
     return error == -EBUSY || error == -ETIMEDOUT;
+}
+
+static void refused(struct store_writer *w, int error)
+{
+    store_refused(w->store, -error);
+    w->is_refused |= !is_stall(error);
 }
 
 /* A memory file for a block. */
@@ -180,12 +187,14 @@ static int open_file(struct store_writer *w)
     if (w->fd != -1)
         return w->fd >= 0 ? 0 : w->fd;
     store_tmp_name(w->tmp_name);
-    if (!store_is_behind(s) && store_may_try(s)) {
+    if (!store_is_behind(s) && !store_may_try(s)) {
+        w->is_refused = true;
+    } else if (!store_is_behind(s)) {
         w->fd = store_job_create(s, w->tmp_name, room);
         if (w->fd >= 0)
             account(w, (int64_t)room);
         else
-            store_refused(s, -w->fd);
+            refused(w, w->fd);
     }
     if (w->fd < 0) {
         w->in_memory = true;
@@ -220,7 +229,7 @@ int store_write(struct store_writer *w, uint32_t offset, const void *data, size_
             account(w, w->expects_all ? 0 : (int64_t)len);
             return note_written(w, offset, offset + len);
         }
-        store_refused(w->store, -r);
+        refused(w, r);
         r = move_to_memory(w, r);
     }
     return r == 0 ? write_memory(w, offset, data, len) : r;
@@ -268,7 +277,7 @@ static int publish(struct store_writer *w, uint64_t hash, bool *published)
     /* Stalled: it will be published; the file, as far as a reader needs it, is there. */
     if (r == 0 || is_stall(r))
         return 0;
-    store_refused(w->store, -r);
+    refused(w, r);
     r = move_to_memory(w, r);
     return r == 0
                ? store_job_write_all(w->fd, p.trailer, p.trailer_len, block_file_trailer_at(w->len))
@@ -288,6 +297,8 @@ int store_commit(struct store_writer *w, const uint64_t *hash, bool *published)
         store_abort(w, -1);
         return r;
     }
+    if (w->is_refused) /* else it is published once the disk has caught up */
+        store_tell_kept(w->store, &w->version, w->index);
     r = store_reader(w);
     if (w->in_memory && r >= 0) {
         keep_in_memory(w, r);

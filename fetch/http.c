@@ -146,7 +146,9 @@ static void reap(struct worker *w)
             http_why_cancel(t->request, "given up by the caller");
         else if (code != CURLE_OK)
             http_why_curl(t->request, t->easy, code, t->detail);
-        else if (!t->headers_complete) /* curl takes an end of file in the headers for their end */
+        else if (!t->headers_complete &&
+                 !t->request
+                      ->connect_only) /* curl takes an end of file in the headers for their end */
             http_why_curl(t->request, t->easy, CURLE_RECV_ERROR,
                           "it was closed before its answer's headers were complete");
         end_active(w, t);

@@ -2,9 +2,10 @@
  * connections (keep-alive, TLS session reuse). Knows nothing of S3.
  *
  * A request is owned by the caller until http_submit() succeeds, by the engine until `done`
- * is called, then by the caller again. `sent`, `head`, `body` and `done` run on the engine's thread
- * and must not block for long; they may submit further requests. One attempt a submit: retries
- * are the caller's. Redirects are not followed, bodies are handed on as they were sent. */
+ * is called, then by the caller again. `sent`, `quiet`, `head`, `body` and `done` run on the
+ * engine's thread and must not block for long; they may submit further requests. One attempt a
+ * submit: retries are the caller's. Redirects are not followed, bodies are handed on as they were
+ * sent. */
 #ifndef WARMPATH_FETCH_HTTP_H
 #define WARMPATH_FETCH_HTTP_H
 
@@ -28,6 +29,7 @@ struct http_request {
     const char *ca_bundle;      /* NULL: system's */
     const char *client_cert;    /* NULL: none; PEM files, as is the key */
     const char *client_key;
+    bool connect_only; /* over a connection of its own, which is closed again: nothing is sent */
     int64_t connect_timeout_ms;    /* 0: a default that is finite, as for the following */
     int64_t first_byte_timeout_ms; /* from sending to the first header */
     int64_t stall_timeout_ms;      /* no byte of the answer for that long ends the request */
@@ -37,6 +39,9 @@ struct http_request {
      * that waits in a server's queue is no sign of its death: the timeouts to the first byte and
      * for a stall count from that moment, but are never more than HTTP_WAIT_TIMES as long. */
     const atomic_int_fast64_t *server_heard_ms;
+    /* Half of the time that it may be silent is over: called once for each silence, to look for a
+     * sign of life, for which the other half is left. May be NULL. */
+    void (*quiet)(struct http_request *r);
 
     /* When no headers have come so many ms after the start (0: never mind), `hedge` is asked, once,
      * whether to send the request a second time, over another connection. The one that answers
@@ -55,7 +60,8 @@ struct http_request {
     void *user;
 
     /* out, valid in `head` (status, headers) and `done` */
-    /* 0 when a complete response came, whatever its status; else
+    /* 0 when a complete response came, whatever its status (or the connection, where that is all);
+     * else
      *   -ECONNREFUSED  no connection to the server        -ENXIO         its name is not known
      *   -EHOSTUNREACH  none within connect_timeout_ms     -ECONNRESET    the connection broke
      *   -ETIMEDOUT     one of the other timeouts

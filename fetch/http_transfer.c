@@ -118,6 +118,11 @@ static void set_options(CURL *easy, struct http_transfer *t)
         curl_easy_setopt(easy, CURLOPT_SSLCERT, r->client_cert);
     if (r->client_key)
         curl_easy_setopt(easy, CURLOPT_SSLKEY, r->client_key);
+    if (r->connect_only) {
+        curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
+        curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+        curl_easy_setopt(easy, CURLOPT_NOPROXY, "*"); /* what a proxy accepts says nothing */
+    }
     if (strcmp(r->method, "HEAD") == 0)
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     else if (strcmp(r->method, "GET") != 0)
@@ -138,13 +143,28 @@ bool http_transfer_set_up(struct http_transfer *t)
 static int64_t silent_until_ms(const struct http_request *r, int64_t from_ms, int64_t timeout_ms)
 {
     int64_t heard_ms = r->server_heard_ms ? atomic_load(r->server_heard_ms) : 0;
-    int64_t most_ms = from_ms + HTTP_WAIT_TIMES * timeout_ms;
-    if (heard_ms <= from_ms)
-        return from_ms + timeout_ms;
-    return heard_ms + timeout_ms < most_ms ? heard_ms + timeout_ms : most_ms;
+    return (heard_ms > from_ms ? heard_ms : from_ms) + timeout_ms;
 }
 
-int64_t http_transfer_limit_ms(const struct http_transfer *t, int64_t now_ms, const char **what,
+/* Once told, there is half of the time left for a sign of life, even where this thread itself has
+ * waited for a processor until the limit. */
+static int64_t or_quiet_ms(struct http_transfer *t, int64_t limit_ms, int64_t timeout_ms,
+                           int64_t now_ms)
+{
+    int64_t half_ms = timeout_ms / 2;
+    if (!t->request->quiet || t->lost)
+        return limit_ms;
+    if (t->quiet_of_ms != limit_ms) {
+        if (now_ms < limit_ms - half_ms)
+            return limit_ms - half_ms;
+        t->quiet_of_ms = limit_ms;
+        t->quiet_told_ms = now_ms;
+        t->request->quiet(t->request);
+    }
+    return t->quiet_told_ms + half_ms > limit_ms ? t->quiet_told_ms + half_ms : limit_ms;
+}
+
+int64_t http_transfer_limit_ms(struct http_transfer *t, int64_t now_ms, const char **what,
                                int64_t *timeout_ms)
 {
     const struct http_request *r = t->request;
@@ -163,7 +183,9 @@ int64_t http_transfer_limit_ms(const struct http_transfer *t, int64_t now_ms, co
         if (sent_us)
             from_ms = t->started_ms + sent_us / 1000;
     }
-    int64_t limit = silent_until_ms(r, from_ms, *timeout_ms);
+    int64_t limit = or_quiet_ms(t, silent_until_ms(r, from_ms, *timeout_ms), *timeout_ms, now_ms);
+    if (from_ms + HTTP_WAIT_TIMES * *timeout_ms < limit)
+        limit = from_ms + HTTP_WAIT_TIMES * *timeout_ms;
     int64_t total_ms = or_default(r->total_timeout_ms, DEFAULT_TOTAL_MS);
     if (t->due_ms + total_ms < limit) {
         limit = t->due_ms + total_ms;

@@ -21,6 +21,8 @@ struct http_transfer {
     int64_t due_ms;           /* may start from here on */
     int64_t started_ms;       /* became active */
     int64_t last_heard_ms;    /* last byte of the answer; 0: none yet */
+    int64_t quiet_of_ms;      /* the limit that was near when `quiet` was called, */
+    int64_t quiet_told_ms;    /* and when that was */
     int64_t *next_check_ms;   /* the worker's; set to 0 when the limit has come nearer */
     int64_t first_started_ms; /* the same, of the first of two transfers of a request */
     bool told_sent;
@@ -37,8 +39,9 @@ struct http_transfer {
 bool http_transfer_set_up(struct http_transfer *t);
 
 /* When the transfer runs out of time if nothing more is heard; what to say then, for
- * http_why_timeout(). */
-int64_t http_transfer_limit_ms(const struct http_transfer *t, int64_t now_ms, const char **what,
+ * http_why_timeout(). The request's `quiet` has its moment before that: it is called when that has
+ * come, and what is returned is no later. */
+int64_t http_transfer_limit_ms(struct http_transfer *t, int64_t now_ms, const char **what,
                                int64_t *timeout_ms);
 
 #endif

@@ -95,6 +95,25 @@ static void add_news(struct index *ix, const struct index_block *b, bool held)
     ix->news_in++;
 }
 
+/* Locks of it that this node has are let go. */
+static void add_end(struct index *ix, const struct index_block *b)
+{
+    struct segment_id id;
+    memset(&id, 0, sizeof(id));
+    memcpy(id.version, b->version, sizeof(id.version));
+    id.number = b->block;
+    pthread_mutex_lock(&ix->lock);
+    ix->ends = index_grow(ix->ends, ix->n_ends, &ix->room_ends, sizeof(*ix->ends));
+    ix->ends[ix->n_ends++] = id;
+    pthread_cond_signal(&ix->wake);
+    pthread_mutex_unlock(&ix->lock);
+}
+
+void index_keep(struct index *ix, const struct index_block *b)
+{
+    add_end(ix, b);
+}
+
 void index_publish(struct index *ix, const struct index_block *b)
 {
     pthread_mutex_lock(&ix->lock);
@@ -170,19 +189,9 @@ void index_fetched(struct index *ix, struct index_want *w, bool ok, int64_t took
     if (ok)
         ix->fetch_ms = want_fetch_ms(ix->fetch_ms, took_ms);
     pthread_mutex_unlock(&ix->lock);
-    if (!w->is_locked)
-        return;
+    if (w->is_locked && !ok) /* a good block lets go when it is published, or kept */
+        add_end(ix, &w->what);
     w->is_locked = false;
-    struct index_end end;
-    memset(&end, 0, sizeof(end));
-    memcpy(end.id.version, w->what.version, sizeof(end.id.version));
-    end.id.number = w->what.block;
-    end.ok = ok;
-    pthread_mutex_lock(&ix->lock);
-    ix->ends = index_grow(ix->ends, ix->n_ends, &ix->room_ends, sizeof(*ix->ends));
-    ix->ends[ix->n_ends++] = end;
-    pthread_cond_signal(&ix->wake);
-    pthread_mutex_unlock(&ix->lock);
 }
 
 /* --- how it goes -------------------------------------------------------------------- */

@@ -59,6 +59,9 @@ void index_free(struct index *ix);
 /* The store has it now. */
 void index_publish(struct index *ix, const struct index_block *b);
 
+/* It is here, but can't be had from here: whoever waits for it fetches it. */
+void index_keep(struct index *ix, const struct index_block *b);
+
 /* The store is about to drop these. With `wait`: returns once Redis knows, but waits no longer than
  * some tens of milliseconds, and not at all while Redis is away. */
 void index_withdraw(struct index *ix, const struct index_block *blocks, size_t n, bool wait);
@@ -124,9 +127,13 @@ struct index_peer {
     char url[MEMBER_URL_MAX];
     /* How long its silence is borne, before the first byte and then: policy/silence. */
     int64_t first_byte_most_ms, gap_most_ms;
-    /* Filled in by who asks it: what it took, when the block came; was it too silent? */
+    /* Nobody else is known to have it: while the node lets itself be connected to, its silence is
+     * borne HTTP_WAIT_TIMES as long. */
+    bool is_only;
+    /* Filled in by who asks it: what it took, when the block came; was it too silent, and could it
+     * be connected to all the same? */
     int64_t first_byte_ms, gap_ms;
-    bool was_silent;
+    bool was_silent, was_reachable;
 };
 
 /* The best node to ask that was not asked for it yet; false when there is none. Every one that is

@@ -30,12 +30,6 @@ struct index_lock {
     bool release;
 };
 
-/* index_fetched(), on its way to the thread. */
-struct index_end {
-    struct segment_id id;
-    bool ok;
-};
-
 struct index {
     struct index_config config;
     struct redis *redis; /* thread's own */
@@ -52,7 +46,7 @@ struct index {
     struct index_news *news;
     size_t n_news, room_news;
     uint64_t news_in, news_out; /* how many came, how many Redis knows */
-    struct index_end *ends;
+    struct segment_id *ends; /* locks to be let go, by block */
     size_t n_ends, room_ends;
     struct index_block *opened;
     size_t n_opened, room_opened;

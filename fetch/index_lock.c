@@ -66,8 +66,7 @@ void index_end_locks(struct index *ix, struct segment_id id)
 void index_take_ends(struct index *ix)
 {
     for (size_t i = 0; i < ix->n_ends; i++)
-        if (!ix->ends[i].ok) /* a good block lets go when it is published */
-            index_end_locks(ix, ix->ends[i].id);
+        index_end_locks(ix, ix->ends[i]);
     ix->n_ends = 0;
 }
 

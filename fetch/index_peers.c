@@ -5,10 +5,14 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "fetch/http.h"
 #include "fetch/index_internal.h"
 #include "policy/placement.h"
 
 #define AVOID_LIAR_MS 60000
+/* A node that is there but silent is waited for, where nobody else has a block, as long as one that
+ * was the only one to be asked. */
+#define SLOW_MS (HTTP_WAIT_TIMES * SILENCE_FIRST_MOST_MS)
 
 static const struct breaker_rules peer_rules = {
     .failures = 2, .open_ms = 1000, .open_max_ms = 30000};
@@ -40,7 +44,7 @@ static enum index_found judge(struct index *ix, uint64_t node, const struct memb
         return FOUND_SOON;
     }
     if (!m || !member_usable(m, now_ms))
-        return FOUND_NONE;
+        return m && member_is_slow(m, now_ms) ? FOUND_SOON : FOUND_NONE;
     return now_ms < m->busy_until_ms ? FOUND_SOON : FOUND;
 }
 
@@ -108,6 +112,8 @@ enum index_found index_find_peer(struct index *ix, struct index_want *w, struct 
     if (!out)
         return FOUND;
     take(ix, w, members_find(&ix->members, holders[best].node), now, out);
+    out->is_only = n == 1 && index_usable(ix) &&
+                   now + HTTP_WAIT_TIMES * out->first_byte_most_ms <= w->want.until_ms;
     return FOUND;
 }
 
@@ -273,6 +279,16 @@ static void guess_ended(struct index *ix, struct index_want *w, enum peer_outcom
     want_missed(&w->want, now_ms);
 }
 
+/* Silent, but there, and not yet waited for as long as it may be: once for each silence. */
+static bool may_be_slow(struct member *m, const struct index_peer *p, int64_t now_ms)
+{
+    if (!p->was_silent || !p->was_reachable)
+        return false;
+    if (m->slow_until_ms == 0)
+        m->slow_until_ms = now_ms + (p->is_only ? 0 : SLOW_MS);
+    return now_ms < m->slow_until_ms;
+}
+
 void index_give_peer(struct index *ix, struct index_want *w, const struct index_peer *p,
                      enum peer_outcome how, const char *why)
 {
@@ -290,6 +306,7 @@ void index_give_peer(struct index *ix, struct index_want *w, const struct index_
         silence_ended(&ix->silence, p->first_byte_ms, p->gap_ms);
     }
     if (m && how == PEER_FAILED) {
+        w->n_tried -= may_be_slow(m, p, now); /* the last that was taken */
         note_trouble(m, p, why, now);
     } else if (m && how == PEER_LIED) {
         m->avoid_until_ms = now + AVOID_LIAR_MS;
@@ -297,12 +314,12 @@ void index_give_peer(struct index *ix, struct index_want *w, const struct index_
         log_warn("peer", "%s is not asked for a minute: %s", m->url, why);
     } else if (m) {
         breaker_succeeded(&m->breaker, now);
-        m->trouble_since_s = 0;
+        m->trouble_since_s = m->slow_until_ms = 0;
     }
     if (m && how == PEER_BUSY)
         m->busy_until_ms = now + want_busy_ms(random_or(now));
     if (how == PEER_BUSY)
-        w->n_tried--; /* it was the last that was taken */
+        w->n_tried--; /* likewise */
     if (w->is_guess)
         guess_ended(ix, w, how, now);
     pthread_mutex_unlock(&ix->lock);

@@ -141,7 +141,7 @@ struct member *members_put(struct members *m, const struct member *fresh, const 
         memcpy(known->url, fresh->url, sizeof(known->url));
         known->breaker = (struct breaker){0};
         known->silence = (struct silence){0};
-        known->avoid_until_ms = 0;
+        known->avoid_until_ms = known->slow_until_ms = 0;
         known->trouble_since_s = 0;
     }
     memcpy(known->zone, fresh->zone, sizeof(known->zone));
@@ -187,4 +187,9 @@ bool member_usable(const struct member *m, int64_t now_ms)
 {
     return m->is_alive && m->url[0] && now_ms >= m->avoid_until_ms &&
            breaker_would_allow(&m->breaker, now_ms);
+}
+
+bool member_is_slow(const struct member *m, int64_t now_ms)
+{
+    return m->is_alive && m->url[0] && now_ms >= m->avoid_until_ms && now_ms < m->slow_until_ms;
 }

@@ -26,6 +26,7 @@ struct member {
     struct silence silence;
     int64_t avoid_until_ms;  /* it sent what did not verify */
     int64_t busy_until_ms;   /* it said so */
+    int64_t slow_until_ms;   /* it was silent, but is there; 0: it was heard of since */
     char why[160];           /* its last failure */
     int64_t trouble_since_s; /* wall clock; 0: the last request to it went well */
 };
@@ -63,5 +64,8 @@ int64_t members_met(struct members *m, uint64_t node, int64_t now_ms);
 size_t members_alive(const struct members *m);
 
 bool member_usable(const struct member *m, int64_t now_ms);
+
+/* It isn't to be asked at present, but what only it has is worth waiting for. */
+bool member_is_slow(const struct member *m, int64_t now_ms);
 
 #endif

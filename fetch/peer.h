@@ -36,7 +36,8 @@ struct peer_request {
     char why[300];
 
     struct http_request http; /* peer.c's own, as are the next */
-    int64_t heard_ms;         /* its last byte came then */
+    struct http_engine *engine;
+    int64_t asked_ms, heard_ms; /* when it began, and its last byte came */
     char url[MEMBER_URL_MAX + 256];
 };
 

@@ -21,6 +21,11 @@
 const struct breaker_rules want_guess_rules = {
     .failures = 1024, .open_ms = 1000, .open_max_ms = 30000};
 
+void want_start(struct want *w, int64_t now_ms)
+{
+    w->until_ms = now_ms + (w->is_demanded ? 1 : WANT_AHEAD_TIMES) * w->wait_ms;
+}
+
 void want_begin(struct want *w, int64_t now_ms)
 {
     w->since_ms = w->due_ms = now_ms;
@@ -155,9 +160,12 @@ enum want_step want_crossed(struct want *w, bool is_ours, bool has_peer)
 
 void want_hurry(struct want *w, int64_t now_ms)
 {
-    if (!w->is_demanded)
-        w->due_ms = now_ms;
+    if (w->is_demanded)
+        return;
     w->is_demanded = true;
+    w->due_ms = now_ms;
+    if (w->until_ms > now_ms + w->wait_ms)
+        w->until_ms = now_ms + w->wait_ms;
 }
 
 int64_t want_batch_gap_ms(size_t nodes)

@@ -36,7 +36,8 @@
 
 #define WANT_LOCK_MS       3000 /* a lock's life without being renewed */
 #define WANT_LOCK_RENEW_MS 1000
-#define WANT_WAIT_MOST_MS  8000 /* nobody waits longer for others */
+#define WANT_WAIT_MOST_MS  8000 /* no job waits longer for other nodes */
+#define WANT_AHEAD_TIMES   3    /* what no job waits for may wait so many times as long */
 #define WANT_ROUNDS_MAX    4    /* times that the index is asked, a peer that failed between them */
 #define WANT_BLIND_GUESSES 2    /* without an index, of an object whose readers aren't known */
 
@@ -47,9 +48,11 @@ struct want {
     /* in; times are the caller's clock */
     bool is_demanded; /* a job waits for it; else it is read ahead, and left to other nodes a while
                        */
-    int64_t until_ms; /* no more waiting for others from then on */
+    int64_t wait_ms;  /* a job waits no longer for others */
 
-    /* want.c's own, but for `due_ms`: nothing to do before it */
+    /* want.c's own, but for `until_ms`: no more waiting for others from then on, and `due_ms`:
+     * nothing to do before it */
+    int64_t until_ms;
     int64_t since_ms, due_ms, patient_until_ms, poll_ms;
     int64_t guess_at_ms, guess_gap_ms;
     uint32_t claims, guesses;
@@ -83,12 +86,15 @@ struct want_facts {
     size_t rank;        /* then: readers before this node, as placement_rank() says */
 };
 
+/* Before all else: from now on it is waited for. */
+void want_start(struct want *w, int64_t now_ms);
+
 /* It is asked about (again). */
 void want_begin(struct want *w, int64_t now_ms);
 
 /* No other node is asked for it, or waited for, from then on: whatever they do, a reader that waits
- * goes to the origin by `until_ms`, or once the peer that it asked before has answered or run into
- * its deadlines (fetch/peer.c). */
+ * goes to the origin after `wait_ms`, or once the peer that it asked before has answered or run
+ * into its deadlines (fetch/peer.c). */
 bool want_is_over(const struct want *w, int64_t now_ms);
 
 /* Is `rank` needed for the next step, where there is an index? */
@@ -116,7 +122,7 @@ void want_missed(struct want *w, int64_t now_ms);
 /* How long this node's fetches from the origin take, once another one took so long. */
 int64_t want_fetch_ms(int64_t before_ms, int64_t took_ms);
 
-/* A job waits for it now. */
+/* A job waits for it from now on. */
 void want_hurry(struct want *w, int64_t now_ms);
 
 /* --- how often Redis is asked ---------------------------------------------------------- */

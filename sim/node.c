@@ -96,7 +96,8 @@ static void route_start(struct node *n, uint32_t block, bool eager)
     r->block = block;
     r->peer = -1;
     r->want.is_demanded = eager;
-    r->want.until_ms = n->world->queue.now_us / 1000 + WANT_WAIT_MOST_MS;
+    r->want.wait_ms = WANT_WAIT_MOST_MS;
+    want_start(&r->want, n->world->queue.now_us / 1000);
     n->state[block] = BLOCK_COMING;
     n->routes[block] = r;
     n->coming[n->n_coming++] = block;

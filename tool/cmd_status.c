@@ -127,10 +127,12 @@ static void print_cluster(const json_t *s)
            json_string_value(json_object_get(o, "index")), since, why && *why ? ": " : "",
            why ? why : "", json_string_value(json_object_get(o, "node")), offer_of(o, url),
            url ? url : "");
-    printf("peers    %lld nodes, %lld to ask; %lld blocks, %.2f GiB, %lld requests, %lld errors\n",
+    printf("peers    %lld nodes, %lld to ask; %lld blocks, %.2f GiB, %lld requests, %lld "
+           "wrong guesses, %lld errors\n",
            (long long)number(o, "nodes"), (long long)number(o, "peers"),
            (long long)number(c, "peer_hit_blocks"), gib(c, "peer_bytes"),
-           (long long)number(c, "peer_requests"), (long long)number(c, "peer_errors"));
+           (long long)number(c, "peer_requests"), (long long)number(c, "peer_wrong_guesses"),
+           (long long)number(c, "peer_errors"));
     print_trouble(o);
 }
 

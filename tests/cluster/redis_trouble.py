@@ -53,6 +53,9 @@ def case_redis_killed_while_four_read_together(bed):
             w.right(finish_open(reader, 90), "wide")
         check.that(before < blocks, f"{before} blocks were fetched before Redis was gone: this shows nothing")
         check.that(w.gets(asked) <= blocks * 1.5, f"{w.gets(asked)} GETs for {blocks} blocks")
+        counters = [node.counters() for node in w.nodes]
+        wrong, requests = (sum(c[name] for c in counters) for name in ("peer_wrong_guesses", "peer_requests"))
+        check.that(0 < wrong < requests, f"{wrong} wrong guesses of {requests} requests to peers")
 
 
 def case_redis_is_cut_off(bed):

@@ -1,5 +1,6 @@
 """What breaks in a cluster: the job gets the right bytes all the same, a little later."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,18 +15,35 @@ from world import PEER_PORT, World, finish
 BUSY_PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "busy_peer.py")
 
 
+def nginxes(node):
+    for pid in processes("nginx"):
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            mine = node.dir.encode() in file.read()
+        if mine or state(pid) and is_worker_of(pid, node):
+            yield pid
+
+
 def kill_node(node):
     """Agent and nginx, at once and without a word."""
     for pid in node.pids():
         os.kill(pid, signal.SIGKILL)
-    for pid in processes("nginx"):
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            mine = node.dir.encode() in file.read()
-        if mine or state(pid) and parent_is_killed(pid, node):
-            os.kill(pid, signal.SIGKILL)
+    for pid in nginxes(node):
+        os.kill(pid, signal.SIGKILL)
 
 
-def parent_is_killed(pid, node):
+@contextlib.contextmanager
+def stopped_nginx(node):
+    pids = list(nginxes(node))
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def is_worker_of(pid, node):
     """A worker's command line does not name its configuration; its namespace does."""
     try:
         return os.stat(f"/proc/{pid}/ns/net").st_ino == os.stat(f"/run/netns/{node.space}").st_ino
@@ -110,6 +128,31 @@ def case_silent_peer_is_given_up_soon(bed):
         first.link_is("up")
         check.equal("GETs that brought bytes", w.gets(asked), 0, "\n".join(w.proxy.names(asked)))
         check.that(noticed, "nobody noticed in time", third.log())
+
+
+def case_slow_holder_is_waited_for(bed):
+    """The only one that has the blocks says nothing for a while, but lets itself be connected to: S3 is not asked."""
+    with World(bed, 2) as w:
+        first, second = w.nodes
+        w.right(first.cat("big"), "big")
+        w.right(second.cat("small"), "small")
+        asked = len(w.proxy.seen)
+        with stopped_nginx(first):
+            reader = second.start("big")
+            time.sleep(2.5)   # longer than any silence that is borne without a sign of life
+        w.right(finish(reader), "big")
+        check.equal("GETs that brought bytes", w.gets(asked), 0, "\n".join(w.proxy.names(asked)))
+
+
+def case_holder_that_stays_silent_is_given_up(bed):
+    """The same, but it never says anything again."""
+    with World(bed, 2) as w:
+        first, second = w.nodes
+        w.right(first.cat("big"), "big")
+        w.right(second.cat("small"), "small")
+        with stopped_nginx(first):
+            w.right(second.cat("big", deadline_s=30), "big")
+        check.that(1 <= second.counters()["peer_errors"] <= 10, f"peer_errors {second.counters()['peer_errors']}")
 
 
 def case_peer_behind_a_slow_link(bed):

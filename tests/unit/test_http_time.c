@@ -172,6 +172,89 @@ static void test_who_answers_others_is_not_silent(void **unused)
     }
 }
 
+/* --- signs of life --- */
+
+static int told;
+
+static void on_quiet(struct http_request *r)
+{
+    (void)r;
+    told++;
+}
+
+/* The silence is told of at half of its time, once; who is heard of then has time anew. */
+static void test_a_silence_is_told(void **unused)
+{
+    (void)unused;
+    const char *what;
+    int64_t timeout_ms;
+    atomic_int_fast64_t heard_ms = 0;
+    struct http_request r = {
+        .method = "GET", .stall_timeout_ms = 100, .server_heard_ms = &heard_ms, .quiet = on_quiet};
+    struct http_transfer t = {
+        .request = &r, .due_ms = 1000, .started_ms = 1000, .last_heard_ms = 1000};
+    static const struct {
+        int64_t now_ms, heard_ms, limit_ms;
+        int told;
+    } rows[] = {{1000, 0, 1050, 0},    {1050, 0, 1100, 1},    {1060, 0, 1100, 1},
+                {1070, 1070, 1120, 1}, {1120, 1070, 1170, 2}, {1380, 1370, 1400, 2},
+                {1390, 1385, 1400, 2}};
+    told = 0;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        atomic_store(&heard_ms, rows[i].heard_ms);
+        assert_int_equal(http_transfer_limit_ms(&t, rows[i].now_ms, &what, &timeout_ms),
+                         rows[i].limit_ms);
+        assert_int_equal(told, rows[i].told);
+    }
+}
+
+/* This thread had to wait itself: the silence is told of late, and still half of its time is left.
+ * All in all there is no more time than there was. */
+static void test_a_silence_that_is_told_late(void **unused)
+{
+    (void)unused;
+    const char *what;
+    int64_t timeout_ms;
+    struct http_request r = {.method = "GET", .stall_timeout_ms = 100, .quiet = on_quiet};
+    struct http_transfer t = {
+        .request = &r, .due_ms = 1000, .started_ms = 1000, .last_heard_ms = 1000};
+    told = 0;
+    assert_int_equal(http_transfer_limit_ms(&t, 1200, &what, &timeout_ms), 1250);
+    assert_int_equal(http_transfer_limit_ms(&t, 1250, &what, &timeout_ms), 1250);
+    assert_int_equal(told, 1);
+    r.total_timeout_ms = 240;
+    assert_int_equal(http_transfer_limit_ms(&t, 1210, &what, &timeout_ms), 1240);
+}
+
+/* A server that answers nobody takes a connection all the same, and one that isn't there doesn't.
+ */
+static void test_connecting_is_all(void **unused)
+{
+    (void)unused;
+    static const struct fake_step steps[] = {{NULL, FAKE_STALL}};
+    struct fake_server *s = FAKE_START(steps);
+    struct http_engine *e = http_engine_new(1);
+    char dead[64];
+    snprintf(dead, sizeof(dead), "http://127.0.0.1:%d", fake_dead_port());
+    for (int i = 0; i < 3; i++) {
+        struct call *c = call_new(s->url, "/");
+        c->http.connect_only = true;
+        run(e, c);
+        assert_int_equal(c->http.error, 0);
+        assert_int_equal(c->http.status, 0);
+        free(c);
+    }
+    struct call *c = call_new(dead, "/");
+    c->http.connect_only = true;
+    run(e, c);
+    assert_int_equal(c->http.error, -ECONNREFUSED);
+    free(c);
+    http_engine_free(e);
+    fake_stop(s);
+    assert_int_equal(s->n_requests, 0);
+    fake_free(s);
+}
+
 static void test_delay(void **unused)
 {
     (void)unused;
@@ -215,6 +298,9 @@ int main(void)
         cmocka_unit_test(test_waiting_for_a_turn_ends),
         cmocka_unit_test(test_there_is_always_a_limit),
         cmocka_unit_test(test_who_answers_others_is_not_silent),
+        cmocka_unit_test(test_a_silence_is_told),
+        cmocka_unit_test(test_a_silence_that_is_told_late),
+        cmocka_unit_test(test_connecting_is_all),
         cmocka_unit_test(test_delay),
     };
     return cmocka_run_group_tests_name("http_time", tests, NULL, NULL);

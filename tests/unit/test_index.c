@@ -247,7 +247,8 @@ static struct probe *ask(struct index *ix, struct index_block what, int64_t wait
     pthread_cond_init(&p->cond, NULL);
     p->want.what = what;
     p->want.want.is_demanded = true;
-    p->want.want.until_ms = clock_monotonic_ms() + wait_ms;
+    p->want.want.wait_ms = wait_ms;
+    want_start(&p->want.want, clock_monotonic_ms());
     p->want.answer = on_answer;
     index_want(ix, &p->want);
     return p;
@@ -301,6 +302,49 @@ static void test_a_busy_holder_is_waited_for(void **state)
     free(p);
 }
 
+static enum index_answer ask_again(struct index *ix, struct probe *p)
+{
+    p->answers = 0;
+    index_want(ix, &p->want);
+    return answer_of(p);
+}
+
+/* The only holder is silent, but its system takes connections: it is slow, and its block not
+ * fetched from the origin; once. One that is not there is waited for no longer. */
+static void test_a_slow_holder_is_waited_for(void **state)
+{
+    struct index *a = join(1, 105), *b = join(2, 105);
+    struct index_block block = {.version = {9, 7}, .block = 1, .blocks = 600};
+    struct index_peer peer;
+    (void)state;
+    wait_for_nodes(b, 1);
+    index_publish(a, &block);
+    struct probe *p = ask(b, block, 60000);
+    while (answer_of(p) == INDEX_YOURS) { /* it asked before the block was announced */
+        index_fetched(b, &p->want, false, 1);
+        free(p);
+        p = ask(b, block, 60000);
+    }
+    assert_true(index_take_peer(b, &p->want, &peer));
+    assert_true(peer.is_only);
+    peer.is_only = false; /* as if another one had had it, too */
+    peer.was_silent = peer.was_reachable = true;
+    index_give_peer(b, &p->want, &peer, PEER_FAILED, "silent");
+    assert_false(index_take_peer(b, &p->want, &peer));
+    assert_true(index_may_hold(b, &block));
+    assert_int_equal(ask_again(b, p), INDEX_PEER); /* once it may be asked again */
+
+    assert_true(index_take_peer(b, &p->want, &peer));
+    peer.was_silent = true;
+    peer.was_reachable = false;
+    index_give_peer(b, &p->want, &peer, PEER_FAILED, "gone");
+    assert_int_equal(ask_again(b, p), INDEX_YOURS);
+    index_fetched(b, &p->want, false, 1);
+    index_free(a);
+    index_free(b);
+    free(p);
+}
+
 /* One of two gets the lock; the other is sent to it once it has the block, or may go on when it
  * failed. */
 static void test_one_fetches_the_other_waits(void **state)
@@ -331,6 +375,17 @@ static void test_one_fetches_the_other_waits(void **state)
     index_fetched(a, &third->want, false, 1);
     assert_int_equal(answer_of(fourth), INDEX_YOURS);
     index_fetched(b, &fourth->want, false, 1);
+
+    block.block = 7; /* fetched, but kept where nobody gets it */
+    struct probe *sixth = ask(a, block, 60000);
+    assert_int_equal(answer_of(sixth), INDEX_YOURS);
+    index_fetched(a, &sixth->want, true, 1);
+    free(sixth);
+    index_keep(a, &block);
+    sixth = ask(b, block, 60000);
+    assert_int_equal(answer_of(sixth), INDEX_YOURS);
+    index_fetched(b, &sixth->want, false, 1);
+    free(sixth);
 
     block.block = 5; /* given up by its only holder: whoever comes now has to fetch it */
     index_withdraw(a, &block, 1, true);
@@ -417,6 +472,7 @@ int main(void)
         cmocka_unit_test(test_strangers),
         cmocka_unit_test(test_members),
         cmocka_unit_test(test_a_busy_holder_is_waited_for),
+        cmocka_unit_test(test_a_slow_holder_is_waited_for),
         cmocka_unit_test(test_one_fetches_the_other_waits),
         cmocka_unit_test(test_a_zone_is_let_go),
         cmocka_unit_test(test_waiting_is_bounded),

@@ -266,13 +266,22 @@ static void assert_in_memory(const struct version *v, uint64_t index)
     close(fd);
 }
 
-/* No file can be made: the block is served from memory, and is right. */
+static void count(void *user, const struct version *v, uint64_t index)
+{
+    (void)v, (void)index;
+    ++*(int *)user;
+}
+
+/* No file can be made: the block is served from memory, and is right. Others, who don't get it
+ * there, are not to wait for it. */
 static void test_disk_takes_no_more(void **state)
 {
     struct version v = make_version("a", BLOCK);
     char path[256];
     bool published = true;
+    int kept = 0;
     (void)state;
+    store_watch(store, &(struct store_watcher){.kept = count, .user = &kept});
     snprintf(path, sizeof(path), "%s/tmp", dir);
     assert_int_equal(rmdir(path), 0);
     int fd = put(&v, 0, &published);
@@ -282,9 +291,11 @@ static void test_disk_takes_no_more(void **state)
     assert_true(block_file_verify(fd, &v, 0, true));
     close(fd);
     assert_in_memory(&v, 0);
+    assert_int_equal(kept, 1);
     assert_int_equal(mkdir(path, 0700), 0);
     close(put(&v, 0, &published));
     assert_true(published);
+    assert_int_equal(kept, 1);
 }
 
 /* The block can't be published in the end: the same. */

@@ -81,13 +81,21 @@ static void on_published(void *user, const struct version *v, uint64_t index)
     atomic_fetch_or((atomic_uint *)user, 1u << index);
 }
 
+/* Other nodes go on waiting for it. */
+static void on_kept(void *user, const struct version *v, uint64_t index)
+{
+    (void)user, (void)v;
+    fail_msg("block %d is given up", (int)index);
+}
+
 static void test_written_later(void **state)
 {
     struct version v = version();
     atomic_uint told = 0;
     bool published;
     (void)state;
-    store_watch(store, &(struct store_watcher){.published = on_published, .user = &told});
+    store_watch(store,
+                &(struct store_watcher){.published = on_published, .kept = on_kept, .user = &told});
     fall_behind();
     for (uint64_t i = 0; i < 5; i++) {
         struct store_writer *w = store_begin(store, &v, i);

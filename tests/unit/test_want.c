@@ -19,7 +19,8 @@ static struct want_facts at(int64_t now_ms)
 
 static struct want begun(bool is_demanded)
 {
-    struct want w = {.is_demanded = is_demanded, .until_ms = WANT_WAIT_MOST_MS};
+    struct want w = {.is_demanded = is_demanded, .wait_ms = WANT_WAIT_MOST_MS};
+    want_start(&w, 0);
     want_begin(&w, 0);
     return w;
 }
@@ -106,6 +107,23 @@ static void test_waiting_is_bounded(void **state)
     assert_int_equal(now, WANT_WAIT_MOST_MS);
     assert_in_range(claims, 10, 60);
     assert_in_range(looks, 2 * claims, 4 * claims);
+}
+
+/* Nobody waits for what is read ahead, so it waits for whoever fetches it; a job that comes to wait
+ * does so no longer than any. */
+static void test_what_is_read_ahead_waits_longer(void **state)
+{
+    struct want w = begun(false);
+    (void)state;
+    assert_false(want_is_over(&w, 2 * WANT_WAIT_MOST_MS));
+    assert_true(want_is_over(&w, WANT_AHEAD_TIMES * WANT_WAIT_MOST_MS));
+    want_hurry(&w, 10000);
+    want_hurry(&w, 11000);
+    assert_false(want_is_over(&w, 9999 + WANT_WAIT_MOST_MS));
+    assert_true(want_is_over(&w, 10000 + WANT_WAIT_MOST_MS));
+    w = begun(false);
+    want_hurry(&w, WANT_AHEAD_TIMES * WANT_WAIT_MOST_MS - 1);
+    assert_true(want_is_over(&w, WANT_AHEAD_TIMES * WANT_WAIT_MOST_MS));
 }
 
 static void test_claims(void **state)
@@ -301,6 +319,7 @@ int main(void)
         cmocka_unit_test(test_what_a_job_waits_for_is_claimed_at_once),
         cmocka_unit_test(test_read_ahead_is_left_to_those_before),
         cmocka_unit_test(test_a_hurry_ends_patience),
+        cmocka_unit_test(test_what_is_read_ahead_waits_longer),
         cmocka_unit_test(test_waiting_is_bounded),
         cmocka_unit_test(test_claims),
         cmocka_unit_test(test_a_busy_holder_is_waited_for),
