@@ -56,7 +56,7 @@ static void on_knocked(struct http_request *h)
 /* Without TLS, which would need the node's processes. */
 static void knock_url(const char *peer, char *out, size_t size)
 {
-    const char *host = strstr(peer, "://") + 3;
+    const char *scheme = strstr(peer, "://"), *host = scheme ? scheme + 3 : peer;
     int len = (int)strcspn(host, "/");
     const char *bracket = memchr(host, ']', (size_t)len); /* behind an IPv6 address */
     const char *name_end = bracket ? bracket : host;
