@@ -179,6 +179,12 @@ static bool prepare(struct store *s, char *why, size_t why_size)
     return true;
 }
 
+/* It was to be published once the disk had caught up: nobody is to wait for that any more. */
+static void on_left_memory(void *user, const struct version *v, uint64_t index)
+{
+    store_tell_kept(user, v, index);
+}
+
 struct store *store_open(const char *dir, char *why, size_t why_size)
 {
     struct store *s = must_calloc(1, sizeof(*s));
@@ -188,7 +194,7 @@ struct store *store_open(const char *dir, char *why, size_t why_size)
     pthread_mutex_init(&s->lag_lock, NULL);
     pthread_rwlock_init(&s->watch_lock, NULL);
     pthread_cond_init(&s->wanted, NULL);
-    s->memory = store_memory_new();
+    s->memory = store_memory_new(on_left_memory, s);
     s->disk = disk_new(DISK_THREADS);
     if (!s->disk)
         snprintf(why, why_size, "the agent cannot start: no threads for the disk");

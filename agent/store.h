@@ -48,7 +48,8 @@ struct store_place {
 /* Is told what the store publishes and drops, by whichever thread does so. */
 struct store_watcher {
     void (*published)(void *user, const struct version *v, uint64_t index);
-    /* Complete, but in memory, where others don't get it: the disk takes nothing at present. */
+    /* Complete, but in memory, where others don't get it: the disk takes nothing at present,
+     * or had not got it yet when memory needed the room. */
     void (*kept)(void *user, const struct version *v, uint64_t index);
     /* Right before it goes. `may_wait`: of the store's own thread, which nobody waits for. */
     void (*leaving)(void *user, const struct store_place *places, size_t n, bool may_wait);

@@ -65,10 +65,14 @@ static int copy(struct store *s, int from, int to, uint64_t len)
     return r;
 }
 
-/* Where the disk would be full after it, older blocks would have to go, and memory has this one. */
+/* Where the disk would be full after it, older blocks would have to go, and memory has this one.
+ * But while it is behind nothing else is written to it, or asks for room: it would stay so for
+ * ever. */
 static bool has_room(const struct store *s, uint64_t bytes)
 {
     struct statvfs disk;
+    if (store_is_behind(s))
+        return true;
     return fstatvfs(s->dir_fd, &disk) == 0 && disk.f_bavail * disk.f_frsize / SPARE >= bytes;
 }
 

@@ -36,6 +36,9 @@ struct store_memory {
     size_t most;     /* in the table: each takes a descriptor */
     atomic_size_t n; /* in the table: mostly none, and then nobody takes the lock */
     atomic_int_fast64_t bytes;
+
+    store_memory_left *left;
+    void *user;
 };
 
 _Static_assert(sizeof(struct store_place) == 24, "a key without padding");
@@ -57,9 +60,11 @@ static void find_device(struct store_memory *m)
         m->device = st.st_dev;
 }
 
-struct store_memory *store_memory_new(void)
+struct store_memory *store_memory_new(store_memory_left *left, void *user)
 {
     struct store_memory *m = must_calloc(1, sizeof(*m));
+    m->left = left;
+    m->user = user;
     find_device(m);
     m->most = most_blocks();
     pthread_mutex_init(&m->lock, NULL);
@@ -100,16 +105,26 @@ static void use(struct store_memory *m, struct kept *k, int64_t now_ms)
     DL_APPEND(m->used, k);
 }
 
-/* Closing gives the memory back, unless a reader has it open. */
-static void let_go(struct store_memory *m, struct kept *k)
+static void take_out(struct store_memory *m, struct kept *k)
 {
     unlist(m, k);
     HASH_DEL(m->table, k);
     atomic_fetch_sub(&m->n, 1);
     atomic_fetch_sub(&m->bytes, k->bytes);
+}
+
+/* Closing gives the memory back, unless a reader has it open. */
+static void forget(struct kept *k)
+{
     close(k->fd);
     free(k->version);
     free(k);
+}
+
+static void let_go(struct store_memory *m, struct kept *k)
+{
+    take_out(m, k);
+    forget(k);
 }
 
 /* What was fetched for a reader that never came is the first to go. */
@@ -123,10 +138,28 @@ static void give_up_waiting(struct store_memory *m, int64_t now_ms)
     }
 }
 
-static void make_room(struct store_memory *m)
+/* Who had to go, for part_with(). */
+static struct kept *make_room(struct store_memory *m)
 {
-    while (m->table && (store_memory_bytes(m) > STORE_MEMORY_MAX || atomic_load(&m->n) > m->most))
-        let_go(m, m->used ? m->used : m->ahead);
+    struct kept *gone = NULL;
+    while (m->table && (store_memory_bytes(m) > STORE_MEMORY_MAX || atomic_load(&m->n) > m->most)) {
+        struct kept *k = m->used ? m->used : m->ahead;
+        take_out(m, k);
+        DL_APPEND(gone, k);
+    }
+    return gone;
+}
+
+/* Without the lock. */
+static void part_with(struct store_memory *m, struct kept *gone)
+{
+    struct kept *k, *next;
+    DL_FOREACH_SAFE(gone, k, next)
+    {
+        if (m->left)
+            m->left(m->user, k->version, k->place.index);
+        forget(k);
+    }
 }
 
 /* --- blocks --------------------------------------------------------------------------- */
@@ -137,8 +170,9 @@ void store_memory_book(struct store_memory *m, int64_t bytes)
     if (bytes <= 0 || store_memory_bytes(m) <= STORE_MEMORY_MAX)
         return;
     pthread_mutex_lock(&m->lock);
-    make_room(m);
+    struct kept *gone = make_room(m);
     pthread_mutex_unlock(&m->lock);
+    part_with(m, gone);
 }
 
 void store_memory_keep(struct store_memory *m, const struct version *v, uint64_t index, int fd,
@@ -165,8 +199,9 @@ void store_memory_keep(struct store_memory *m, const struct version *v, uint64_t
     DL_APPEND(m->ahead, k);
     m->ahead_bytes += bytes;
     atomic_fetch_add(&m->n, 1);
-    make_room(m);
+    struct kept *gone = make_room(m);
     pthread_mutex_unlock(&m->lock);
+    part_with(m, gone);
 }
 
 int store_memory_get(struct store_memory *m, const struct store_place *place, int64_t now_ms)

@@ -29,7 +29,9 @@
 
 struct store_memory;
 
-struct store_memory *store_memory_new(void);
+/* Told of each complete block that had to make room. With no lock held. May be NULL. */
+typedef void store_memory_left(void *user, const struct version *v, uint64_t index);
+struct store_memory *store_memory_new(store_memory_left *left, void *user);
 void store_memory_free(struct store_memory *m);
 
 /* Incomplete blocks take so many more bytes of memory; negative: fewer. */

@@ -2,6 +2,7 @@
 #include "tests/unit/temp_store.h"
 
 #include <fcntl.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "agent/block_file.h"
@@ -12,6 +13,16 @@
 #define PIECE  4096u
 #define WAITS  500
 #define WAIT_U 10000
+
+/* libc's, but the disk may have no room. */
+static atomic_bool no_room;
+int fstatvfs(int fd, struct statvfs *out)
+{
+    (void)fd;
+    *out = (struct statvfs){.f_bsize = 4096, .f_frsize = 4096, .f_blocks = 1 << 20};
+    out->f_bavail = atomic_load(&no_room) ? 10 : 1 << 19;
+    return 0;
+}
 
 static struct version version(void)
 {
@@ -169,6 +180,33 @@ static void test_it_ends(void **state)
     assert_true(published);
 }
 
+static void put(const struct version *v, uint64_t index)
+{
+    bool published;
+    struct store_writer *w = store_begin(store, v, index);
+    write_range(w, v, index, 0, BLOCK);
+    assert_right(store_commit(w, NULL, &published), v, index);
+}
+
+/* Others have filled the disk meanwhile: the store's older blocks make way, as they always do. */
+static void test_no_room(void **state)
+{
+    struct version v = version();
+    struct store_numbers n = {0};
+    (void)state;
+    put(&v, 0);
+    fall_behind();
+    atomic_store(&no_room, true);
+    put(&v, 1);
+    for (int i = 0; i < WAITS && n.evicted_blocks == 0; i++) {
+        store_watch_disk(store);
+        usleep(WAIT_U);
+        store_numbers(store, &n);
+    }
+    atomic_store(&no_room, false);
+    assert_true(n.evicted_blocks > 0);
+}
+
 #define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, open_store, close_store)
 
 int main(void)
@@ -177,6 +215,7 @@ int main(void)
         WITH_STORE(test_written_later),
         WITH_STORE(test_under_way),
         WITH_STORE(test_it_ends),
+        WITH_STORE(test_no_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

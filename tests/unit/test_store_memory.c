@@ -18,10 +18,22 @@
 
 static struct store_memory *memory;
 
+static uint64_t told[2], n_told;
+
+/* With the lock held this would never return. */
+static void on_left(void *user, const struct version *v, uint64_t index)
+{
+    struct store_place at = {v->id, index};
+    assert_ptr_equal(user, told);
+    assert_false(store_memory_has(memory, &at));
+    told[n_told++ % 2] = index;
+}
+
 static int open_memory(void **state)
 {
     (void)state;
-    memory = store_memory_new();
+    n_told = 0;
+    memory = store_memory_new(on_left, told);
     return 0;
 }
 
@@ -98,6 +110,12 @@ static void test_the_least_recently_used_goes(void **state)
     assert_true(has(0) && has(2) && has(MOST));
     assert_false(has(1));
     assert_int_equal(store_memory_bytes(memory), STORE_MEMORY_MAX);
+    assert_int_equal(n_told, 1); /* other nodes may wait for it to come to the disk */
+    assert_int_equal(told[0], 1);
+    store_memory_book(memory, BLOCK); /* one that is under way */
+    assert_int_equal(n_told, 2);
+    assert_int_equal(told[1], 2);
+    store_memory_book(memory, -(int64_t)BLOCK);
 }
 
 /* Small ones would take all descriptors, long before they take much memory. */
@@ -110,7 +128,7 @@ static void test_not_too_many(void **state)
     few.rlim_cur = 80;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
     store_memory_free(memory);
-    memory = store_memory_new();
+    memory = store_memory_new(NULL, NULL);
     int fd = memfd_create("block", MFD_CLOEXEC);
     for (uint64_t i = 0; i < 100; i++) {
         struct version v = version();
