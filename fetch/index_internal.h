@@ -46,7 +46,7 @@ struct index {
     struct index_news *news;
     size_t n_news, room_news;
     uint64_t news_in, news_out; /* how many came, how many Redis knows */
-    struct segment_id *ends; /* locks to be let go, by block */
+    struct segment_id *ends;    /* locks to be let go, by block */
     size_t n_ends, room_ends;
     struct index_block *opened;
     size_t n_opened, room_opened;
