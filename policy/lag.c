@@ -1,7 +1,7 @@
 #include "policy/lag.h"
 
 /* A write of a MiB takes 0.2 ms, ten times as long where a hypervisor has to find the memory, and
- * longer still on a machine that is busy: none of that is the disk's doing. At 250 MB/s it is. */
+ * longer still on a machine that is busy: none of that is the disk's doing. At 200 MB/s it is. */
 #define FREE_US         1000
 #define FREE_US_PER_MIB 4000
 #define COUNTED_MOST_US 100000 /* of one write: a single pause says little */
