@@ -39,20 +39,25 @@ static bool offers(void *user)
     return !store_is_closed(c->store);
 }
 
+static struct index_block block_of(const struct version *v, uint64_t index)
+{
+    struct index_block b = {.block = index, .blocks = version_blocks(v)};
+    memcpy(b.version, v->id.bytes, sizeof(b.version));
+    return b;
+}
+
 static void on_published(void *user, const struct version *v, uint64_t index)
 {
     struct cluster *c = user;
-    struct index_block b = {.block = index, .blocks = version_blocks(v)};
-    memcpy(b.version, v->id.bytes, sizeof(b.version));
+    struct index_block b = block_of(v, index);
     index_publish(c->index, &b);
 }
 
 static void on_kept(void *user, const struct version *v, uint64_t index)
 {
     struct cluster *c = user;
-    struct index_block b = {.block = index, .blocks = version_blocks(v)};
-    memcpy(b.version, v->id.bytes, sizeof(b.version));
-    index_keep(c->index, &b);
+    struct index_block b = block_of(v, index);
+    index_let_go(c->index, &b);
 }
 
 static void on_leaving(void *user, const struct store_place *places, size_t n, bool may_wait)
@@ -218,8 +223,7 @@ void cluster_opened(const struct agent *a, const struct version *v)
 
 bool cluster_may_hold(const struct agent *a, const struct version *v, uint64_t index)
 {
-    struct index_block b = {.block = index, .blocks = version_blocks(v)};
-    memcpy(b.version, v->id.bytes, sizeof(b.version));
+    struct index_block b = block_of(v, index);
     return a->cluster && index_may_hold(a->cluster->index, &b);
 }
 

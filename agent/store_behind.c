@@ -52,14 +52,17 @@ static int copy(struct store *s, int from, int to, uint64_t len)
 {
     char *piece = buffer_take();
     int r = 0;
-    for (uint64_t at = 0; r == 0 && at < len;) {
-        ssize_t n = pread(from, piece, BUFFER_BYTES, (off_t)at);
-        int64_t began_ns = clock_monotonic_ns();
-        if (n <= 0)
+    ssize_t n;
+    for (uint64_t at = 0; r == 0 && at < len; at += (uint64_t)n) {
+        n = pread(from, piece, BUFFER_BYTES, (off_t)at);
+        if (n <= 0) {
             r = -EIO;
-        else if ((r = store_job_write_all(to, piece, (size_t)n, at)) == 0)
+            break;
+        }
+        int64_t began_ns = clock_monotonic_ns();
+        r = store_job_write_all(to, piece, (size_t)n, at);
+        if (r == 0)
             store_behind_wrote(s, (uint64_t)n, clock_monotonic_ns() - began_ns);
-        at += n > 0 ? (uint64_t)n : 0;
     }
     buffer_give(piece);
     return r;
@@ -86,10 +89,9 @@ static int make(struct behind_job *b, bool *done)
         return -errno;
     if (!has_room(s, (uint64_t)st.st_size))
         return 0;
-    store_make_room(s);
-    int fd = openat(s->dir_fd, b->block.tmp_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+    int fd = store_job_make_file(s, b->block.tmp_name);
     if (fd < 0)
-        return -errno;
+        return fd;
     int r = copy(s, b->fd, fd, (uint64_t)st.st_size);
     if (r == 0)
         r = store_job_publish_file(s, fd, &b->block);

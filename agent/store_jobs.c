@@ -168,12 +168,17 @@ static bool give_room(int fd, size_t bytes)
            (errno != ENOSPC && errno != EDQUOT);
 }
 
+int store_job_make_file(struct store *s, const char *tmp_name)
+{
+    store_make_room(s);
+    int fd = openat(s->dir_fd, tmp_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+    return fd < 0 ? -errno : fd;
+}
+
 static void work_create(struct disk_job *j)
 {
     struct file_job *f = (struct file_job *)j;
-    store_make_room(f->store);
-    f->fd = openat(f->store->dir_fd, f->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
-    f->result = f->fd >= 0 ? f->fd : -errno;
+    f->result = f->fd = store_job_make_file(f->store, f->name);
     if (f->fd < 0 || give_room(f->fd, f->len))
         return;
     f->result = -errno;

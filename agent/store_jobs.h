@@ -45,6 +45,10 @@ int store_job_copy(struct store *s, int fd, int memory, uint64_t from, uint64_t 
 /* Opens a block's file, verifies it where that is needed, and reads it ahead; nobody waits. */
 void store_verify_ahead(struct store *s, const struct version *v, uint64_t index);
 
+/* For a job's work: makes a file for a block, for reading and writing. The descriptor, or -errno.
+ */
+int store_job_make_file(struct store *s, const char *tmp_name);
+
 struct store_publish {
     struct version version;
     uint64_t index;

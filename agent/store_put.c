@@ -56,10 +56,9 @@ static int write_block(int fd, const struct put_job *p)
 static int make(struct put_job *p)
 {
     struct store *s = p->store;
-    store_make_room(s);
-    int fd = openat(s->dir_fd, p->block.tmp_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+    int fd = store_job_make_file(s, p->block.tmp_name);
     if (fd < 0)
-        return -errno;
+        return fd;
     int r = write_block(fd, p);
     if (r == 0) {
         p->reader = openat(s->dir_fd, p->block.tmp_name, O_RDONLY | O_CLOEXEC);

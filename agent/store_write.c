@@ -187,9 +187,11 @@ static int open_file(struct store_writer *w)
     if (w->fd != -1)
         return w->fd >= 0 ? 0 : w->fd;
     store_tmp_name(w->tmp_name);
-    if (!store_is_behind(s) && !store_may_try(s)) {
+    if (store_is_behind(s)) {
+        /* to memory, and from there to the disk */
+    } else if (!store_may_try(s)) {
         w->is_refused = true;
-    } else if (!store_is_behind(s)) {
+    } else {
         w->fd = store_job_create(s, w->tmp_name, room);
         if (w->fd >= 0)
             account(w, (int64_t)room);

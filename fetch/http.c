@@ -142,13 +142,13 @@ static void reap(struct worker *w)
         if (message->msg != CURLMSG_DONE)
             continue;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &t);
+        /* curl takes an end of file in the headers for their end */
+        bool is_whole = t->headers_complete || t->request->connect_only;
         if (t->refused)
             http_why_cancel(t->request, "given up by the caller");
         else if (code != CURLE_OK)
             http_why_curl(t->request, t->easy, code, t->detail);
-        else if (!t->headers_complete &&
-                 !t->request
-                      ->connect_only) /* curl takes an end of file in the headers for their end */
+        else if (!is_whole)
             http_why_curl(t->request, t->easy, CURLE_RECV_ERROR,
                           "it was closed before its answer's headers were complete");
         end_active(w, t);

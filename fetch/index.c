@@ -95,8 +95,7 @@ static void add_news(struct index *ix, const struct index_block *b, bool held)
     ix->news_in++;
 }
 
-/* Locks of it that this node has are let go. */
-static void add_end(struct index *ix, const struct index_block *b)
+void index_let_go(struct index *ix, const struct index_block *b)
 {
     struct segment_id id;
     memset(&id, 0, sizeof(id));
@@ -107,11 +106,6 @@ static void add_end(struct index *ix, const struct index_block *b)
     ix->ends[ix->n_ends++] = id;
     pthread_cond_signal(&ix->wake);
     pthread_mutex_unlock(&ix->lock);
-}
-
-void index_keep(struct index *ix, const struct index_block *b)
-{
-    add_end(ix, b);
 }
 
 void index_publish(struct index *ix, const struct index_block *b)
@@ -190,7 +184,7 @@ void index_fetched(struct index *ix, struct index_want *w, bool ok, int64_t took
         ix->fetch_ms = want_fetch_ms(ix->fetch_ms, took_ms);
     pthread_mutex_unlock(&ix->lock);
     if (w->is_locked && !ok) /* a good block lets go when it is published, or kept */
-        add_end(ix, &w->what);
+        index_let_go(ix, &w->what);
     w->is_locked = false;
 }
 

@@ -59,8 +59,9 @@ void index_free(struct index *ix);
 /* The store has it now. */
 void index_publish(struct index *ix, const struct index_block *b);
 
-/* It is here, but can't be had from here: whoever waits for it fetches it. */
-void index_keep(struct index *ix, const struct index_block *b);
+/* It did not come, or can't be had from here: the locks of it that this node has end, and whoever
+ * waits for it fetches it. */
+void index_let_go(struct index *ix, const struct index_block *b);
 
 /* The store is about to drop these. With `wait`: returns once Redis knows, but waits no longer than
  * some tens of milliseconds, and not at all while Redis is away. */

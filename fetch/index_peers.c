@@ -39,12 +39,14 @@ bool index_knows_gone(struct index *ix, uint64_t node, int64_t now_ms)
 static enum index_found judge(struct index *ix, uint64_t node, const struct member *m,
                               int64_t now_ms)
 {
-    if (!m && !index_knows_gone(ix, node, now_ms)) {
+    if (!m && index_knows_gone(ix, node, now_ms))
+        return FOUND_NONE;
+    if (!m) {
         ix->wants_beat = true;
         return FOUND_SOON;
     }
-    if (!m || !member_usable(m, now_ms))
-        return m && member_is_slow(m, now_ms) ? FOUND_SOON : FOUND_NONE;
+    if (!member_usable(m, now_ms))
+        return member_is_slow(m, now_ms) ? FOUND_SOON : FOUND_NONE;
     return now_ms < m->busy_until_ms ? FOUND_SOON : FOUND;
 }
 

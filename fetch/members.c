@@ -183,13 +183,17 @@ size_t members_alive(const struct members *m)
     return alive;
 }
 
+static bool serves(const struct member *m, int64_t now_ms)
+{
+    return m->is_alive && m->url[0] && now_ms >= m->avoid_until_ms;
+}
+
 bool member_usable(const struct member *m, int64_t now_ms)
 {
-    return m->is_alive && m->url[0] && now_ms >= m->avoid_until_ms &&
-           breaker_would_allow(&m->breaker, now_ms);
+    return serves(m, now_ms) && breaker_would_allow(&m->breaker, now_ms);
 }
 
 bool member_is_slow(const struct member *m, int64_t now_ms)
 {
-    return m->is_alive && m->url[0] && now_ms >= m->avoid_until_ms && now_ms < m->slow_until_ms;
+    return serves(m, now_ms) && now_ms < m->slow_until_ms;
 }

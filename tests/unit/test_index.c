@@ -273,13 +273,9 @@ static void wait_for_nodes(struct index *ix, uint32_t n)
     } while (s.nodes != n);
 }
 
-/* A holder that is busy is asked again in a moment, and its block not fetched from the origin. */
-static void test_a_busy_holder_is_waited_for(void **state)
+/* `a` announces the block, and `b`, who knows nobody else, asks for it. */
+static struct probe *ask_holder(struct index *a, struct index *b, struct index_block block)
 {
-    struct index *a = join(1, 103), *b = join(2, 103);
-    struct index_block block = {.version = {7, 7}, .block = 1, .blocks = 600};
-    struct index_peer peer;
-    (void)state;
     wait_for_nodes(b, 1);
     index_publish(a, &block);
     struct probe *p = ask(b, block, 60000);
@@ -288,6 +284,17 @@ static void test_a_busy_holder_is_waited_for(void **state)
         free(p);
         p = ask(b, block, 60000);
     }
+    return p;
+}
+
+/* A holder that is busy is asked again in a moment, and its block not fetched from the origin. */
+static void test_a_busy_holder_is_waited_for(void **state)
+{
+    struct index *a = join(1, 103), *b = join(2, 103);
+    struct index_block block = {.version = {7, 7}, .block = 1, .blocks = 600};
+    struct index_peer peer;
+    (void)state;
+    struct probe *p = ask_holder(a, b, block);
     for (int i = 0; i < 2 * INDEX_TRIES; i++) {
         assert_true(index_take_peer(b, &p->want, &peer));
         index_give_peer(b, &p->want, &peer, PEER_BUSY, "");
@@ -317,14 +324,7 @@ static void test_a_slow_holder_is_waited_for(void **state)
     struct index_block block = {.version = {9, 7}, .block = 1, .blocks = 600};
     struct index_peer peer;
     (void)state;
-    wait_for_nodes(b, 1);
-    index_publish(a, &block);
-    struct probe *p = ask(b, block, 60000);
-    while (answer_of(p) == INDEX_YOURS) { /* it asked before the block was announced */
-        index_fetched(b, &p->want, false, 1);
-        free(p);
-        p = ask(b, block, 60000);
-    }
+    struct probe *p = ask_holder(a, b, block);
     assert_true(index_take_peer(b, &p->want, &peer));
     assert_true(peer.is_only);
     peer.is_only = false; /* as if another one had had it, too */
@@ -381,7 +381,7 @@ static void test_one_fetches_the_other_waits(void **state)
     assert_int_equal(answer_of(sixth), INDEX_YOURS);
     index_fetched(a, &sixth->want, true, 1);
     free(sixth);
-    index_keep(a, &block);
+    index_let_go(a, &block);
     sixth = ask(b, block, 60000);
     assert_int_equal(answer_of(sixth), INDEX_YOURS);
     index_fetched(b, &sixth->want, false, 1);
