@@ -20,6 +20,7 @@
 
 #include "common/clock.h"
 #include "common/thread.h"
+#include "fetch/http_events.h"
 #include "fetch/http_hedge.h"
 #include "fetch/http_transfer.h"
 #include "fetch/http_why.h"
@@ -29,6 +30,7 @@
 struct worker {
     pthread_t thread;
     CURLM *multi;
+    struct http_events events;
     atomic_uint load; /* requests that it has, delayed ones too */
 
     pthread_mutex_t lock; /* guards the next two */
@@ -283,19 +285,14 @@ static int poll_ms(const struct worker *w, int64_t now_ms)
 static void *work(void *arg)
 {
     struct worker *w = arg;
-    int running;
 
     while (collect(w, clock_monotonic_ms())) {
         start_due(w, clock_monotonic_ms());
-        curl_multi_perform(w->multi, &running);
+        http_events_work(&w->events, poll_ms(w, clock_monotonic_ms()));
         drop_lost(w);
         tell_sent(w);
         reap(w);
         check_timeouts(w, clock_monotonic_ms());
-        /* What ended made room for what waits: no reason to sleep then. */
-        if (w->waiting && w->n_active < HTTP_ACTIVE_PER_THREAD)
-            continue;
-        curl_multi_poll(w->multi, NULL, 0, poll_ms(w, clock_monotonic_ms()), NULL);
     }
     cancel_all(w);
     return NULL;
@@ -346,13 +343,22 @@ int http_submit(struct http_engine *e, struct http_request *r)
         return -ECANCELED;
     }
     if (wake)
-        curl_multi_wakeup(w->multi);
+        http_events_wake(&w->events);
     return 0;
 }
 
 static void global_init(void)
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static void worker_destroy(struct worker *w)
+{
+    while (w->n_idle)
+        curl_easy_cleanup(w->idle[--w->n_idle]);
+    curl_multi_cleanup(w->multi);
+    http_events_close(&w->events);
+    pthread_mutex_destroy(&w->lock);
 }
 
 static bool worker_start(struct worker *w)
@@ -363,11 +369,16 @@ static bool worker_start(struct worker *w)
         return false;
     }
     curl_multi_setopt(w->multi, CURLMOPT_MAXCONNECTS, (long)HTTP_ACTIVE_PER_THREAD);
-    pthread_mutex_init(&w->lock, NULL);
-    int error = thread_start_deaf(&w->thread, "http", work, w);
+    int error = -http_events_open(&w->events, w->multi);
     if (error) {
-        pthread_mutex_destroy(&w->lock);
         curl_multi_cleanup(w->multi);
+        errno = error;
+        return false;
+    }
+    pthread_mutex_init(&w->lock, NULL);
+    error = thread_start_deaf(&w->thread, "http", work, w);
+    if (error) {
+        worker_destroy(w);
         errno = error;
         return false;
     }
@@ -379,15 +390,7 @@ static void worker_ask_to_stop(struct worker *w)
     pthread_mutex_lock(&w->lock);
     w->stopping = true;
     pthread_mutex_unlock(&w->lock);
-    curl_multi_wakeup(w->multi);
-}
-
-static void worker_destroy(struct worker *w)
-{
-    while (w->n_idle)
-        curl_easy_cleanup(w->idle[--w->n_idle]);
-    curl_multi_cleanup(w->multi);
-    pthread_mutex_destroy(&w->lock);
+    http_events_wake(&w->events);
 }
 
 struct http_engine *http_engine_new(int n_threads)
