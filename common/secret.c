@@ -2,12 +2,12 @@
 
 #include <errno.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/cleanup.h"
 #include "common/options.h"
+#include "common/sha256.h"
 
 #define SECRET_LEAST 16 /* characters; fewer could be tried out */
 
@@ -46,8 +46,7 @@ int secret_load(struct secret *out, char *why, size_t why_size)
         return -EINVAL;
     }
     static const char purpose[] = "warmpath cluster secret";
-    HMAC(EVP_sha256(), text, (int)strlen(text), (const uint8_t *)purpose, sizeof(purpose) - 1,
-         out->key, NULL);
+    sha256_hmac(text, strlen(text), purpose, sizeof(purpose) - 1, out->key);
     out->is_set = true;
     return 0;
 }
@@ -55,13 +54,13 @@ int secret_load(struct secret *out, char *why, size_t why_size)
 void secret_name(const struct secret *s, const char *purpose, const void *data, size_t len,
                  char *out, size_t chars)
 {
-    uint8_t text[256], digest[32];
+    uint8_t text[256], digest[SHA256_BYTES];
     size_t purpose_len = strlen(purpose) + 1; /* its zero keeps the two apart */
     if (purpose_len + len > sizeof(text))
         len = sizeof(text) - purpose_len;
     memcpy(text, purpose, purpose_len);
     memcpy(text + purpose_len, data, len);
-    HMAC(EVP_sha256(), s->key, sizeof(s->key), text, purpose_len + len, digest, NULL);
+    sha256_hmac(s->key, sizeof(s->key), text, purpose_len + len, digest);
     base64url(digest, sizeof(digest), out, chars);
 }
 

@@ -113,6 +113,7 @@ static int send_it(struct s3_attempt *a, int64_t delay_ms, int64_t left_ms)
                                 : NULL,
         .version_id = a->use_version_id ? a->version_id : NULL,
         .access = &c->access,
+        .memo = &c->memo,
         .now_s = a->now_s,
     };
     int error = s3_wire_build(&a->wire, &endpoint, &a->keys->credentials, r, &want);

@@ -25,6 +25,7 @@ struct s3_context *s3_context_make(struct s3_endpoint *endpoint, struct keyring 
     c->keyring = keyring_ref(keyring);
     if (access)
         c->access = *access;
+    sigv4_memo_init(&c->memo);
     memset(endpoint, 0, sizeof(*endpoint));
     atomic_init(&c->references, 1);
     return c;
@@ -51,6 +52,7 @@ void s3_context_unref(struct s3_context *c)
     s3_endpoint_clear(&c->endpoint);
     keyring_unref(c->keyring);
     s3_lore_unref(c->lore);
+    sigv4_memo_clear(&c->memo);
     OPENSSL_cleanse(&c->access, sizeof(c->access));
     free(c->name);
     free(c);

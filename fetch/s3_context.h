@@ -7,12 +7,14 @@
 #include "fetch/keyring.h"
 #include "fetch/s3.h"
 #include "fetch/s3_lore.h"
+#include "fetch/sigv4.h"
 
 struct s3_context {
     struct s3_endpoint endpoint;
     struct s3_access access;
     struct keyring *keyring;
     struct s3_lore *lore;
+    struct sigv4_memo memo;
     char *name;
     atomic_uint references;
 };

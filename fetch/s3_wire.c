@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/text.h"
 #include "fetch/sigv4.h"
 
 static const char empty_sha256[] =
@@ -32,73 +33,59 @@ static bool fits_host(const char *bucket, bool tls)
     return true;
 }
 
-static bool put_encoded(FILE *out, const char *text, int keep_slash)
+static void put_encoded(UT_string *out, const char *text, int keep_slash)
 {
     size_t len = strlen(text);
-    CLEANUP_FREE char *encoded = malloc(3 * len + 1);
-    if (!encoded || sigv4_encode(text, len, keep_slash, encoded, 3 * len + 1) < 0)
-        return false;
-    fputs(encoded, out);
-    return true;
+    utstring_reserve(out, 3 * len + 1);
+    int n = sigv4_encode(text, len, keep_slash, out->d + out->i, 3 * len + 1);
+    out->i += n > 0 ? (size_t)n : 0;
 }
 
 /* The parameters stand in the order that the signature wants: sorted by name. */
-static bool put_list_query(FILE *out, const struct s3_request *r)
+static void put_list_query(UT_string *out, const struct s3_request *r)
 {
     if (r->token) {
-        fputs("continuation-token=", out);
-        if (!put_encoded(out, r->token, 0))
-            return false;
-        fputc('&', out);
+        text_put(out, "continuation-token=");
+        put_encoded(out, r->token, 0);
+        text_put_char(out, '&');
     }
-    fprintf(out, "delimiter=%%2F&encoding-type=url&list-type=2&max-keys=%" PRIu32 "&prefix=",
-            r->max_keys);
-    if (!put_encoded(out, r->prefix ? r->prefix : "", 0))
-        return false;
-    if (!r->start_after)
-        return true;
-    fputs("&start-after=", out);
-    return put_encoded(out, r->start_after, 0);
+    utstring_printf(
+        out,
+        "delimiter=%%2F&encoding-type=url&list-type=2&max-keys=%" PRIu32 "&prefix=", r->max_keys);
+    put_encoded(out, r->prefix ? r->prefix : "", 0);
+    if (r->start_after) {
+        text_put(out, "&start-after=");
+        put_encoded(out, r->start_after, 0);
+    }
 }
 
 static char *build_query(const struct s3_request *r, const char *version_id)
 {
-    char *text = NULL;
-    size_t len = 0;
-    FILE *out = open_memstream(&text, &len);
-    if (!out)
-        return NULL;
-    bool ok = r->op != S3_LIST || put_list_query(out, r);
-    if (version_id && r->op != S3_LIST) {
-        fputs("versionId=", out);
-        ok = put_encoded(out, version_id, 0);
+    UT_string text;
+    text_init(&text);
+    if (r->op == S3_LIST) {
+        put_list_query(&text, r);
+    } else if (version_id) {
+        text_put(&text, "versionId=");
+        put_encoded(&text, version_id, 0);
     }
-    if (fclose(out) != 0 || !ok) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    return utstring_body(&text);
 }
 
 static char *build_path(const struct s3_endpoint *e, const struct s3_request *r, bool virtual_host)
 {
-    char *text = NULL;
-    size_t len = 0;
-    FILE *out = open_memstream(&text, &len);
-    if (!out)
-        return NULL;
-    fprintf(out, "%s/", e->base_path);
-    bool ok = virtual_host || put_encoded(out, r->bucket, 0);
-    if (ok && r->op != S3_LIST) {
+    UT_string text;
+    text_init(&text);
+    text_put(&text, e->base_path);
+    text_put_char(&text, '/');
+    if (!virtual_host)
+        put_encoded(&text, r->bucket, 0);
+    if (r->op != S3_LIST) {
         if (!virtual_host)
-            fputc('/', out);
-        ok = put_encoded(out, r->key, 1);
+            text_put_char(&text, '/');
+        put_encoded(&text, r->key, 1);
     }
-    if (fclose(out) != 0 || !ok) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    return utstring_body(&text);
 }
 
 __attribute__((format(printf, 2, 3))) static bool add_header(struct s3_wire *w, const char *format,
@@ -180,6 +167,7 @@ static int add_signature(struct s3_wire *w, const struct s3_endpoint *e,
         .region = e->region,
         .service = "s3",
         .when_s = want->now_s,
+        .memo = want->memo,
     };
     char authorization[1024];
     int len = sigv4_authorization(&request, c, authorization, sizeof(authorization));
@@ -228,8 +216,6 @@ static int build(struct s3_wire *w, const struct s3_endpoint *e, const struct cr
         authority = NULL;
         return -ENOMEM;
     }
-    if (!query || !path)
-        return -ENOMEM;
     if (asprintf(&w->url, "%s://%s%s%s%s", e->scheme, authority, path, *query ? "?" : "", query) <
         0) {
         w->url = NULL;

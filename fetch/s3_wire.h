@@ -7,6 +7,7 @@
 
 #include "fetch/credentials.h"
 #include "fetch/s3.h"
+#include "fetch/sigv4.h"
 
 #define S3_WIRE_MAX_HEADERS 16
 
@@ -25,7 +26,8 @@ struct s3_wire_want {
     const char *if_match;   /* NULL: none */
     const char *version_id; /* NULL: the newest */
     const struct s3_access *access;
-    int64_t now_s; /* wall clock: the signature's date */
+    struct sigv4_memo *memo; /* of the signing key; NULL: none */
+    int64_t now_s;           /* wall clock: the signature's date */
 };
 
 /* 0, or -ENOMEM / -EINVAL; `w` is empty then. */

@@ -2,9 +2,6 @@
 
 #include <errno.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/sha.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,27 +9,11 @@
 #include <strings.h>
 #include <time.h>
 
-#include "common/cleanup.h"
+#include "common/text.h"
 
 #define ALGORITHM   "AWS4-HMAC-SHA256"
-#define HEX_SIZE    (2 * SHA256_DIGEST_LENGTH + 1)
+#define HEX_SIZE    (SHA256_HEX_CHARS + 1)
 #define MAX_HEADERS 32
-
-static void to_hex(const unsigned char *digest, char out[HEX_SIZE])
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < SHA256_DIGEST_LENGTH; i++) {
-        out[2 * i] = digits[digest[i] >> 4];
-        out[2 * i + 1] = digits[digest[i] & 15];
-    }
-    out[HEX_SIZE - 1] = '\0';
-}
-
-static bool hmac(const void *key, size_t key_len, const char *text, unsigned char *out)
-{
-    return HMAC(EVP_sha256(), key, (int)key_len, (const unsigned char *)text, strlen(text), out,
-                NULL) != NULL;
-}
 
 void sigv4_date(int64_t when_s, char out[17])
 {
@@ -78,14 +59,14 @@ static int by_name(const void *a, const void *b)
                       ((const struct sigv4_header *)b)->name);
 }
 
-static void put_lower(FILE *out, const char *name)
+static void put_lower(UT_string *out, const char *name)
 {
     for (; *name; name++)
-        fputc(*name >= 'A' && *name <= 'Z' ? *name + ('a' - 'A') : *name, out);
+        text_put_char(out, *name >= 'A' && *name <= 'Z' ? (char)(*name + ('a' - 'A')) : *name);
 }
 
 /* Trims the value and folds runs of spaces into one, as the specification asks. */
-static void put_folded(FILE *out, const char *value)
+static void put_folded(UT_string *out, const char *value)
 {
     bool pending = false;
     bool any = false;
@@ -95,64 +76,119 @@ static void put_folded(FILE *out, const char *value)
             continue;
         }
         if (pending)
-            fputc(' ', out);
-        fputc(*value, out);
+            text_put_char(out, ' ');
+        text_put_char(out, *value);
         pending = false;
         any = true;
     }
 }
 
-static void put_signed_names(FILE *out, const struct sigv4_header *headers, size_t n)
+static void put_signed_names(UT_string *out, const struct sigv4_header *headers, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (i)
-            fputc(';', out);
+            text_put_char(out, ';');
         put_lower(out, headers[i].name);
     }
 }
 
+static void put_line(UT_string *out, const char *text)
+{
+    text_put(out, text);
+    text_put_char(out, '\n');
+}
+
 /* SHA-256 of the canonical request, in hex. */
-static int hash_canonical(const struct sigv4_request *r, const struct sigv4_header *sorted,
-                          char hex[HEX_SIZE])
+static void hash_canonical(const struct sigv4_request *r, const struct sigv4_header *sorted,
+                           char hex[HEX_SIZE])
 {
-    CLEANUP_FREE char *text = NULL;
-    size_t len = 0;
-    FILE *out = open_memstream(&text, &len);
-    if (!out)
-        return -ENOMEM;
-
-    fprintf(out, "%s\n%s\n%s\n", r->method, *r->path ? r->path : "/", r->query ? r->query : "");
+    UT_string text;
+    uint8_t digest[SHA256_BYTES];
+    text_init(&text);
+    put_line(&text, r->method);
+    put_line(&text, *r->path ? r->path : "/");
+    put_line(&text, r->query ? r->query : "");
     for (size_t i = 0; i < r->n_headers; i++) {
-        put_lower(out, sorted[i].name);
-        fputc(':', out);
-        put_folded(out, sorted[i].value);
-        fputc('\n', out);
+        put_lower(&text, sorted[i].name);
+        text_put_char(&text, ':');
+        put_folded(&text, sorted[i].value);
+        text_put_char(&text, '\n');
     }
-    fputc('\n', out);
-    put_signed_names(out, sorted, r->n_headers);
-    fprintf(out, "\n%s", r->payload_sha256);
-    if (fclose(out) != 0)
-        return -ENOMEM;
-
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    SHA256((const unsigned char *)text, len, digest);
-    to_hex(digest, hex);
-    return 0;
+    text_put_char(&text, '\n');
+    put_signed_names(&text, sorted, r->n_headers);
+    text_put_char(&text, '\n');
+    text_put(&text, r->payload_sha256);
+    sha256(utstring_body(&text), utstring_len(&text), digest);
+    sha256_hex(digest, hex);
+    OPENSSL_cleanse(utstring_body(&text), utstring_len(&text)); /* a token or key is among it */
+    utstring_done(&text);
 }
 
-static bool derive_key(const char *secret, const char *day, const char *region, const char *service,
-                       unsigned char key[SHA256_DIGEST_LENGTH])
+/* ---- the signing key ---- */
+
+void sigv4_memo_init(struct sigv4_memo *m)
 {
-    char first[512];
-    int len = snprintf(first, sizeof(first), "AWS4%s", secret);
-    if (len < 0 || (size_t)len >= sizeof(first))
-        return false;
-    bool ok = hmac(first, (size_t)len, day, key) && hmac(key, SHA256_DIGEST_LENGTH, region, key) &&
-              hmac(key, SHA256_DIGEST_LENGTH, service, key) &&
-              hmac(key, SHA256_DIGEST_LENGTH, "aws4_request", key);
-    OPENSSL_cleanse(first, sizeof(first));
-    return ok;
+    *m = (struct sigv4_memo){0};
+    pthread_mutex_init(&m->lock, NULL);
 }
+
+void sigv4_memo_clear(struct sigv4_memo *m)
+{
+    OPENSSL_cleanse(m->of, sizeof(m->of));
+    OPENSSL_cleanse(m->key, sizeof(m->key));
+    m->filled = false;
+    pthread_mutex_destroy(&m->lock);
+}
+
+static void hmac(const void *key, size_t key_len, const char *text, uint8_t out[SHA256_BYTES])
+{
+    sha256_hmac(key, key_len, text, strlen(text), out);
+}
+
+/* `secret`: "AWS4" and the secret key. */
+static void derive(const char *secret, size_t secret_len, const char *day,
+                   const struct sigv4_request *r, uint8_t key[SHA256_BYTES])
+{
+    hmac(secret, secret_len, day, key);
+    hmac(key, SHA256_BYTES, r->region, key);
+    hmac(key, SHA256_BYTES, r->service, key);
+    hmac(key, SHA256_BYTES, "aws4_request", key);
+}
+
+/* `scope`: day, region and service. */
+static void derive_once(struct sigv4_memo *m, const char *secret, size_t secret_len,
+                        const char *scope, const char *day, const struct sigv4_request *r,
+                        uint8_t key[SHA256_BYTES])
+{
+    uint8_t of[SHA256_BYTES];
+    hmac(secret, secret_len, scope, of);
+    pthread_mutex_lock(&m->lock);
+    if (!m->filled || memcmp(m->of, of, sizeof(of)) != 0) {
+        derive(secret, secret_len, day, r, m->key);
+        memcpy(m->of, of, sizeof(of));
+        m->filled = true;
+    }
+    memcpy(key, m->key, SHA256_BYTES);
+    pthread_mutex_unlock(&m->lock);
+}
+
+static bool signing_key(const struct credentials *c, const struct sigv4_request *r,
+                        const char *date, const char *scope, uint8_t key[SHA256_BYTES])
+{
+    char secret[512], day[9];
+    int len = snprintf(secret, sizeof(secret), "AWS4%s", c->secret_key);
+    if (len < 0 || (size_t)len >= sizeof(secret))
+        return false;
+    snprintf(day, sizeof(day), "%.8s", date);
+    if (r->memo)
+        derive_once(r->memo, secret, (size_t)len, scope, day, r, key);
+    else
+        derive(secret, (size_t)len, day, r, key);
+    OPENSSL_cleanse(secret, (size_t)len);
+    return true;
+}
+
+/* ---- the signature ---- */
 
 static bool sign(const struct credentials *c, const struct sigv4_request *r, const char *date,
                  const char *scope, const char *canonical_hex, char signature[HEX_SIZE])
@@ -162,17 +198,13 @@ static bool sign(const struct credentials *c, const struct sigv4_request *r, con
     if (len < 0 || (size_t)len >= sizeof(text))
         return false;
 
-    char day[9];
-    memcpy(day, date, 8);
-    day[8] = '\0';
-    unsigned char key[SHA256_DIGEST_LENGTH];
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    bool ok = derive_key(c->secret_key, day, r->region, r->service, key) &&
-              hmac(key, sizeof(key), text, digest);
+    uint8_t key[SHA256_BYTES], digest[SHA256_BYTES];
+    if (!signing_key(c, r, date, scope, key))
+        return false;
+    hmac(key, sizeof(key), text, digest);
     OPENSSL_cleanse(key, sizeof(key));
-    if (ok)
-        to_hex(digest, signature);
-    return ok;
+    sha256_hex(digest, signature);
+    return true;
 }
 
 /* -EINVAL unless everything is there and the dates in header and scope agree. */
@@ -207,9 +239,7 @@ int sigv4_authorization(const struct sigv4_request *r, const struct credentials 
     qsort(sorted, r->n_headers, sizeof(sorted[0]), by_name);
 
     char canonical_hex[HEX_SIZE];
-    error = hash_canonical(r, sorted, canonical_hex);
-    if (error)
-        return error;
+    hash_canonical(r, sorted, canonical_hex);
 
     char scope[256];
     int scope_len =
@@ -219,18 +249,14 @@ int sigv4_authorization(const struct sigv4_request *r, const struct credentials 
         !sign(c, r, date, scope, canonical_hex, signature))
         return -EINVAL;
 
-    CLEANUP_FREE char *text = NULL;
-    size_t len = 0;
-    FILE *stream = open_memstream(&text, &len);
-    if (!stream)
-        return -ENOMEM;
-    fprintf(stream, ALGORITHM " Credential=%s/%s,SignedHeaders=", c->access_key, scope);
-    put_signed_names(stream, sorted, r->n_headers);
-    fprintf(stream, ",Signature=%s", signature);
-    if (fclose(stream) != 0)
-        return -ENOMEM;
-    if (len >= out_size)
-        return -ENOSPC;
-    memcpy(out, text, len + 1);
-    return (int)len;
+    UT_string text;
+    text_init(&text);
+    utstring_printf(&text, ALGORITHM " Credential=%s/%s,SignedHeaders=", c->access_key, scope);
+    put_signed_names(&text, sorted, r->n_headers);
+    utstring_printf(&text, ",Signature=%s", signature);
+    size_t len = utstring_len(&text);
+    if (len < out_size)
+        memcpy(out, utstring_body(&text), len + 1);
+    utstring_done(&text);
+    return len < out_size ? (int)len : -ENOSPC;
 }

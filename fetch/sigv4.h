@@ -1,18 +1,34 @@
-/* AWS Signature Version 4 over one request. Pure but for OpenSSL; thread-safe.
+/* AWS Signature Version 4 over one request. Thread-safe.
  * Source: "Signature Version 4 signing process" and, for S3's unnormalised paths and
  * UNSIGNED-PAYLOAD, "Authenticating Requests (AWS Signature Version 4)" of the S3 API Reference. */
 #ifndef WARMPATH_FETCH_SIGV4_H
 #define WARMPATH_FETCH_SIGV4_H
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/sha256.h"
 #include "fetch/credentials.h"
 
 struct sigv4_header {
     const char *name; /* any case */
     const char *value;
 };
+
+/* Remembers the key of the last signature, which changes with the secret key, the day, the region
+ * and the service: to derive it takes four of a signature's five HMACs. */
+struct sigv4_memo {
+    pthread_mutex_t lock; /* guards the rest */
+    bool filled;
+    uint8_t of[SHA256_BYTES]; /* what the key was derived from, hashed */
+    uint8_t key[SHA256_BYTES];
+};
+
+void sigv4_memo_init(struct sigv4_memo *m);
+/* Wipes it. */
+void sigv4_memo_clear(struct sigv4_memo *m);
 
 struct sigv4_request {
     const char *method;
@@ -22,11 +38,12 @@ struct sigv4_request {
     const struct sigv4_header *headers; /* all that is signed; must hold host and x-amz-date */
     size_t n_headers;
     const char *region;
-    const char *service; /* "s3" */
-    int64_t when_s;      /* wall clock, seconds; must agree with x-amz-date */
+    const char *service;     /* "s3" */
+    int64_t when_s;          /* wall clock, seconds; must agree with x-amz-date */
+    struct sigv4_memo *memo; /* NULL: none */
 };
 
-/* Writes the Authorization header's value. Length, or -ENOSPC, -ENOMEM, -EINVAL (no keys, no host,
+/* Writes the Authorization header's value. Length, or -ENOSPC, -EINVAL (no keys, no host,
  * or x-amz-date is not when_s). */
 int sigv4_authorization(const struct sigv4_request *r, const struct credentials *c, char *out,
                         size_t out_size);

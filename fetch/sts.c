@@ -4,7 +4,6 @@
 #include <expat.h>
 #include <inttypes.h>
 #include <openssl/crypto.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,16 +187,15 @@ static bool sign(const struct place *p, const struct credentials *source, const 
                  int64_t now_s, struct lines *l)
 {
     static const char content_type[] = "Content-Type: " FORM;
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    char hex[2 * SHA256_DIGEST_LENGTH + 1], date[17], value[900];
+    uint8_t digest[SHA256_BYTES];
+    char hex[SHA256_HEX_CHARS + 1], date[17], value[900];
     size_t n = 0;
     memset(l, 0, sizeof(*l));
     l->all[n++] = content_type;
     if (!source)
         return true;
-    SHA256((const unsigned char *)form, strlen(form), digest);
-    for (size_t i = 0; i < sizeof(digest); i++)
-        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    sha256(form, strlen(form), digest);
+    sha256_hex(digest, hex);
     sigv4_date(now_s, date);
     const char *path = strchr(strstr(p->url, "://") + 3, '/');
     const struct sigv4_header headers[4] = {{"content-type", FORM},

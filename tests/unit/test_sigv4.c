@@ -275,11 +275,13 @@ static struct sigv4_request request_of(const struct vector *v)
                                   .when_s = v->when_s};
 }
 
-static void check_vectors(const struct vector *vectors, size_t n, const struct credentials *c)
+static void check_vectors(const struct vector *vectors, size_t n, const struct credentials *c,
+                          struct sigv4_memo *memo)
 {
     for (size_t i = 0; i < n; i++) {
         const struct vector *v = &vectors[i];
         struct sigv4_request r = request_of(v);
+        r.memo = memo;
         char date[17], want[512], got[512];
         sigv4_date(v->when_s, date);
         snprintf(want, sizeof(want),
@@ -292,12 +294,46 @@ static void check_vectors(const struct vector *vectors, size_t n, const struct c
     }
 }
 
+static void check_all_vectors(struct sigv4_memo *memo)
+{
+    check_vectors(s3_vectors, sizeof(s3_vectors) / sizeof(s3_vectors[0]), &s3_credentials, memo);
+    check_vectors(suite_vectors, sizeof(suite_vectors) / sizeof(suite_vectors[0]),
+                  &suite_credentials, memo);
+}
+
 static void test_published_vectors(void **unused)
 {
     (void)unused;
-    check_vectors(s3_vectors, sizeof(s3_vectors) / sizeof(s3_vectors[0]), &s3_credentials);
-    check_vectors(suite_vectors, sizeof(suite_vectors) / sizeof(suite_vectors[0]),
-                  &suite_credentials);
+    check_all_vectors(NULL);
+}
+
+/* The vectors differ in secret key, day and service. */
+static void test_a_remembered_key_is_the_right_one(void **unused)
+{
+    (void)unused;
+    struct sigv4_memo memo;
+    sigv4_memo_init(&memo);
+    check_all_vectors(&memo);
+    check_all_vectors(&memo);
+    sigv4_memo_clear(&memo);
+}
+
+static void test_another_region_is_another_key(void **unused)
+{
+    (void)unused;
+    char here[512], there[512], again[512];
+    struct sigv4_memo memo;
+    struct sigv4_request r = request_of(&s3_vectors[0]);
+    sigv4_memo_init(&memo);
+    r.region = "eu-west-1";
+    assert_true(sigv4_authorization(&r, &s3_credentials, there, sizeof(there)) > 0);
+    r.memo = &memo;
+    r.region = "us-east-1";
+    assert_true(sigv4_authorization(&r, &s3_credentials, here, sizeof(here)) > 0);
+    r.region = "eu-west-1";
+    assert_true(sigv4_authorization(&r, &s3_credentials, again, sizeof(again)) > 0);
+    assert_string_equal(again, there);
+    sigv4_memo_clear(&memo);
 }
 
 static void test_refuses_what_cannot_be_signed(void **unused)
@@ -375,6 +411,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_published_vectors),
+        cmocka_unit_test(test_a_remembered_key_is_the_right_one),
+        cmocka_unit_test(test_another_region_is_another_key),
         cmocka_unit_test(test_refuses_what_cannot_be_signed),
         cmocka_unit_test(test_room_for_the_header),
         cmocka_unit_test(test_encode),
