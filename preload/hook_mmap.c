@@ -44,6 +44,10 @@ static int place_blocks(const struct span *s, struct object *o, int flags)
     return 0;
 }
 
+#ifndef MAP_32BIT
+#define MAP_32BIT 0 /* x86 alone has it */
+#endif
+
 /* Address space for the whole length; the blocks are put over it. */
 static void *reserve(void *at, size_t len, int flags)
 {
