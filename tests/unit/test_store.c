@@ -11,6 +11,7 @@
 #include "agent/buffer.h"
 #include "agent/store.h"
 #include "agent/store_internal.h"
+#include "agent/store_look.h"
 #include "agent/store_put.h"
 #include "agent/xxh3.h"
 #include "common/options.h"
