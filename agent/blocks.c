@@ -4,6 +4,7 @@
 #include <utlist.h>
 
 #include "agent/cluster.h"
+#include "agent/errand.h"
 #include "agent/far_ahead.h"
 #include "agent/gather.h"
 #include "agent/hints.h"
@@ -16,30 +17,10 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 
-#define TRANSFERS_AHEAD 48 /* no more prefetches while so many requests are under way */
 /* A block of that many bytes isn't worth fetching in pieces. */
 #define SMALL_BLOCK (512u << 10)
 /* A random reader that comes to a block for the n-th time gets all of it. */
 #define TOUCHES_WHOLE 8
-
-/* Who fetches what, for the functions that start transfers. */
-struct errand {
-    struct agent *agent;
-    const struct version *version;
-    struct context *context;
-    struct job *job;
-    bool eager;
-    bool read_ahead;      /* what is stored, from the disk */
-    uint64_t begun_bytes; /* what was started so far */
-    int error;
-    char why[384];
-};
-
-static void on_progress(struct transfer *t)
-{
-    for (size_t i = 0; i < t->n_parts; i++)
-        gather_wake_ready(t->parts[i].owner);
-}
 
 /* Those for whom nothing is under way any more. */
 static void wake_failed(struct gather *g, const struct transfer *t)
@@ -84,128 +65,14 @@ static void on_ended(struct transfer *t)
     hints_go_on(t->version, t->context, t->error);
 }
 
-/* --- starting transfers -------------------------------------------------------------- */
-
-static bool start(struct errand *e, struct transfer_part *parts, size_t n)
+static struct errand make_errand(struct agent *a, const struct version *v, struct context *context,
+                                 struct job *job)
 {
-    struct transfer how = {.agent = e->agent,
-                           .version = e->version,
-                           .context = e->context,
-                           .job = e->job,
-                           .parts = parts,
-                           .n_parts = n,
-                           .eager = e->eager,
-                           .progress = on_progress,
-                           .ended = on_ended};
-    bool started = route_start(&how, &e->error, e->why, sizeof(e->why));
-    for (size_t i = 0; i < n; i++) {
-        struct gather *g = parts[i].owner;
-        if (!started) {
-            if (g->n_transfers == 0)
-                gather_settle(g);
-            continue;
-        }
-        g->coming |= partial_mask(g->partial, parts[i].span);
-        g->n_transfers++;
-        e->begun_bytes += parts[i].span.to - parts[i].span.from;
-    }
-    return started;
+    return (struct errand){
+        .agent = a, .version = v, .context = context, .job = job, .ended = on_ended};
 }
 
-/* One transfer for each gap among these pieces of a block; those behind `first_byte` first. */
-static bool fetch_pieces(struct errand *e, struct gather *g, uint64_t wanted, uint32_t first_byte)
-{
-    struct span behind = {first_byte, partial_len(g->partial)};
-    uint64_t missing = partial_missing(g->partial, wanted) & ~g->coming;
-    uint64_t rounds[] = {missing & partial_mask(g->partial, behind),
-                         missing & ~partial_mask(g->partial, behind)};
-    if (missing)
-        gather_leave_idle(g);
-    for (int i = 0; i < 2; i++) {
-        while (rounds[i]) {
-            struct span run = partial_run(g->partial, rounds[i]);
-            struct transfer_part part = {g->partial, g->id.index, run, g};
-            rounds[i] &= ~partial_mask(g->partial, run);
-            if (!start(e, &part, 1))
-                return false;
-        }
-    }
-    return true;
-}
-
-struct batch {
-    struct transfer_part parts[TRANSFER_BLOCKS];
-    size_t n;
-    uint64_t bytes;
-};
-
-static bool send_batch(struct errand *e, struct batch *b)
-{
-    bool fine = b->n == 0 || start(e, b->parts, b->n);
-    if (fine)
-        job_count(e->job, COUNTER_prefetched_blocks, b->n);
-    b->n = 0;
-    b->bytes = 0;
-    return fine;
-}
-
-static void add_to_batch(struct errand *e, struct batch *b, uint64_t index)
-{
-    struct gather *g = gather_new(e->agent, e->version, index);
-    uint32_t len = partial_len(g->partial);
-    b->parts[b->n++] = (struct transfer_part){g->partial, index, {0, len}, g};
-    b->bytes += len;
-}
-
-static bool is_stored(const struct errand *e, uint64_t index)
-{
-    struct store *s = e->agent->store;
-    if (!e->read_ahead)
-        return store_has(s, e->version, index);
-    CLEANUP_CLOSE int fd = store_get(s, e->version, index);
-    if (fd >= 0)
-        store_read_ahead(s, fd);
-    return fd >= 0;
-}
-
-/* How many blocks may be under way when another one is to come ahead? Where they go to memory, no
- * more than that holds until they are read. */
-static uint64_t most_blocks_ahead(const struct errand *e)
-{
-    uint64_t room_bytes = store_room_ahead(e->agent->store);
-    return room_bytes == UINT64_MAX ? UINT64_MAX : room_bytes / e->version->block_bytes;
-}
-
-/* Fetches the plan's blocks, neighbours by one request as far as the plan's parts allow. The byte
- * up to which it came before the budget ended. */
-static uint64_t fetch_plan(struct errand *e, const struct prefetch_plan *plan)
-{
-    const struct version *v = e->version;
-    struct batch batch = {.n = 0};
-    uint64_t most_blocks = most_blocks_ahead(e);
-    for (uint64_t i = plan->from / v->block_bytes; i < plan->to / v->block_bytes; i++) {
-        struct gather *g = gather_find(v, i);
-        bool fine = true;
-        if (routes_in_flight() >= far_ahead_most(v, e->job, TRANSFERS_AHEAD) ||
-            blocks_in_flight() >= most_blocks) {
-            send_batch(e, &batch);
-            return i * v->block_bytes;
-        }
-        if (g || is_stored(e, i)) {
-            fine = send_batch(e, &batch);
-            if (fine && g)
-                fine = fetch_pieces(e, g, UINT64_MAX, 0);
-        } else {
-            add_to_batch(e, &batch, i);
-            if (batch.bytes >= plan->part_bytes || batch.n == TRANSFER_BLOCKS)
-                fine = send_batch(e, &batch);
-        }
-        if (!fine)
-            return plan->to;
-    }
-    send_batch(e, &batch);
-    return plan->to;
-}
+/* --- what callers ask for ------------------------------------------------------------- */
 
 static void read_ahead(const struct errand *e, const struct prefetch_plan *plan)
 {
@@ -218,7 +85,7 @@ static void read_ahead(const struct errand *e, const struct prefetch_plan *plan)
 static void fetch_ahead(struct errand *e, struct prefetch_stream *s,
                         const struct prefetch_plan *plan)
 {
-    uint64_t at = fetch_plan(e, plan);
+    uint64_t at = errand_fetch_plan(e, plan);
     read_ahead(e, plan);
     if (at < plan->to)
         prefetch_stopped_at(s, at);
@@ -228,8 +95,6 @@ static void fetch_ahead(struct errand *e, struct prefetch_stream *s,
         hints_add(e->agent, e->version, (struct hint_range){0, e->version->size_bytes}, e->context,
                   e->job);
 }
-
-/* --- what callers ask for ------------------------------------------------------------- */
 
 static struct prefetch_plan plan_for(const struct errand *e, struct prefetch_stream *s,
                                      struct prefetch_read *read)
@@ -263,8 +128,7 @@ static uint64_t wanted_pieces(struct gather *g, struct span need, bool all)
 
 void blocks_fetch(struct agent *a, const struct version *v, uint64_t index, struct block_waiter *w)
 {
-    struct errand e = {
-        .agent = a, .version = v, .context = w->context, .job = w->job, .eager = true};
+    struct errand e = make_errand(a, v, w->context, w->job);
     struct gather *g = gather_find(v, index);
     struct prefetch_stream *s = stream_get(&v->id, w->job);
     uint64_t start_byte = index * v->block_bytes;
@@ -277,9 +141,10 @@ void blocks_fetch(struct agent *a, const struct version *v, uint64_t index, stru
     struct prefetch_plan plan = plan_for(&e, s, &read);
     bool whole = plan.sequential || cluster_may_hold(a, v, index);
     w->gather = NULL;
+    e.eager = true;
     if (!g)
         g = gather_new(a, v, index);
-    if (!fetch_pieces(&e, g, wanted_pieces(g, w->need, whole), w->need.from)) {
+    if (!errand_fetch_pieces(&e, g, wanted_pieces(g, w->need, whole), w->need.from)) {
         struct block_result r = {.error = e.error, .why = e.why, .fd = -1};
         w->wake(w, &r);
         return;
@@ -308,7 +173,7 @@ void blocks_cancel(struct block_waiter *w)
 void blocks_ahead(struct agent *a, const struct version *v, uint64_t first, uint64_t count,
                   const struct block_waiter *w)
 {
-    struct errand e = {.agent = a, .version = v, .context = w->context, .job = w->job};
+    struct errand e = make_errand(a, v, w->context, w->job);
     struct prefetch_stream *s = stream_get(&v->id, w->job);
     struct prefetch_read read = {.from = first * v->block_bytes + w->need.from,
                                  .to = (first + count) * v->block_bytes,
@@ -335,12 +200,12 @@ void blocks_given(const struct version *v, uint64_t first, uint64_t count,
 bool blocks_fetch_far(struct agent *a, const struct version *v, uint64_t index,
                       struct context *context, struct job *job, struct far_run *far)
 {
-    struct errand e = {.agent = a, .version = v, .context = context, .job = job};
+    struct errand e = make_errand(a, v, context, job);
     if (gather_find(v, index) || store_has(a->store, v, index) ||
         store_room_ahead(a->store) != UINT64_MAX)
         return false;
     struct gather *g = gather_new(a, v, index);
-    if (!fetch_pieces(&e, g, UINT64_MAX, 0))
+    if (!errand_fetch_pieces(&e, g, UINT64_MAX, 0))
         return false;
     g->far = far;
     job_count(job, COUNTER_prefetched_blocks, 1);
@@ -350,23 +215,20 @@ bool blocks_fetch_far(struct agent *a, const struct version *v, uint64_t index,
 static void want_pieces(struct errand *e, uint64_t index, struct span need)
 {
     struct gather *g = gather_find(e->version, index);
-    if (!g && is_stored(e, index))
+    if (!g && errand_finds_stored(e, index))
         return;
     if (!g)
         g = gather_new(e->agent, e->version, index);
-    fetch_pieces(e, g, partial_mask(g->partial, need), need.from);
+    errand_fetch_pieces(e, g, partial_mask(g->partial, need), need.from);
 }
 
 struct blocks_begun blocks_want(const struct blocks_order *o)
 {
     const struct version *v = o->version;
-    struct errand e = {.agent = o->agent,
-                       .version = v,
-                       .context = o->context,
-                       .job = o->job,
-                       .read_ahead = o->read_ahead};
+    struct errand e = make_errand(o->agent, v, o->context, o->job);
     struct blocks_begun begun = {.next = o->to};
     bool has_room = true;
+    e.read_ahead = o->read_ahead;
     uint64_t first = o->from / v->block_bytes, start_byte = first * v->block_bytes;
     uint64_t len = version_block_len(v, first);
     struct span need = {(uint32_t)(o->from - start_byte),
@@ -380,9 +242,9 @@ struct blocks_begun blocks_want(const struct blocks_order *o)
         struct prefetch_plan plan = {.from = start_byte,
                                      .to = (end > first ? end : first + 1) * v->block_bytes,
                                      .part_bytes = o->part_bytes};
-        uint64_t at = fetch_plan(&e, &plan);
+        uint64_t at = errand_fetch_plan(&e, &plan);
         begun.next = at > o->from ? at : o->from;
-        has_room = at >= plan.to || blocks_in_flight() < most_blocks_ahead(&e);
+        has_room = at >= plan.to || blocks_in_flight() < errand_most_blocks(&e);
     }
     begun.bytes = e.begun_bytes;
     begun.failed = e.error != 0 || !has_room;
@@ -404,7 +266,7 @@ struct partial *blocks_seed(struct agent *a, const struct version *v, uint64_t i
 void blocks_plant(struct agent *a, const struct version *v, uint64_t index, struct partial *seed,
                   struct context *context, struct job *job)
 {
-    struct errand e = {.agent = a, .version = v, .context = context, .job = job};
+    struct errand e = make_errand(a, v, context, job);
     if (gather_find(v, index)) {
         partial_free(seed);
         return;
@@ -414,5 +276,5 @@ void blocks_plant(struct agent *a, const struct version *v, uint64_t index, stru
     gather_settle(g);
     g = gather_find(v, index);
     if (g && version_blocks(v) == 1)
-        fetch_pieces(&e, g, UINT64_MAX, 0);
+        errand_fetch_pieces(&e, g, UINT64_MAX, 0);
 }

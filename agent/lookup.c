@@ -10,59 +10,16 @@
 #include "agent/blocks.h"
 #include "agent/buffer.h"
 #include "agent/cluster.h"
+#include "agent/lookup_ask.h"
 #include "agent/lookup_known.h"
 #include "agent/pinned.h"
 #include "agent/s3_count.h"
-#include "agent/store_put.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
-#include "common/log.h"
-
-enum step { STEP_HEAD, STEP_GET, STEP_LIST, STEP_PARENT };
-
-struct lookup {
-    UT_hash_handle hh;
-    struct loop_task task;
-    struct agent *agent;
-    struct context *context;
-    struct s3_context *s3;
-    struct job *job;
-    int64_t started_ms;
-    struct lookup_name name;
-    enum step step;
-    bool ahead;           /* nobody waited when it began */
-    bool list_came_first; /* an empty list then means: ask for the object */
-    bool not_object;      /* seen within the time to live: there is no object of this name */
-    bool is_prefix;       /* the list that came first found something below it */
-    struct meta known;    /* GET: what If-None-Match names */
-    struct lookup_waiter *waiters;
-    struct s3_request request;
-    char parent[LOOKUP_PARENT_MAX]; /* or the prefix to list */
-    uint32_t entries;               /* LIST: seen */
-    char *beginning;                /* GET: of the object; engine's thread until done */
-    uint32_t beginning_len;
-    int block_fd;         /* GET: block 0, where that is the whole object */
-    struct partial *seed; /* GET: else the beginning of block 0 */
-    size_t id_len;
-    char id[]; /* the table's key */
-};
 
 static struct lookup *lookups;
 
-static void step_start(struct lookup *l, enum step step);
-
-void lookup_version(struct s3_context *s3, const struct lookup_name *name, const struct meta *m,
-                    uint32_t block_bytes, struct version *out)
-{
-    memset(out, 0, sizeof(*out));
-    memcpy(out->bucket, name->bucket, sizeof(out->bucket));
-    memcpy(out->key, name->key, sizeof(out->key));
-    memcpy(out->etag, m->etag, sizeof(out->etag));
-    out->style = name->style;
-    out->size_bytes = m->size_bytes;
-    out->block_bytes = block_bytes;
-    version_name(out, s3_context_endpoint(s3));
-}
+static void step_start(struct lookup *l, enum lookup_step step);
 
 /* --- ending -------------------------------------------------------------------- */
 
@@ -106,13 +63,6 @@ static void finish_none(struct lookup *l, bool below_file)
     finish_error(l, below_file ? -ENOTDIR : -ENOENT, "");
 }
 
-static void file_meta(const struct s3_meta *from, struct meta *to)
-{
-    *to =
-        (struct meta){.kind = META_FILE, .size_bytes = from->size_bytes, .mtime_s = from->mtime_s};
-    snprintf(to->etag, sizeof(to->etag), "%s", from->etag);
-}
-
 /* --- what each step's answer means ---------------------------------------------- */
 
 static void on_absent(struct lookup *l)
@@ -121,9 +71,9 @@ static void on_absent(struct lookup *l)
     if (l->is_prefix)
         finish_found(l, &directory, false);
     else if (l->list_came_first)
-        step_start(l, STEP_PARENT);
+        step_start(l, LOOKUP_STEP_PARENT);
     else
-        step_start(l, STEP_LIST);
+        step_start(l, LOOKUP_STEP_LIST);
 }
 
 /* The beginning of a larger object becomes a part of its first block. */
@@ -154,9 +104,9 @@ static void on_object(struct lookup *l)
         finish_found(l, &m, true);
     } else if (result->http_status == 416) {
         /* Nothing at offset 0: an empty object. */
-        step_start(l, STEP_HEAD);
+        step_start(l, LOOKUP_STEP_HEAD);
     } else {
-        file_meta(&l->request.meta, &m);
+        lookup_file_meta(&l->request.meta, &m);
         pin_version(l, &m);
         keep_beginning(l, &m);
         finish_found(l, &m, true);
@@ -171,9 +121,9 @@ static void on_list(struct lookup *l)
         finish_found(l, &m, false);
     } else if (l->list_came_first) {
         l->is_prefix = exists;
-        step_start(l, STEP_HEAD); /* an object of the same name is what counts */
+        step_start(l, LOOKUP_STEP_HEAD); /* an object of the same name is what counts */
     } else {
-        step_start(l, STEP_PARENT);
+        step_start(l, LOOKUP_STEP_PARENT);
     }
 }
 
@@ -181,7 +131,7 @@ static void on_parent(struct lookup *l)
 {
     struct meta m;
     if (l->request.result.error == 0) {
-        file_meta(&l->request.meta, &m);
+        lookup_file_meta(&l->request.meta, &m);
         meta_put(context_serial(l->context), l->name.bucket, l->parent, &m, true);
         finish_none(l, true);
     } else {
@@ -204,150 +154,48 @@ static void on_answer(struct loop_task *task)
     s3_count(l->job, &l->request);
     free(l->request.next_token);
     l->request.next_token = NULL;
-    if (l->step == STEP_PARENT) {
+    if (l->step == LOOKUP_STEP_PARENT) {
         on_parent(l);
-    } else if (result->error == -ENOENT && l->step != STEP_LIST) {
+    } else if (result->error == -ENOENT && l->step != LOOKUP_STEP_LIST) {
         on_absent(l);
     } else if (result->error == -ENOENT) {
         finish_error(l, -ENOENT, keep_why(result, why)); /* there is no such bucket */
     } else if (result->error < 0) {
         finish_error(l, result->error, keep_why(result, why));
-    } else if (l->step == STEP_LIST) {
+    } else if (l->step == LOOKUP_STEP_LIST) {
         on_list(l);
     } else {
         on_object(l);
     }
 }
 
-/* --- on the engine's thread ------------------------------------------------------ */
-
-/* `found`: the caller finds it in the store, verified, and books a hit. */
-static void on_put(void *user, int fd, bool found)
-{
-    struct lookup *l = user;
-    l->block_fd = found ? -1 : fd;
-    loop_post(l->agent->loop, &l->task);
-}
-
-static void on_done(struct s3_request *r)
-{
-    struct lookup *l = r->user;
-    struct meta m;
-    struct version v;
-    if (r->result.error)
-        l->beginning_len = 0;
-    if (l->beginning_len == 0) {
-        loop_post(l->agent->loop, &l->task);
-        return;
-    }
-    file_meta(&r->meta, &m);
-    lookup_version(l->s3, &l->name, &m, l->agent->block_bytes, &v);
-    if (l->beginning_len == m.size_bytes) { /* complete */
-        store_put(l->agent->store, &v, 0, l->beginning, on_put, l);
-        return;
-    }
-    l->seed = blocks_seed(l->agent, &v, 0, l->beginning, l->beginning_len);
-    loop_post(l->agent->loop, &l->task);
-}
-
-static int on_body(struct s3_request *r, uint64_t offset, const void *data, size_t len)
-{
-    struct lookup *l = r->user;
-    (void)offset;
-    if (!l->beginning)
-        l->beginning = buffer_take();
-    if (len > BUFFER_BYTES - l->beginning_len)
-        return -EIO;
-    memcpy(l->beginning + l->beginning_len, data, len);
-    l->beginning_len += (uint32_t)len;
-    return 0;
-}
-
-static void on_entry(struct s3_request *r, const struct s3_entry *entry)
-{
-    struct lookup *l = r->user;
-    (void)entry;
-    l->entries++;
-}
-
 /* --- starting ------------------------------------------------------------------- */
 
-/* The beginning again only if it isn't here. */
-static void make_conditional(struct lookup *l)
-{
-    const struct meta *m = meta_find(context_serial(l->context), l->name.bucket, l->name.key);
-    struct version v;
-    if (!m || m->kind != META_FILE || m->size_bytes == 0)
-        return;
-    l->request.expects_whole = m->size_bytes <= l->request.length;
-    l->known = *m;
-    lookup_version(l->s3, &l->name, m, l->agent->block_bytes, &v);
-    struct span ready;
-    CLEANUP_CLOSE int part = blocks_peek(&v, 0, 0, &ready);
-    if (part >= 0 || store_has(l->agent->store, &v, 0))
-        l->request.if_none_match = l->known.etag;
-}
-
-/* All steps share one deadline; the last still gets a second. */
-static int64_t time_left(const struct lookup *l)
-{
-    int64_t left = l->agent->deadline_ms - (clock_monotonic_ms() - l->started_ms);
-    return left > 1000 ? left : 1000;
-}
-
-static void step_start(struct lookup *l, enum step step)
+static void step_start(struct lookup *l, enum lookup_step step)
 {
     bool is_file;
     l->step = step;
-    if (step == STEP_PARENT && lookup_parent_known(l->context, &l->name, l->parent, &is_file)) {
+    if (step == LOOKUP_STEP_PARENT &&
+        lookup_parent_known(l->context, &l->name, l->parent, &is_file)) {
         finish_none(l, is_file);
         return;
     }
-    l->entries = 0;
-    l->beginning_len = 0;
-    l->request = (struct s3_request){.context = l->s3,
-                                     .bucket = l->name.bucket,
-                                     .key = step == STEP_PARENT ? l->parent : l->name.key,
-                                     .deadline_ms = time_left(l),
-                                     .urgent = !l->ahead,
-                                     .done = on_done,
-                                     .user = l};
-    switch (step) {
-    case STEP_HEAD:
-    case STEP_PARENT:
-        l->request.op = S3_HEAD;
-        break;
-    case STEP_GET:
-        l->request.op = S3_GET;
-        l->request.length =
-            l->agent->block_bytes < LOOKUP_BEGINNING ? l->agent->block_bytes : LOOKUP_BEGINNING;
-        l->request.write = on_body;
-        make_conditional(l);
-        break;
-    case STEP_LIST:
-        l->request.op = S3_LIST;
-        snprintf(l->parent, sizeof(l->parent), "%s%s", l->name.key, l->name.key[0] ? "/" : "");
-        l->request.prefix = l->parent;
-        l->request.max_keys = 1;
-        l->request.entry = on_entry;
-        break;
-    }
-    int r = s3_submit(l->agent->engine, &l->request);
+    int r = lookup_ask(l);
     if (r < 0)
         finish_error(l, r, "the request to S3 could not be started");
 }
 
-static enum step first_step(const struct agent *a, const struct lookup_request *q,
-                            const struct meta *known)
+static enum lookup_step first_step(const struct agent *a, const struct lookup_request *q,
+                                   const struct meta *known)
 {
     if (q->name->key[0] == '\0')
-        return STEP_LIST;
+        return LOOKUP_STEP_LIST;
     if (q->want_directory && !(known && known->kind == META_FILE))
-        return STEP_LIST;
+        return LOOKUP_STEP_LIST;
     if (known && known->kind == META_DIR)
-        return STEP_LIST;
+        return LOOKUP_STEP_LIST;
     /* Where another node may have the block, S3 is asked about it, not for it. */
-    return q->how == LOOKUP_OPEN && !cluster_shares(a) ? STEP_GET : STEP_HEAD;
+    return q->how == LOOKUP_OPEN && !cluster_shares(a) ? LOOKUP_STEP_GET : LOOKUP_STEP_HEAD;
 }
 
 static size_t make_id(const struct lookup_request *q, char *out, size_t size)
@@ -396,10 +244,10 @@ void lookup_start(struct agent *a, const struct lookup_request *q, struct lookup
     HASH_ADD_KEYPTR(hh, lookups, l->id, l->id_len, l);
     w->lookup = l;
     DL_APPEND(l->waiters, w);
-    enum step step = first_step(a, q, known);
+    enum lookup_step step = first_step(a, q, known);
     l->not_object = known && known->not_object &&
                     meta_fresh(known->learned_ms, q->ttl_ms, clock_monotonic_ms());
-    l->list_came_first = step == STEP_LIST;
+    l->list_came_first = step == LOOKUP_STEP_LIST;
     step_start(l, step);
 }
 

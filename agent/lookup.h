@@ -62,7 +62,7 @@ bool lookup_is_known(const struct lookup_request *request);
 /* How long from now an open of that name needs no request to S3; 0: it does. */
 uint32_t lookup_fresh_ms(struct context *context, const struct lookup_name *name, int64_t ttl_ms);
 
-/* Version of a known file. */
+/* Version of a known file. Any thread. */
 void lookup_version(struct s3_context *s3, const struct lookup_name *name, const struct meta *m,
                     uint32_t block_bytes, struct version *out);
 

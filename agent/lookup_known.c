@@ -42,6 +42,19 @@ uint32_t lookup_fresh_ms(struct context *context, const struct lookup_name *name
     return left <= 0 ? 0 : left > INT32_MAX ? INT32_MAX : (uint32_t)left;
 }
 
+void lookup_version(struct s3_context *s3, const struct lookup_name *name, const struct meta *m,
+                    uint32_t block_bytes, struct version *out)
+{
+    memset(out, 0, sizeof(*out));
+    memcpy(out->bucket, name->bucket, sizeof(out->bucket));
+    memcpy(out->key, name->key, sizeof(out->key));
+    memcpy(out->etag, m->etag, sizeof(out->etag));
+    out->style = name->style;
+    out->size_bytes = m->size_bytes;
+    out->block_bytes = block_bytes;
+    version_name(out, s3_context_endpoint(s3));
+}
+
 /* --- what is above a name -------------------------------------------------------- */
 
 /* "a/b/c" → "a/b"; false where the name has no parent in the bucket. */

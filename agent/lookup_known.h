@@ -1,5 +1,5 @@
-/* What a look-up needs no request for: answers from what S3 said before (agent/meta). For lookup.c,
- * which asks where this doesn't do. Loop thread only. */
+/* What a look-up needs no request for: answers from what S3 said before (agent/meta), also those
+ * that lookup.h promises. For lookup.c, which asks where this doesn't do. Loop thread only. */
 #ifndef WARMPATH_AGENT_LOOKUP_KNOWN_H
 #define WARMPATH_AGENT_LOOKUP_KNOWN_H
 

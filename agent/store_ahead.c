@@ -9,6 +9,7 @@
 #include "agent/alloc.h"
 #include "agent/store_internal.h"
 #include "agent/store_jobs.h"
+#include "agent/store_look.h"
 
 /* In the disk's queue at once: what others want of the disk must not wait for long behind it. */
 #define UNDER_WAY_MAX (64u << 20)
@@ -37,7 +38,7 @@ static void bring(int fd)
 static void work_ahead(struct disk_job *j)
 {
     struct ahead *a = (struct ahead *)j;
-    if (a->fd >= 0 || store_job_look_now(a->store, &a->version, a->index, true, &a->fd) == 0)
+    if (a->fd >= 0 || store_look_now(a->store, &a->version, a->index, true, &a->fd) == 0)
         bring(a->fd);
     atomic_fetch_sub(&a->store->ahead_bytes, a->bytes);
 }

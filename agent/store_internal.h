@@ -1,6 +1,7 @@
-/* What store.c (reading), store_ahead.c, store_write.c, store_behind.c, store_put.c (whole blocks),
- * store_jobs.c (the disk) and store_evict.c (room) share; nobody else includes it but the store's
- * test, which stalls the disk. */
+/* What store.c (reading), store_open.c, store_look.c (is it on the disk?), store_ahead.c,
+ * store_write.c, store_behind.c, store_put.c (whole blocks), store_jobs.c (the disk) and
+ * store_evict.c (room) share; nobody else includes it but the store's test, which stalls the disk.
+ */
 #ifndef WARMPATH_AGENT_STORE_INTERNAL_H
 #define WARMPATH_AGENT_STORE_INTERNAL_H
 
@@ -66,12 +67,6 @@ int store_keep_in_memory(struct store *s, const struct store_memory_block *b);
 void store_tell_published(struct store *s, const struct version *v, uint64_t index);
 void store_tell_kept(struct store *s, const struct version *v, uint64_t index);
 void store_tell_leaving(struct store *s, const struct store_place *places, size_t n, bool may_wait);
-
-/* Must it be verified before it is used? */
-bool store_is_suspect(const struct store *s, const struct stat *st);
-/* Removes a block that didn't verify. */
-void store_drop_bad(struct store *s, const struct version *v, uint64_t index, const char *name,
-                    const struct stat *st);
 
 static inline void store_account(struct store *s, int64_t bytes)
 {

@@ -1,5 +1,5 @@
-/* What the store has the disk's threads do (agent/disk.h). For store.c, store_write.c and
- * store_put.c.
+/* The files that become blocks: what the store has the disk's threads do with them (agent/disk.h).
+ * For store*.c alone.
  *
  * All of them give -EBUSY when the disk is stalled and nothing was done, -ETIMEDOUT when it became
  * so meanwhile: what is under way then ends by itself, once the disk comes back. Any thread. */
@@ -13,21 +13,9 @@
 #define STORE_TMP_NAME_MAX 64
 void store_tmp_name(char out[STORE_TMP_NAME_MAX]);
 
-/* Opens a block's file and verifies it where that is needed (`verify`; else is it there?). 0 and
- * the descriptor, or -ENOENT. */
-int store_job_look(struct store *s, const struct version *v, uint64_t index, bool verify, int *fd);
-
-/* The same at once, by a thread that may wait for the disk. The caller closes `fd`, unless it is
- * -1, whatever this returns. */
-int store_job_look_now(struct store *s, const struct version *v, uint64_t index, bool verify,
-                       int *fd);
-
 /* Is there a file of this name (shorter than STORE_TMP_NAME_MAX) below the store's directory? 0,
  * -ENOENT, or another -errno when that can't be told. */
 int store_job_exists(struct store *s, const char *name);
-
-/* Notes that a block was used now. Not while the disk is stalled. */
-void store_job_touch(struct store *s, const struct version *v, uint64_t index);
 
 /* Makes a file for a block, with room for so many bytes (0: none yet) where the file system can
  * give it; its length stays 0. The descriptor, or -errno. */

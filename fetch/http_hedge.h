@@ -1,6 +1,6 @@
 /* A request that is sent twice, because its answer is late: whichever of the two transfers has its
- * headers first is the request's, the other one is given up. For http.c and http_transfer.c; both
- * transfers live on one worker's thread.
+ * headers first is the request's, the other one is given up. For http_worker.c and http_transfer.c;
+ * both transfers live on one worker's thread.
  *
  *   t ──late, `hedge` agrees──> t and its twin ──headers of one──> that one goes on, the other is
  * lost └─────────one fails────────> the other one goes on alone */

@@ -1,5 +1,5 @@
-/* One attempt on its way through a worker of http.c: what curl is told, and what it calls back.
- * Belongs to the worker's thread once it has left the inbox. */
+/* One attempt on its way through a worker (fetch/http_worker.h): what curl is told, and what it
+ * calls back. Belongs to the worker's thread once it has left the inbox. */
 #ifndef WARMPATH_FETCH_HTTP_TRANSFER_H
 #define WARMPATH_FETCH_HTTP_TRANSFER_H
 
@@ -9,12 +9,12 @@
 
 #include "fetch/http.h"
 
-struct worker;
+struct http_worker;
 
 /* Its easy handle is borrowed from the worker's pool while it is active. */
 struct http_transfer {
     struct http_request *request;
-    struct worker *worker;
+    struct http_worker *worker;
     struct http_transfer *prev, *next;
     struct curl_slist *headers;
     CURL *easy;

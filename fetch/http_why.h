@@ -1,5 +1,5 @@
-/* What became of a transfer: curl's verdict as -errno and as a sentence for people. Used by http.c.
- */
+/* What became of a transfer: curl's verdict as -errno and as a sentence for people. Used by
+ * http_worker.c. */
 #ifndef WARMPATH_FETCH_HTTP_WHY_H
 #define WARMPATH_FETCH_HTTP_WHY_H
 

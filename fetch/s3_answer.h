@@ -1,5 +1,6 @@
-/* What S3's answer means: is it what was asked for, and if not, which errno, which sentence, and is
- * it worth another try. Used by s3.c; reads the response through http_header(). Thread-safe. */
+/* An answer of S3's that claims success: is it what was asked for? The verdict, if it isn't (or if
+ * S3 says so itself: fetch/s3_fault.h), is an errno, a sentence, and whether it is worth another
+ * try. For s3*.c; reads the response through http_header(). Thread-safe. */
 #ifndef WARMPATH_FETCH_S3_ANSWER_H
 #define WARMPATH_FETCH_S3_ANSWER_H
 
@@ -43,12 +44,9 @@ bool s3_answer_head(const struct http_request *http, struct s3_meta *meta, struc
 bool s3_answer_get(const struct http_request *http, uint64_t first, uint64_t last, const char *etag,
                    struct s3_meta *meta, uint64_t *end, struct s3_verdict *v);
 
-/* No answer, or half of one: from http.error and http.why. */
-void s3_answer_network(const struct http_request *http, struct s3_verdict *v);
-
-/* Any status that isn't success; `document` is the body, as far as it came, and `now_s` the clock
- * that the request was dated by. */
-void s3_answer_fault(const struct http_request *http, const struct s3_request *request,
-                     const void *document, size_t len, int64_t now_s, struct s3_verdict *v);
+/* Decimal digits, all of them, up to `stop`; moves *text behind it. */
+bool s3_answer_number(const char **text, char stop, uint64_t *out);
+/* A header that is a date; 0 where there is none. */
+int64_t s3_answer_date_s(const struct http_request *http, const char *name);
 
 #endif

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "fetch/s3_attempt.h"
 #include "fetch/s3_context.h"
+#include "fetch/s3_fault.h"
 #include "policy/retry.h"
 
 /* A status that isn't a failure, though there is no body for the caller. */
@@ -70,16 +71,16 @@ static void judge(struct s3_attempt *a)
         /* a callback has found out already */
     } else if (a->accepted) {
         if (http->error)
-            s3_answer_network(http, &a->verdict);
+            s3_fault_network(http, &a->verdict);
         else if (r->op == S3_LIST)
             s3_receive_page(a);
         else if (r->op == S3_GET && a->next < a->end)
             s3_verdict_set(&a->verdict, -EIO, RETRY_NETWORK,
                            "the body ended %" PRIu64 " bytes early", a->end - a->next);
     } else if (http->status == 0 || (http->error && http->error != -ECANCELED)) {
-        s3_answer_network(http, &a->verdict);
+        s3_fault_network(http, &a->verdict);
     } else if (!is_good_without_body(a)) {
-        s3_answer_fault(http, r, a->document, a->document_len, a->now_s, &a->verdict);
+        s3_fault_answer(http, r, a->document, a->document_len, a->now_s, &a->verdict);
     }
     adjust_cause(a);
     note_rate(a);

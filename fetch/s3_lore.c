@@ -8,23 +8,12 @@
 
 #include "common/hash.h"
 #include "common/log.h"
+#include "fetch/s3_places.h"
 #include "policy/hedge.h"
 #include "policy/rate.h"
 
 #define DIAGNOSE_EVERY_MS 10000
-#define PLACES_MAX        256
 #define RATES             64
-
-/* Never changed and freed only with the lore: s3_lore_endpoint() lends its strings. A newer one
- * stands before an older one of the same bucket. */
-struct place {
-    struct place *next;
-    char bucket[S3_BUCKET_MAX + 1];
-    char region[64];
-    char scheme[8];
-    char authority[256]; /* "": the endpoint's own */
-    bool virtual_host;   /* with an authority: the bucket stood before it */
-};
 
 struct rate_slot {
     uint64_t name; /* 0: free */
@@ -48,8 +37,7 @@ struct s3_lore {
     int64_t clock_offset_s;
     struct breaker breaker;
     char silent_why[160];
-    struct place *places;
-    size_t n_places;
+    struct s3_places places;
     struct rate_slot rates[RATES];
     struct hedge hedge;
 };
@@ -88,11 +76,7 @@ void s3_lore_unref(struct s3_lore *l)
     pthread_mutex_unlock(&list_lock);
     if (!last)
         return;
-    while (l->places) {
-        struct place *p = l->places;
-        LL_DELETE(l->places, p);
-        free(p);
-    }
+    s3_places_free(&l->places);
     pthread_mutex_destroy(&l->lock);
     free(l->endpoint);
     free(l);
@@ -209,134 +193,25 @@ void s3_lore_set_clock_offset(struct s3_lore *l, int64_t offset_s)
 
 /* ---- where a bucket is ---- */
 
-static struct place *find_place(struct s3_lore *l, const char *bucket)
-{
-    struct place *p;
-    LL_FOREACH(l->places, p)
-    if (strcmp(p->bucket, bucket) == 0)
-        return p;
-    return NULL;
-}
-
 struct s3_endpoint s3_lore_endpoint(struct s3_lore *l, const struct s3_endpoint *endpoint,
                                     const char *bucket)
 {
-    static char no_path[] = "";
-    struct s3_endpoint e = *endpoint;
     pthread_mutex_lock(&l->lock);
-    struct place *p = find_place(l, bucket);
+    struct s3_endpoint e = s3_places_endpoint(&l->places, endpoint, bucket);
     pthread_mutex_unlock(&l->lock);
-    if (p && *p->region)
-        e.region = p->region;
-    if (p && *p->authority) {
-        e.scheme = p->scheme;
-        e.authority = p->authority;
-        e.base_path = no_path;
-        if (p->virtual_host)
-            e.style = S3_STYLE_VIRTUAL;
-    }
     return e;
-}
-
-static bool starts_with(const char *text, const char *start)
-{
-    return strncmp(text, start, strlen(start)) == 0;
-}
-
-static bool is_aws(const char *authority)
-{
-    size_t len = strlen(authority);
-    static const char *const ends[] = {".amazonaws.com", ".amazonaws.com.cn"};
-    for (size_t i = 0; i < 2; i++)
-        if (len > strlen(ends[i]) && strcmp(authority + len - strlen(ends[i]), ends[i]) == 0)
-            return true;
-    return false;
-}
-
-/* "https://bucket.host:port/…" into its parts. From https never back to http. */
-static bool set_authority(struct place *p, const struct s3_endpoint *endpoint, const char *url)
-{
-    const char *host = strstr(url, "://");
-    size_t scheme_len = host ? (size_t)(host - url) : 0;
-    if (!host || scheme_len >= sizeof(p->scheme))
-        return false;
-    memcpy(p->scheme, url, scheme_len);
-    p->scheme[scheme_len] = '\0';
-    if (strcmp(p->scheme, "https") != 0 &&
-        (strcmp(p->scheme, "http") != 0 || strcmp(endpoint->scheme, "https") == 0))
-        return false;
-    host += 3;
-    size_t len = strcspn(host, "/?#");
-    size_t bucket_len = strlen(p->bucket);
-    if (starts_with(host, p->bucket) && host[bucket_len] == '.') {
-        host += bucket_len + 1;
-        len -= bucket_len + 1;
-        p->virtual_host = true;
-    }
-    if (len == 0 || len >= sizeof(p->authority))
-        return false;
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)host[i] <= ' ' || strchr("@%\\", host[i]))
-            return false;
-    memcpy(p->authority, host, len);
-    p->authority[len] = '\0';
-    return true;
-}
-
-static bool valid_region(const char *region)
-{
-    return strlen(region) < 64 &&
-           strspn(region, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") ==
-               strlen(region);
-}
-
-/* One that was learned before and then replaced: its strings are lent for good, so it is used
- * again. A bucket that goes back and forth costs two places. */
-static struct place *find_same(struct s3_lore *l, const struct place *wanted)
-{
-    struct place *p;
-    LL_FOREACH(l->places, p)
-    if (strcmp(p->bucket, wanted->bucket) == 0 && strcmp(p->region, wanted->region) == 0 &&
-        strcmp(p->scheme, wanted->scheme) == 0 && strcmp(p->authority, wanted->authority) == 0)
-        return p;
-    return NULL;
 }
 
 bool s3_lore_moved(struct s3_lore *l, const struct s3_endpoint *endpoint, const char *bucket,
                    const char *region, const char *location)
 {
-    struct s3_endpoint now = s3_lore_endpoint(l, endpoint, bucket);
-    struct place *p = calloc(1, sizeof(*p));
-    bool news = false;
-    if (p && valid_region(region) && strlen(bucket) < sizeof(p->bucket)) {
-        strcpy(p->bucket, bucket);
-        strcpy(p->region, *region ? region : now.region);
-        strcpy(p->scheme, now.scheme);
-        if (is_aws(endpoint->authority) && *region)
-            snprintf(p->authority, sizeof(p->authority), "s3.%s.amazonaws.com%s", region,
-                     starts_with(region, "cn-") ? ".cn" : "");
-        else if (!*location || !set_authority(p, endpoint, location))
-            p->authority[0] = '\0';
-        news = strcmp(p->region, now.region) != 0 ||
-               (*p->authority && strcmp(p->authority, now.authority) != 0);
-    }
     pthread_mutex_lock(&l->lock);
-    struct place *same = news ? find_same(l, p) : NULL;
-    news = news && (same || l->n_places < PLACES_MAX);
-    if (same) {
-        LL_DELETE(l->places, same);
-        LL_PREPEND(l->places, same);
-    } else if (news) {
-        LL_PREPEND(l->places, p);
-        l->n_places++;
-    }
+    const struct s3_place *p = s3_places_moved(&l->places, endpoint, bucket, region, location);
     pthread_mutex_unlock(&l->lock);
-    if (news)
+    if (p)
         log_info("s3", "bucket %s is in region %s%s%s", bucket, p->region,
                  *p->authority ? ", at " : "", p->authority);
-    if (!news || same)
-        free(p);
-    return news;
+    return p != NULL;
 }
 
 /* ---- how fast ---- */

@@ -6,8 +6,8 @@
 #include <sys/syscall.h>
 
 #include "preload/fault.h"
+#include "preload/lazy_range.h"
 #include "preload/memory.h"
-#include "preload/quiet.h"
 #include "preload/state.h"
 
 #define RANGES_MAX 1024
@@ -16,33 +16,11 @@
  * mapped already. */
 enum { ABSENT, PLACING, HERE };
 
-struct lazy {
-    _Atomic uint32_t refs;
-    struct object *object;
-    struct span span;           /* as it was mapped */
-    _Atomic uintptr_t from, to; /* what is left of it; whole pages */
-    struct lazy *next_gone;     /* while it leaves the table */
-    uint64_t first, n;          /* blocks of the span */
-    size_t bytes;               /* of this structure */
-    _Atomic uint8_t advice;     /* enum object_advice */
-    _Atomic uint8_t blocks[];
-};
-
 _Atomic unsigned lazy_ranges;
 static _Atomic(struct lazy *) table[RANGES_MAX];
 static _Atomic unsigned used; /* entries of the table that may be in use */
 static _Atomic uintptr_t lowest, highest;
 static _Atomic uint64_t changes;
-
-static struct quiet lock(void)
-{
-    return quiet_lock(&state.child->lazy_lock);
-}
-
-static void unlock(const struct quiet *q)
-{
-    quiet_unlock(&state.child->lazy_lock, q);
-}
 
 uint64_t lazy_changes(void)
 {
@@ -125,6 +103,16 @@ static struct lazy *entry(unsigned i)
     return atomic_load_explicit(&table[i], memory_order_acquire);
 }
 
+struct lazy *lazy_next_in(unsigned *i, uintptr_t from, uintptr_t to)
+{
+    while (*i < atomic_load(&used)) {
+        struct lazy *l = entry((*i)++);
+        if (l && l->to > from && l->from < to)
+            return l;
+    }
+    return NULL;
+}
+
 static struct lazy *find(uintptr_t at)
 {
     for (unsigned i = 0; i < atomic_load(&used); i++) {
@@ -135,7 +123,7 @@ static struct lazy *find(uintptr_t at)
     return NULL;
 }
 
-static bool add(struct lazy *l)
+bool lazy_add(struct lazy *l)
 {
     unsigned i = 0;
     while (i < RANGES_MAX && entry(i))
@@ -167,17 +155,16 @@ static bool drop(struct lazy *l)
     return false;
 }
 
-/* The same where it has nothing absent any more. */
-static bool drop_if_done(struct lazy *l)
+bool lazy_drop_if_done(struct lazy *l)
 {
     return lazy_next_absent(l, l->first) == UINT64_MAX && drop(l);
 }
 
 bool lazy_list(struct lazy *l)
 {
-    struct quiet q = lock();
-    bool added = add(l);
-    unlock(&q);
+    struct quiet q = lazy_lock();
+    bool added = lazy_add(l);
+    lazy_unlock(&q);
     return added;
 }
 
@@ -188,7 +175,7 @@ bool lazy_list(struct lazy *l)
 static int place_all(struct lazy *l, uint64_t index, const int *fds, int n, bool *done)
 {
     int result = 0;
-    struct quiet q = lock();
+    struct quiet q = lazy_lock();
     for (int i = 0; i < n && index + (uint64_t)i < l->first + l->n; i++) {
         uint8_t is = atomic_load(&l->blocks[index + (uint64_t)i - l->first]);
         if (is == HERE || (is == PLACING && i > 0))
@@ -197,8 +184,8 @@ static int place_all(struct lazy *l, uint64_t index, const int *fds, int n, bool
         if (i == 0)
             result = r;
     }
-    *done = drop_if_done(l);
-    unlock(&q);
+    *done = lazy_drop_if_done(l);
+    lazy_unlock(&q);
     return result;
 }
 
@@ -243,11 +230,11 @@ static int bring_block(struct lazy *l, uint64_t index, uint32_t at)
 /* The range that this is a part of, with one more reference, or NULL. */
 static struct lazy *hold(uintptr_t address)
 {
-    struct quiet q = lock();
+    struct quiet q = lazy_lock();
     struct lazy *l = find(address);
     if (l)
         atomic_fetch_add(&l->refs, 1);
-    unlock(&q);
+    lazy_unlock(&q);
     return l;
 }
 
@@ -276,22 +263,20 @@ enum lazy_answer lazy_bring(uintptr_t address)
 static void settle(uintptr_t address)
 {
     (void)*(volatile const char *)address;
-    struct quiet q = lock();
+    struct quiet q = lazy_lock();
     struct lazy *l = find(address);
     if (l)
         atomic_store(&l->blocks[(byte_at(l, address) >> l->object->block_shift) - l->first], HERE);
-    unlock(&q);
+    lazy_unlock(&q);
 }
 
 /* The lowest absent address in [from, to) of any range, or 0. */
 static uintptr_t next_absent(uintptr_t from, uintptr_t to, bool *half_way)
 {
     uintptr_t best = 0;
-    struct quiet q = lock();
-    for (unsigned i = 0; i < atomic_load(&used); i++) {
-        struct lazy *l = entry(i);
-        if (!l || l->to <= from || l->from >= to)
-            continue;
+    struct quiet q = lazy_lock();
+    unsigned i = 0;
+    for (struct lazy *l; (l = lazy_next_in(&i, from, to));) {
         uintptr_t begin = from > l->from ? from : l->from, part, part_end;
         uint64_t index = byte_at(l, begin) >> l->object->block_shift;
         index = lazy_next_absent(l, index);
@@ -303,8 +288,13 @@ static uintptr_t next_absent(uintptr_t from, uintptr_t to, bool *half_way)
         best = part;
         *half_way = atomic_load(&l->blocks[index - l->first]) == PLACING;
     }
-    unlock(&q);
+    lazy_unlock(&q);
     return best;
+}
+
+bool lazy_is_near(uintptr_t from, uintptr_t to)
+{
+    return to > atomic_load(&lowest) && from < atomic_load(&highest);
 }
 
 /* Beyond these there never was anything absent. */
@@ -376,111 +366,19 @@ void lazy_want(const void *at, size_t len)
 void lazy_advise(const void *at, size_t len, uint8_t advice)
 {
     uintptr_t from = (uintptr_t)at, to = from + len < from ? UINTPTR_MAX : from + len;
-    struct quiet q = lock();
-    for (unsigned i = 0; i < atomic_load(&used); i++) {
-        struct lazy *l = entry(i);
-        if (l && l->to > from && l->from < to)
-            atomic_store(&l->advice, advice);
-    }
-    unlock(&q);
+    struct quiet q = lazy_lock();
+    unsigned i = 0;
+    for (struct lazy *l; (l = lazy_next_in(&i, from, to));)
+        atomic_store(&l->advice, advice);
+    lazy_unlock(&q);
 }
 
 int lazy_protection(const void *at, size_t len)
 {
     uintptr_t from = (uintptr_t)at;
-    struct quiet q = lock();
+    struct quiet q = lazy_lock();
     struct lazy *l = find(from);
     int protection = l && len <= l->to - from ? l->span.protection : -1;
-    unlock(&q);
+    lazy_unlock(&q);
     return protection;
-}
-
-/* --- forgetting ---------------------------------------------------------------------------- */
-
-/* A range is cut at both ends of the hole. */
-struct hole {
-    uintptr_t from, to;
-    struct lazy *twin; /* room for what lies behind a hole in the middle */
-    size_t twin_bytes; /* how large that has to be */
-    struct lazy *gone; /* ranges without anything absent */
-};
-
-static void retire(struct hole *h, struct lazy *l)
-{
-    if (!drop_if_done(l))
-        return;
-    l->next_gone = h->gone;
-    h->gone = l;
-}
-
-/* What lies behind the hole becomes a range of its own. 1; 0: there is no room for it yet. */
-static int split(struct hole *h, struct lazy *l)
-{
-    struct lazy *twin = h->twin;
-    if (!twin || h->twin_bytes != l->bytes) {
-        h->twin_bytes = l->bytes;
-        return 0;
-    }
-    memcpy((void *)twin, (const void *)l, l->bytes);
-    atomic_store(&twin->refs, 0);
-    atomic_store(&twin->from, h->to);
-    if (!add(twin))
-        return -ENOMEM;
-    h->twin = NULL;
-    object_ref(l->object);
-    atomic_store(&l->to, h->from);
-    retire(h, twin);
-    return 1;
-}
-
-/* 1: cut; else as split(). */
-static int cut(struct hole *h, struct lazy *l)
-{
-    int r = 1;
-    if (h->from > l->from && h->to < l->to)
-        r = split(h, l);
-    else if (h->from > l->from)
-        atomic_store(&l->to, h->from);
-    else
-        atomic_store(&l->from, h->to < l->to ? h->to : l->to);
-    if (r == 1)
-        retire(h, l);
-    return r;
-}
-
-static int cut_all(struct hole *h)
-{
-    int r = 1;
-    struct quiet q = lock();
-    for (unsigned i = 0; i < atomic_load(&used) && r == 1; i++) {
-        struct lazy *l = entry(i);
-        if (l && l->to > h->from && l->from < h->to)
-            r = cut(h, l);
-    }
-    unlock(&q);
-    return r;
-}
-
-int lazy_forget(const void *at, size_t len)
-{
-    struct hole h = {.from = (uintptr_t)at, .to = page_up((uintptr_t)at + len)};
-    int r = 0;
-    if (!lazy_any() || h.to <= atomic_load(&lowest) || h.from >= atomic_load(&highest))
-        return 0;
-    while ((r = cut_all(&h)) == 0) {
-        if (h.twin)
-            memory_unmap(h.twin, h.twin->bytes);
-        h.twin = memory_map(h.twin_bytes);
-        if (!h.twin)
-            return -ENOMEM;
-        h.twin->bytes = h.twin_bytes;
-    }
-    if (h.twin)
-        memory_unmap(h.twin, h.twin_bytes);
-    while (h.gone) {
-        struct lazy *l = h.gone;
-        h.gone = l->next_gone;
-        lazy_unref(l);
-    }
-    return r < 0 ? r : 0;
 }

@@ -2,6 +2,7 @@
  * input is what http_header() reads. First line: STATUS OP FIRST LAST. */
 #include "common/clock.h"
 #include "fetch/s3_answer.h"
+#include "fetch/s3_fault.h"
 #include "tests/fuzz/fuzz.h"
 
 static char *lines[32];
@@ -33,7 +34,7 @@ static void judge(struct http_request *http, unsigned op, uint64_t first, uint64
     }
     s3_answer_head(http, &meta, &v);
     memset(&v, 0, sizeof(v));
-    s3_answer_fault(http, &request, document, strlen(document), clock_wall_s(), &v);
+    s3_fault_answer(http, &request, document, strlen(document), clock_wall_s(), &v);
     FUZZ_MUST(v.retry_after_ms >= 0 && v.retry_after_ms <= 86400000);
 }
 

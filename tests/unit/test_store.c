@@ -1,74 +1,12 @@
 /* agent/store: publishing, finding, verifying, a full disk, eviction. */
-#include "tests/unit/temp_store.h"
+#include "tests/unit/stored_blocks.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <semaphore.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "agent/block_file.h"
-#include "agent/buffer.h"
-#include "agent/store.h"
-#include "agent/store_internal.h"
-#include "agent/store_put.h"
+#include "agent/store_look.h"
 #include "agent/xxh3.h"
 #include "common/options.h"
-
-#define BLOCK 65536
-
-static struct version make_version(const char *key, uint64_t size)
-{
-    struct version v = {.size_bytes = size, .block_bytes = BLOCK};
-    strcpy(v.bucket, "bucket");
-    strcpy(v.key, key);
-    strcpy(v.etag, "\"abc\"");
-    version_name(&v, "http://host");
-    return v;
-}
-
-static void fill(char *data, size_t len, unsigned seed)
-{
-    for (size_t i = 0; i < len; i++)
-        data[i] = (char)((seed = seed * 1103515245 + 12345) >> 16);
-}
-
-static int put(const struct version *v, uint64_t index, bool *published)
-{
-    static char data[BLOCK];
-    uint32_t len = version_block_len(v, index);
-    fill(data, len, (unsigned)index + 1);
-    struct store_writer *w = store_begin(store, v, index);
-    assert_int_equal(store_write(w, len / 3, data + len / 3, len - len / 3), 0);
-    assert_int_equal(store_write(w, 0, data, len / 3), 0);
-    return store_commit(w, NULL, published);
-}
-
-static void assert_holds(int fd, const struct version *v, uint64_t index)
-{
-    static char data[BLOCK], found[BLOCK];
-    uint32_t len = version_block_len(v, index);
-    fill(data, len, (unsigned)index + 1);
-    assert_int_equal(pread(fd, found, len, 0), len);
-    assert_memory_equal(found, data, len);
-}
-
-static void reopen(void)
-{
-    char why[512];
-    store_close(store);
-    store = store_open(dir, why, sizeof(why));
-    assert_non_null(store);
-}
-
-/* The name of a block's file, as store.h describes it. */
-static void block_path(const struct version *v, uint64_t index, char *out, size_t size)
-{
-    int n = snprintf(out, size, "%s/blocks/%02x/", dir, v->id.bytes[0]);
-    for (int i = 0; i < 16; i++)
-        n += snprintf(out + n, size - (size_t)n, "%02x", v->id.bytes[i]);
-    snprintf(out + n, size - (size_t)n, "-%08llx", (unsigned long long)index);
-}
 
 static void test_publish_and_find(void **state)
 {
@@ -246,26 +184,6 @@ static void test_short_file_is_dropped(void **state)
     assert_int_equal(store_get(store, &v, 0), -ENOENT);
 }
 
-/* Found there, for others, too; and gone with the store's blocks. */
-static void assert_in_memory(const struct version *v, uint64_t index)
-{
-    struct store_place place = {v->id, index};
-    struct store_numbers n;
-    assert_true(store_has(store, v, index) && store_keeps_in_memory(store, &place));
-    int fd = store_get(store, v, index);
-    assert_holds(fd, v, index);
-    assert_true((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY);
-    store_numbers(store, &n);
-    assert_int_equal(n.memory_bytes, version_block_len(v, index));
-    store_evict_all_soon(store);
-    assert_false(store_has(store, v, index));
-    for (n.emptying = true; n.emptying; usleep(1000))
-        store_numbers(store, &n);
-    assert_int_equal(n.memory_bytes, 0);
-    assert_true(store_is_memory(store, fd)); /* a reader must not map it, as before */
-    close(fd);
-}
-
 static void count(void *user, const struct version *v, uint64_t index)
 {
     (void)v, (void)index;
@@ -358,215 +276,11 @@ static void test_evict_all(void **state)
     close(held);
 }
 
-static void test_second_agent_is_refused(void **state)
-{
-    char why[512] = "";
-    (void)state;
-    assert_null(store_open(dir, why, sizeof(why)));
-    assert_non_null(strstr(why, "another agent"));
-}
-
-static void test_unusable_directory(void **state)
-{
-    char why[512] = "";
-    (void)state;
-    assert_null(store_open("/dev/null/cache", why, sizeof(why)));
-    assert_non_null(strstr(why, "WARMPATH_CACHE_DIR"));
-}
-
-#define WITH_STORE(f) cmocka_unit_test_setup_teardown(f, open_store, close_store)
-
-/* --- a block at once --------------------------------------------------------------- */
-
-struct put_answer {
-    sem_t done;
-    int fd;
-    bool found;
-};
-
-static void on_put(void *user, int fd, bool found)
-{
-    struct put_answer *a = user;
-    a->fd = fd;
-    a->found = found;
-    sem_post(&a->done);
-}
-
-static struct put_answer put_at_once(const struct version *v, uint64_t index)
-{
-    struct put_answer a;
-    char *data = buffer_take();
-    fill(data, version_block_len(v, index), (unsigned)index + 1);
-    sem_init(&a.done, 0, 0);
-    store_put(store, v, index, data, on_put, &a);
-    sem_wait(&a.done);
-    sem_destroy(&a.done);
-    buffer_give(data);
-    return a;
-}
-
-static void test_put(void **state)
-{
-    (void)state;
-    struct version v = make_version("a", BLOCK + 777);
-    for (uint64_t i = 0; i < 2; i++) {
-        struct put_answer a = put_at_once(&v, i);
-        assert_false(a.found);
-        assert_holds(a.fd, &v, i);
-        assert_true(block_file_verify(a.fd, &v, i, true));
-        assert_true((fcntl(a.fd, F_GETFL) & O_ACCMODE) == O_RDONLY);
-        close(a.fd);
-        int fd = store_get(store, &v, i);
-        assert_holds(fd, &v, i);
-        close(fd);
-    }
-    struct store_numbers n;
-    store_numbers(store, &n);
-    assert_in_range(n.used_bytes, BLOCK, 4 * BLOCK);
-    struct put_answer again = put_at_once(&v, 1);
-    assert_true(again.found);
-    assert_int_equal(again.fd, -1);
-}
-
-/* What can't be written or can't be published is whole all the same. */
-static void test_put_fails(void **state)
-{
-    struct version v = make_version("a", BLOCK - 5);
-    char tmp[256], shard[256];
-    (void)state;
-    snprintf(tmp, sizeof(tmp), "%s/tmp", dir);
-    assert_int_equal(rmdir(tmp), 0);
-    struct put_answer a = put_at_once(&v, 0);
-    assert_holds(a.fd, &v, 0);
-    assert_true(block_file_verify(a.fd, &v, 0, true));
-    close(a.fd);
-    assert_in_memory(&v, 0);
-    assert_int_equal(mkdir(tmp, 0700), 0);
-    block_path(&v, 0, shard, sizeof(shard));
-    *strrchr(shard, '/') = '\0';
-    close(open(shard, O_CREAT | O_WRONLY, 0600)); /* in the directory's place */
-    a = put_at_once(&v, 0);
-    assert_holds(a.fd, &v, 0);
-    close(a.fd);
-    assert_in_memory(&v, 0);
-    assert_int_equal(rmdir(tmp), 0); /* nothing was left there */
-    assert_int_equal(mkdir(tmp, 0700), 0);
-    assert_int_equal(unlink(shard), 0);
-    close(put_at_once(&v, 0).fd);
-    assert_true(store_has(store, &v, 0));
-}
-
-/* --- is it offered? ------------------------------------------------------------------ */
-
-/* The disk hangs from now on until a byte is written to the pipe. */
-struct hang {
-    struct disk_job job;
-    int pipe;
-};
-
-static void work_hang(struct disk_job *j)
-{
-    char byte;
-    assert_int_equal(read(((struct hang *)j)->pipe, &byte, 1), 1);
-}
-
-static void discard_hang(struct disk_job *j)
-{
-    free(j);
-}
-
-static void stall_disk(int pipe)
-{
-    struct hang *h = calloc(1, sizeof(*h));
-    assert_non_null(h);
-    *h = (struct hang){.job = {.work = work_hang, .discard = discard_hang}, .pipe = pipe};
-    assert_int_equal(disk_do(store->disk, &h->job), -ETIMEDOUT);
-}
-
-static void end_stall(int pipe)
-{
-    assert_int_equal(write(pipe, "x", 1), 1);
-    for (int i = 0; i < 5000 && disk_is_stalled(store->disk); i++)
-        usleep(1000);
-    assert_false(disk_is_stalled(store->disk));
-}
-
-static void test_closed(void **state)
-{
-    char path[256];
-    (void)state;
-    snprintf(path, sizeof(path), "%s/" NODE_CLOSED_FILE, dir);
-    assert_false(store_is_closed(store));
-    close(open(path, O_CREAT | O_WRONLY, 0600));
-    assert_true(store_is_closed(store));
-    assert_int_equal(unlink(path), 0);
-    assert_false(store_is_closed(store));
-}
-
-/* While the disk is stalled nobody looks: what was seen last counts, also by who opened the store.
- */
-static void test_closed_while_stalled(void **state)
-{
-    char path[256];
-    int ends[2];
-    (void)state;
-    snprintf(path, sizeof(path), "%s/" NODE_CLOSED_FILE, dir);
-    assert_int_equal(pipe(ends), 0);
-    stall_disk(ends[0]);
-    close(open(path, O_CREAT | O_WRONLY, 0600));
-    assert_false(store_is_closed(store));
-    end_stall(ends[1]);
-    assert_true(store_is_closed(store));
-    reopen();
-    stall_disk(ends[0]);
-    assert_int_equal(unlink(path), 0);
-    assert_true(store_is_closed(store));
-    end_stall(ends[1]);
-    assert_false(store_is_closed(store));
-    close(ends[0]);
-    close(ends[1]);
-}
-
-static bool disk_may_hold(const char *key)
-{
-    struct version v = make_version(key, BLOCK);
-    return store_filter_may(&store->filter, &(struct store_place){v.id, 0});
-}
-
-static void wait_for_filter(void)
-{
-    for (int i = 0; i < 2000 && !atomic_load(&store->filter.complete); i++)
-        usleep(5000);
-    assert_true(atomic_load(&store->filter.complete));
-}
-
-/* What is surely not there is known without asking the disk, what is there is found, also by the
- * next agent. */
-static void test_what_the_disk_can_hold(void **state)
-{
-    struct version v = make_version("held", BLOCK);
-    bool published;
-    (void)state;
-    wait_for_filter();
-    assert_false(disk_may_hold("held"));
-    assert_false(store_has(store, &v, 0));
-    close(put(&v, 0, &published));
-    assert_true(published);
-    reopen();
-    wait_for_filter();
-    assert_false(disk_may_hold("other"));
-    assert_true(store_has(store, &v, 0));
-    int fd = store_get(store, &v, 0);
-    assert_holds(fd, &v, 0);
-    close(fd);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_STORE(test_publish_and_find),
         WITH_STORE(test_versions_are_apart),
-        WITH_STORE(test_what_the_disk_can_hold),
         WITH_STORE(test_padding_is_zero),
         WITH_STORE(test_incomplete_is_refused),
         WITH_STORE(test_all_has_its_room_at_once),
@@ -576,13 +290,7 @@ int main(void)
         WITH_STORE(test_disk_takes_no_more),
         WITH_STORE(test_publishing_fails),
         WITH_STORE(test_what_came_before_is_not_cached),
-        WITH_STORE(test_put),
-        WITH_STORE(test_put_fails),
-        WITH_STORE(test_closed),
-        WITH_STORE(test_closed_while_stalled),
         WITH_STORE(test_evict_all),
-        WITH_STORE(test_second_agent_is_refused),
-        cmocka_unit_test(test_unusable_directory),
     };
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);
 }
