@@ -3,6 +3,7 @@
 #ifndef WARMPATH_AGENT_ALLOC_H
 #define WARMPATH_AGENT_ALLOC_H
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,16 @@ static inline void *must_calloc(size_t n, size_t size)
 static inline char *must_strndup(const char *text, size_t len)
 {
     return must(strndup(text, len));
+}
+
+__attribute__((format(printf, 1, 2))) static inline char *must_printf(const char *format, ...)
+{
+    char *text;
+    va_list args;
+    va_start(args, format);
+    must(vasprintf(&text, format, args) < 0 ? NULL : text);
+    va_end(args);
+    return text;
 }
 
 #endif

@@ -12,11 +12,13 @@
 
 #define SETS_MAX 64
 
-/* The latest index of a directory that was opened by a context. */
+/* The latest model of a directory that was opened by a context: by its index, or by its first file,
+ * of which the name tells the others. */
 struct shard_set {
     UT_hash_handle hh;
-    struct version index_version;
+    struct version opened;     /* that index, or that file */
     struct shard_index *index; /* NULL: its bytes were not here yet */
+    bool believed;             /* an index says so, or a second file was opened, too */
     size_t asked;              /* none before it is looked up any more */
     size_t begun;              /* the latest that was begun for a run */
     size_t id_len;
@@ -66,7 +68,7 @@ static struct shard_set *make(const struct context *context, const struct versio
     if (HASH_COUNT(sets) >= SETS_MAX)
         drop(sets);
     struct shard_set *s = must_calloc(1, sizeof(*s) + id_len);
-    s->index_version = *v;
+    s->opened = *v;
     s->id_len = id_len;
     memcpy(s->id, id, id_len);
     HASH_ADD_KEYPTR(hh, sets, s->id, s->id_len, s);
@@ -104,11 +106,15 @@ static void look_up(struct shard_set *s, const struct guess_order *opened, size_
 /* Its bytes came with its open, where nodes don't share; else they are here once it was read. */
 static void read_index(struct shard_set *s, const struct guess_order *opened)
 {
-    size_t len = (size_t)s->index_version.size_bytes;
+    size_t len = (size_t)s->opened.size_bytes;
+    char last;
+    if (s->index || here_read(opened->agent, &s->opened, len - 1, &last, 1) < 1)
+        return;
     CLEANUP_FREE char *text = must(malloc(len));
-    if (s->index || here_read(opened->agent, &s->index_version, 0, text, len) < len)
+    if (here_read(opened->agent, &s->opened, 0, text, len) < len)
         return;
     s->index = shard_index_parse(text, len);
+    s->believed = true;
     if (s->index)
         look_up(s, opened, 0);
     else
@@ -118,7 +124,7 @@ static void read_index(struct shard_set *s, const struct guess_order *opened)
 static void index_opened(struct shard_set *s, const struct guess_order *opened,
                          const struct version *v)
 {
-    bool same = s && memcmp(&s->index_version.id, &v->id, sizeof(v->id)) == 0;
+    bool same = s && memcmp(&s->opened.id, &v->id, sizeof(v->id)) == 0;
     if (same && s->index) { /* for another pass */
         s->asked = s->begun = 0;
         look_up(s, opened, 0);
@@ -130,6 +136,19 @@ static void index_opened(struct shard_set *s, const struct guess_order *opened,
         read_index(make(opened->context, v), opened);
 }
 
+static void first_opened(struct shard_set *s, const struct guess_order *opened,
+                         const struct version *v)
+{
+    struct shard_index *index = shard_index_of_first(v->key + directory_len(v->key));
+    if (!index)
+        return;
+    if (s)
+        drop(s);
+    s = make(opened->context, v);
+    s->index = index;
+    look_up(s, opened, 1);
+}
+
 void shards_file_opened(const struct guess_order *opened, const struct version *v)
 {
     struct shard_set *s = find(opened->context, v->bucket, v->key);
@@ -137,12 +156,21 @@ void shards_file_opened(const struct guess_order *opened, const struct version *
         return; /* what comes ahead would not be trusted at the open */
     if (shard_index_is_name(v->key)) {
         index_opened(s, opened, v);
-    } else if (s && !s->index) {
-        read_index(s, opened);
-    } else if (s) {
-        size_t i = shard_index_find(s->index, v->key + directory_len(v->key));
-        if (i < s->index->n)
-            look_up(s, opened, i + 1);
+        return;
+    }
+    if (s && !s->index)
+        read_index(s, opened); /* may drop it */
+    s = find(opened->context, v->bucket, v->key);
+    if (s && !s->index)
+        return;
+    size_t i = s ? shard_index_find(s->index, v->key + directory_len(v->key)) : 0;
+    if (!s || i == s->index->n) {
+        first_opened(s, opened, v);
+    } else {
+        if (memcmp(&s->opened.id, &v->id, sizeof(v->id)) == 0)
+            s->asked = s->begun = 0; /* for another pass */
+        s->believed |= i > 0;
+        look_up(s, opened, i + 1);
     }
 }
 
@@ -170,7 +198,7 @@ void shards_run_ends(struct agent *a, const struct version *v, struct context *c
 {
     struct shard_set *s = find(context, v->bucket, v->key);
     struct version next;
-    if (!s || !s->index)
+    if (!s || !s->index || !s->believed)
         return;
     size_t i = shard_index_find(s->index, v->key + directory_len(v->key)) + 1;
     if (i >= s->index->n || s->begun == i ||

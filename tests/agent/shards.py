@@ -77,10 +77,29 @@ def case_shards_next_one_is_begun(bed):
         check.equal("bytes in the end", [m.bytes(key) for key in m.keys], [len(m.s.objects[key]) for key in m.keys])
 
 
-def case_shards_without_an_index_stay(bed):
-    with Model(bed, "shardnone") as m:
+def case_shards_without_an_index(bed):
+    """The first one's name tells the others; who opens a second, too, is taken at its word."""
+    with Model(bed, "shardfirst") as m:
         m.read(m.keys[0])
-        check.equal("asked of the others", [m.asked(key) for key in m.keys[1:]], [[]] * 4)
+        check.that(wait_until(lambda: m.s.node.counters()["ahead_files"] == SHARDS - 1, 10), f"{m.s.proxy.names()}")
+        check.equal("asked of the others", [m.asked(key) for key in m.keys[1:]], [[("GET", f"bytes=0-{MIB - 1}")]] * (SHARDS - 1))
+        m.read(m.keys[1])
+        check.that(wait_until(lambda: m.bytes(m.keys[2]) >= SHARD, 10), f"{m.bytes(m.keys[2])} bytes of the next")
+
+
+def case_shards_alone_stay_alone(bed):
+    """One in the middle tells nothing."""
+    with Model(bed, "shardnone") as m:
+        m.read(m.keys[1])
+        check.equal("asked of the others", [m.asked(key) for key in m.keys[2:]], [[]] * 3)
+
+
+def case_shards_of_a_long_index(bed):
+    """As of a model with 90,000 tensors: its open brings a part of it, and the job reads the rest."""
+    with Model(bed, "shardlong", {"metadata": {"note": "x" * 3 * MIB}, "weight_map": {f"t{i}": NAME.format(i % SHARDS + 1, SHARDS) for i in range(9000)}}) as m:
+        m.read(m.key)
+        m.read(m.keys[1])
+        check.that(wait_until(lambda: all(m.asked(key) for key in m.keys), 10), f"{m.s.proxy.names()}")
 
 
 def case_shards_of_a_liar(bed):
