@@ -14,6 +14,7 @@ from measure import CannotRun, Programs, say
 from mounts import Mountpoint
 from report import describe_setting, print_report, write_results
 from stage import Sizes, Stage
+from worlds import stop_all
 
 FIGURES = dict(sorted({**WARM_FIGURES, **COLD_FIGURES, **PEER_FIGURES, "g": cold_small_files}.items()))
 PEERS = ("warmpath", "s3fs", "rclone", "juicefs", "mountpoint")
@@ -115,7 +116,10 @@ def main():
         return 1
     finally:
         take_signals(lambda _number, _frame: None)  # nothing may interrupt this
-        stage.down()
+        try:
+            stop_all()
+        finally:
+            stage.down()
     flags = describe_flags(bench)
     write_results(f"{folder}/results.json", rows, setting, flags)
     print_report(rows, setting, flags)

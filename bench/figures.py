@@ -10,7 +10,7 @@ import dataclasses
 from juicefs import JuiceFs, Volume
 from measure import CannotRun, each_round, median, run, say, take_rounds
 from mounts import Mountpoint, Rclone, S3fs
-from worlds import Local, Warmpath
+from worlds import Local, Warmpath, stop_quietly
 
 RANDOM_SEED = 7
 
@@ -127,13 +127,6 @@ class Bench:
         if digest != self.stage.sha256[name]:
             raise CannotRun(f"{world.name}: wrong data in {name}: SHA-256 {digest} "
                             f"instead of {self.stage.sha256[name]}")
-
-
-def stop_quietly(world):
-    try:
-        world.stop()
-    except CannotRun as error:
-        say(f"bench: {error}")
 
 
 def must_agree(samples, failed, key):

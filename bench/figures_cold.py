@@ -5,9 +5,10 @@ import shlex
 import subprocess
 
 from downloads import CURLS, FLOOR_NOTE, KEPT_NOTE, baselines, parallel_curls, sequential_url
-from figures import RANDOM_SEED, Row, rate_process, stop_quietly, values
+from figures import RANDOM_SEED, Row, rate_process, values
 from measure import CannotRun, run, take_rounds
 from stage import MIB
+from worlds import stop_quietly
 
 STREAMS = 8
 FAR_CURLS = 32

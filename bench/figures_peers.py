@@ -8,11 +8,10 @@ import subprocess
 import time
 
 from downloads import CURLS, FLOOR_NOTE, KEPT_NOTE, baselines
-from figures import stop_quietly
 from figures_cold import sequential_row
 from measure import CannotRun
 from stage import MIB
-from worlds import Warmpath
+from worlds import Warmpath, stop_quietly
 
 WAIT_S = 10
 

@@ -10,10 +10,10 @@ import shlex
 from concurrent.futures import ThreadPoolExecutor
 
 from downloads import KEPT_NOTE, new_folder
-from figures import Row, stop_quietly, values
+from figures import Row, values
 from figures_cold import in_warm_memory
 from measure import CannotRun, take_rounds
-from worlds import Local
+from worlds import Local, stop_quietly
 
 FOLDER = "cold-small"
 FILE_BYTES = 64 * 1024

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from measure import CannotRun
-from worlds import STOP_TIMEOUT_S, Local, put_away
+from worlds import STOP_TIMEOUT_S, Local, begun, put_away
 
 MOUNT_TIMEOUT_S = 30
 
@@ -34,6 +34,7 @@ class Mount(Local):
         self.stop()
         if not os.access("/dev/fuse", os.R_OK | os.W_OK):
             raise CannotRun(f"{self.name}: cannot run here: /dev/fuse is missing or not ours to open")
+        begun.add(self)
         os.makedirs(self.folder, exist_ok=True)
         os.makedirs(self.cache)
         with open(self.log, "w", encoding="utf-8") as log:
@@ -70,6 +71,7 @@ class Mount(Local):
         if self.process is not None:
             self._end_process()
         put_away(self.cache)
+        begun.discard(self)
 
     def _unmount(self):
         for lazily in ("-u", "-uz"):

@@ -10,9 +10,11 @@ import json
 import os
 import time
 
-from measure import CannotRun, run
+from measure import CannotRun, run, say
 
 STOP_TIMEOUT_S = 30
+
+begun = set()  # worlds that were started and whose stop() has not come to its end
 
 
 def put_away(cache):
@@ -24,6 +26,19 @@ def put_away(cache):
                 os.truncate(path, 0)
     if os.path.exists(cache):
         os.rename(cache, f"{cache}.{time.monotonic_ns()}")
+
+
+def stop_quietly(world):
+    try:
+        world.stop()
+    except CannotRun as error:
+        say(f"bench: {error}")
+
+
+def stop_all():
+    """For the end of a run: a signal may have come in the middle of a stop()."""
+    for world in list(begun):
+        stop_quietly(world)
 
 
 class Local:
@@ -75,6 +90,7 @@ class Warmpath(Local):
         if not os.path.exists(self.preload):
             raise CannotRun(f"warmpath: {self.preload} is missing: run make")
         self.stop()
+        begun.add(self)
         os.makedirs(self.cache)
 
     def status(self):
@@ -96,6 +112,7 @@ class Warmpath(Local):
             self._tool("stop")
             self._wait_gone(status.get("pid"))
         put_away(self.cache)
+        begun.discard(self)
 
     def _tool(self, *args):
         env = {**self.base_env, **self.env}
