@@ -75,8 +75,8 @@ def others_cell(row, arm):
 def others_table(rows):
     """All others by their ratio to the baseline, with Warmpath's beside them."""
     rows = [row for row in rows if any(arm in row.samples or arm in row.failed for _, arm in OTHERS)]
-    columns = [("warmpath", "warmpath")] + [(title, arm) for title, arm in OTHERS if any(
-        row.samples.get(arm) or arm in row.failed for row in rows)]
+    columns = [(title, arm) for title, arm in (("warmpath", "warmpath"), *OTHERS)
+               if any(row.samples.get(arm) or arm in row.failed for row in rows)]
     if not rows:
         return []
     lines = [["", "all to the baseline", *(title for title, _ in columns)]]
