@@ -39,7 +39,7 @@ def draw_row(axes, row):
         axes.barh(place, value, height=0.62, color=COLOURS.get(name, BASE_COLOUR))
         axes.plot(points, [place] * len(points), style, color="black", alpha=0.4, markersize=4)
         ends.append(max([value, *points]))
-        axes.annotate(f"  {number(value)}", (ends[-1], place), va="center", fontsize=9,
+        axes.annotate(number(value), (ends[-1], place), (8, 0), textcoords="offset points", va="center", fontsize=9,
                       bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})
     if max(medians) > LOG_ABOVE * min(medians):
         axes.set_xscale("log")
