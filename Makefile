@@ -57,7 +57,7 @@ help:
 	@echo 'demo           a real inference job on a real S3, from nothing'
 	@echo 'test           every test; closes with "N passed, N failed"'
 	@echo 'scale          eight nodes together: S3 is asked for each block once, and peers make up for a thin line (root)'
-	@echo 'bench          side by side with local files, curl, s3fs and rclone'
+	@echo 'bench          side by side with local files, curl, s3fs, rclone and JuiceFS'
 	@echo 'sim            hundreds of simulated nodes over the same policy: a table, and plots in build/sim'
 	@echo 'lint           compilers, clang-tidy, format, layers, shellcheck'
 	@echo 'fuzz           what parses, FUZZ_SECONDS (20) for each target'

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 
@@ -10,11 +11,13 @@ from figures_cold import FIGURES as COLD_FIGURES
 from figures_peers import FIGURES as PEER_FIGURES
 from figures_small import cold_small_files
 from measure import CannotRun, Programs, say
+from mounts import Mountpoint
 from report import describe_setting, print_report, write_results
 from stage import Sizes, Stage
+from worlds import stop_all
 
 FIGURES = dict(sorted({**WARM_FIGURES, **COLD_FIGURES, **PEER_FIGURES, "g": cold_small_files}.items()))
-PEERS = ("warmpath", "s3fs", "rclone")
+PEERS = ("warmpath", "s3fs", "rclone", "juicefs", "mountpoint")
 
 
 def names_from(allowed):
@@ -29,7 +32,7 @@ def names_from(allowed):
 
 def options():
     parser = argparse.ArgumentParser(prog="bench/run", description="Compares Warmpath with local files, "
-                                     "s3fs, rclone and curl in one run. Writes results.json and plots to build/bench.")
+                                     "other mounts of S3 and curl in one run. Writes results.json and plots to build/bench.")
     parser.add_argument("--quick", action="store_true", help="small sizes and few rounds: to try it, not to quote it")
     parser.add_argument("--only", type=names_from(FIGURES), default=list(FIGURES), metavar=",".join(FIGURES),
                         help="only these figures")
@@ -38,7 +41,17 @@ def options():
     parser.add_argument("--strict", action="store_true", help="fail when a goal is missed")
     parser.add_argument("--root", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--programs", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--juicefs", required=True, help=argparse.SUPPRESS)
     return parser.parse_args()
+
+
+def leave_out(worlds):
+    """Those that can take part, and a line for each that no registry has and this machine has not."""
+    if Mountpoint.peer not in worlds or shutil.which(Mountpoint.program):
+        return worlds, []
+    line = f"{Mountpoint.peer} is left out: there is no {Mountpoint.program} in PATH"
+    say(f"bench: {line}")
+    return [world for world in worlds if world != Mountpoint.peer], [line]
 
 
 def stop_on(number, _frame):
@@ -91,18 +104,22 @@ def main():
     if "warmpath" in chosen.worlds and not os.path.exists(f"{chosen.root}/build/libwarmpath.so"):
         say("bench: build/libwarmpath.so is missing: run make first, or choose --worlds s3fs,rclone")
         return 1
-    setting = describe_setting(chosen.root, chosen.quick)
+    worlds, left_out = leave_out(chosen.worlds)
+    setting = {**describe_setting(chosen.root, chosen.quick, chosen.juicefs), "left_out": left_out}
     stage = Stage(chosen.root, Sizes(chosen.quick))
     try:
         stage.up()
-        bench = Bench(stage, Programs(chosen.programs, stage.env), chosen.worlds)
+        bench = Bench(stage, Programs(chosen.programs, stage.env), worlds, chosen.juicefs)
         rows = measure_all(bench, chosen.only)
     except CannotRun as error:
         say(f"bench: {error}")
         return 1
     finally:
         take_signals(lambda _number, _frame: None)  # nothing may interrupt this
-        stage.down()
+        try:
+            stop_all()
+        finally:
+            stage.down()
     flags = describe_flags(bench)
     write_results(f"{folder}/results.json", rows, setting, flags)
     print_report(rows, setting, flags)

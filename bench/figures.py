@@ -6,11 +6,11 @@ and puts them away again, so figures do not share anything but the data.
 
 import contextlib
 import dataclasses
-import shlex
 
+from juicefs import JuiceFs, Volume
 from measure import CannotRun, each_round, median, run, say, take_rounds
-from stage import MIB
-from worlds import Local, Rclone, S3fs, Warmpath
+from mounts import Mountpoint, Rclone, S3fs
+from worlds import Local, Warmpath, stop_quietly
 
 RANDOM_SEED = 7
 
@@ -70,25 +70,37 @@ class Row:
 class Bench:
     """What every figure needs: the stage, the programs, and which worlds were asked for."""
 
-    def __init__(self, stage, programs, wanted):
+    def __init__(self, stage, programs, wanted, juicefs):
         self.stage = stage
         self.sizes = stage.sizes
         self.programs = programs
         self.wanted = wanted
         self.local = Local(stage.local)
+        self.volume = Volume(stage, juicefs)
 
     def warm_worlds(self):
         """Local files and the others with their caches on."""
         stage = self.stage
         return [self.local] + self._of_those_wanted([
             Warmpath(stage), S3fs(stage, "default", cached=True), S3fs(stage, "kernel_cache", cached=True),
-            Rclone(stage, "full")])
+            Rclone(stage, "full"), JuiceFs(stage, self.volume, "default", ["--read-only"]),
+            Mountpoint(stage, cached=True)])
 
     def cold_worlds(self):
-        """s3fs reads without use_cache, rclone in both of its modes: the best each can do."""
+        """Those that can read with or without a cache on disk: the best each can do."""
         stage = self.stage
         return self._of_those_wanted([
-            Warmpath(stage), S3fs(stage, "default", cached=False), Rclone(stage, "full"), Rclone(stage, "off")])
+            Warmpath(stage), S3fs(stage, "default", cached=False), Rclone(stage, "full"), Rclone(stage, "off"),
+            JuiceFs(stage, self.volume, "default", ["--read-only"]),
+            JuiceFs(stage, self.volume, "uncached", ["--read-only", "--cache-size", "0"]),
+            Mountpoint(stage, cached=False)])
+
+    def prepared(self, worlds):
+        """The same worlds. Those that could not be prepared say so again when they are started."""
+        for world in worlds:
+            with contextlib.suppress(CannotRun):
+                world.prepare()
+        return worlds
 
     def _of_those_wanted(self, worlds):
         return [world for world in worlds if world.peer in self.wanted]
@@ -115,13 +127,6 @@ class Bench:
         if digest != self.stage.sha256[name]:
             raise CannotRun(f"{world.name}: wrong data in {name}: SHA-256 {digest} "
                             f"instead of {self.stage.sha256[name]}")
-
-
-def stop_quietly(world):
-    try:
-        world.stop()
-    except CannotRun as error:
-        say(f"bench: {error}")
 
 
 def must_agree(samples, failed, key):
@@ -187,10 +192,10 @@ def sequential_rereads(bench):
             samples, lost = take_rounds("b", sizes.rounds, arms)
     failed.update(lost)
     must_agree(samples, failed, "bytes")
-    title = f"1 MiB sequential re-read, {sizes.sequential_mib} MiB cached"
-    return [Row("b", f"{title}: open to close", "GB/s", "local", values(samples, rate_inside), ">= 0.8",
+    title = f"1 MiB re-read, {sizes.sequential_mib} MiB cached"
+    return [Row("b", f"{title}, open to close", "GB/s", "local", values(samples, rate_inside), ">= 0.8",
                 failed=failed, notes=notes),
-            Row("b", f"{title}: whole process", "GB/s", "local", values(samples, rate_process), failed=failed)]
+            Row("b", f"{title}, whole process", "GB/s", "local", values(samples, rate_process), failed=failed)]
 
 
 # c. many small files
@@ -214,7 +219,7 @@ def small_files(bench):
     failed.update(lost)
     must_agree(samples, failed, "sum")
     must_agree(samples, failed, "bytes")
-    return [Row("c", f"open+fstat+read+close, {sizes.small_files} cached files of 1-64 KiB", "us/file", "local",
+    return [Row("c", f"open to close of {sizes.small_files} cached small files", "us/file", "local",
                 values(samples, lambda r: r["us_per_file"]), "<= 6", failed=failed, notes=notes),
             reopening(bench)]
 

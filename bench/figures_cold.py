@@ -4,11 +4,12 @@ import contextlib
 import shlex
 import subprocess
 
-from figures import RANDOM_SEED, Row, rate_process, stop_quietly, values
+from downloads import CURLS, FLOOR_NOTE, KEPT_NOTE, baselines, parallel_curls, sequential_url
+from figures import RANDOM_SEED, Row, rate_process, values
 from measure import CannotRun, run, take_rounds
 from stage import MIB
+from worlds import stop_quietly
 
-CURLS = 8
 STREAMS = 8
 FAR_CURLS = 32
 FAR_MS = 30
@@ -54,11 +55,11 @@ def sequential_row(bench, letter, title, arms, goal, notes):
 # e. one reader, in sequence
 
 def cold_reads(bench):
-    reader, curls = ColdReader(bench), parallel_curls(bench, CURLS)
-    curls()  # not counted: the server's and curl's own first time
-    notes = [f"curl: {CURLS} processes, a range of the object each, to /dev/null",
-             "whole processes are timed; mounting the peers is not, starting the agent is"]
-    arms = {"curl": curls, **{world.name: lambda w=world: reader.read(w, "read_seq") for world in bench.cold_worlds()}}
+    reader, worlds = ColdReader(bench), bench.prepared(bench.cold_worlds())
+    notes = [f"curl: {CURLS} processes, a range of the object each, to /dev/null", KEPT_NOTE, FLOOR_NOTE,
+             "whole processes are timed; mounting is not, starting Warmpath's agent is"]
+    arms = {**baselines(bench, sequential_url(bench)),
+            **{world.name: lambda w=world: reader.read(w, "read_seq") for world in worlds}}
     return [sequential_row(bench, "e", f"cold 1 MiB sequential read, {bench.sizes.sequential_mib} MiB", arms,
                            ">= 0.9", notes)]
 
@@ -74,25 +75,6 @@ def must_be_cold(world, result):
     fetched = world.counters()["s3_bytes"]
     if fetched < result["bytes"]:
         raise CannotRun(f"warmpath: only {fetched} bytes came from S3, so this was no cold read")
-
-
-def parallel_curls(bench, count, endpoint=None, url=None):
-    """The whole sequential object by so many processes, a range each; from S3 unless another URL is given."""
-    total = bench.sizes.sequential_mib * MIB
-    url = shlex.quote(url or bench.stage.url(bench.stage.sequential_file, endpoint))
-    part = total // count
-    commands = [f"curl -q -sS --fail -o /dev/null -w '{{\"bytes\": %{{size_download}}}}\\n' "
-                f"-r {i * part}-{total - 1 if i == count - 1 else (i + 1) * part - 1} {url} &"
-                for i in range(count)]
-    script = " ".join(commands) + " wait"
-
-    def measure():
-        result = bench.programs.timed("curl", {}, "/bin/sh", "-c", script)
-        if result.get("bytes") != total:
-            raise CannotRun(f"curl: {result.get('bytes', 0)} bytes arrived instead of {total}")
-        return result
-
-    return measure
 
 
 # f. random reads of an object that is not cached
@@ -118,7 +100,8 @@ def cold_random_reads(bench):
         finally:
             stop_quietly(world)
 
-    arms = {"curl": small_gets, **{world.name: lambda w=world: reads(w) for world in bench.cold_worlds()}}
+    worlds = bench.prepared(bench.cold_worlds())
+    arms = {"curl": small_gets, **{world.name: lambda w=world: reads(w) for world in worlds}}
     samples, failed = take_rounds("f", sizes.cold_rounds, arms)
     if "curl" in failed:
         raise CannotRun(failed["curl"])
@@ -157,8 +140,7 @@ def far_reads(bench):
     reader = ColdReader(bench)
     with far_away(bench) as endpoint:
         world = warmpath[0].through(endpoint)
-        curls = parallel_curls(bench, FAR_CURLS, endpoint)
-        curls()
+        curls = parallel_curls(bench, sequential_url(bench, endpoint), FAR_CURLS)
         notes = [f"curl: {FAR_CURLS} processes, a range of the object each; a relay holds every request back for "
                  f"{FAR_MS} ms, the first of a connection for twice that"]
         return [sequential_row(bench, "i", f"the same from {FAR_MS} ms away", {

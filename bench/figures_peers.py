@@ -7,11 +7,11 @@ import socket
 import subprocess
 import time
 
-from figures import stop_quietly
-from figures_cold import CURLS, parallel_curls, sequential_row
+from downloads import CURLS, FLOOR_NOTE, KEPT_NOTE, baselines
+from figures_cold import sequential_row
 from measure import CannotRun
 from stage import MIB
-from worlds import Warmpath
+from worlds import Warmpath, stop_quietly
 
 WAIT_S = 10
 
@@ -121,12 +121,11 @@ def peer_reads(bench):
 
     with raw_nginx(bench) as url, holder.serving():
         bench.check_content(holder, name)  # now it has all of it
-        curls = parallel_curls(bench, CURLS, url=url)
-        curls()
         notes = [f"curl: {CURLS} processes, a range each of the plain file, from an nginx with sendfile, to /dev/null",
+                 KEPT_NOTE, FLOOR_NOTE,
                  "Warmpath: a second node's agent, start included; every block's checksum is verified and it is stored"]
         return [sequential_row(bench, "j", f"cold from a peer, {bench.sizes.sequential_mib} MiB",
-                               {"curl": curls, "warmpath": read}, ">= 0.8", notes)]
+                               {**baselines(bench, url), "warmpath": read}, ">= 0.8", notes)]
 
 
 FIGURES = {"j": peer_reads}

@@ -13,9 +13,10 @@ from matplotlib.ticker import FuncFormatter  # noqa: E402
 from measure import median  # noqa: E402
 from report import number  # noqa: E402
 
-COLOURS = {"warmpath": "#d1495b", "s3fs": "#8d99ae", "rclone": "#5c677d"}
+COLOURS = {"warmpath": "#d1495b", "s3fs": "#8d99ae", "rclone": "#5c677d", "juicefs": "#a3b18a",
+           "mountpoint": "#b08968", "kept": "#5b9aa8", "floor": "#a9cdd4"}
 BASE_COLOUR = "#2b6777"
-LABELS = {"plain": "no preload", "curl": "8 curls"}
+LABELS = {"plain": "no preload", "kept": "curl kept", "floor": "least work", "mountpoint": "mount-s3"}
 LOG_ABOVE = 20  # times between the smallest and the largest bar
 DOTS_BELOW = 20  # rounds
 
@@ -29,7 +30,7 @@ def spread(samples):
 
 
 def draw_row(axes, row):
-    arms = [name for name in row.samples if row.samples[name] and name != "control" and " " not in name]
+    arms = arms_of(row)
     medians = [median(row.samples[name]) for name in arms]
     ends = []
     for place, (name, value) in enumerate(zip(arms, medians)):
@@ -38,10 +39,11 @@ def draw_row(axes, row):
         axes.barh(place, value, height=0.62, color=COLOURS.get(name, BASE_COLOUR))
         axes.plot(points, [place] * len(points), style, color="black", alpha=0.4, markersize=4)
         ends.append(max([value, *points]))
-        axes.annotate(f"  {number(value)}", (ends[-1], place), va="center", fontsize=9)
+        axes.annotate(number(value), (ends[-1], place), (8, 0), textcoords="offset points", va="center", fontsize=9,
+                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})
     if max(medians) > LOG_ABOVE * min(medians):
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:g}"))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:,.7g}"))
         axes.set_xlim(min(medians) / 3, max(ends) * 4)
     else:
         axes.set_xlim(0, max(ends) * 1.15)
@@ -66,8 +68,15 @@ def draw_goal(axes, row, base):
               transform=axes.get_xaxis_transform())
 
 
+def arms_of(row):
+    """Variants of a peer and the control have no bar."""
+    return [name for name in row.samples if row.samples[name] and name != "control" and " " not in name]
+
+
 def save(rows, path):
-    figure, panels = plt.subplots(len(rows), 1, figsize=(8, 2.1 * len(rows) + 0.3), squeeze=False)
+    heights = [1.1 + 0.25 * len(arms_of(row)) for row in rows]
+    figure, panels = plt.subplots(len(rows), 1, figsize=(8, sum(heights) + 0.3), squeeze=False,
+                                  gridspec_kw={"height_ratios": heights})
     for axes, row in zip(panels[:, 0], rows):
         draw_row(axes, row)
     figure.tight_layout()

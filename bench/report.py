@@ -6,12 +6,15 @@ import json
 import os
 import platform
 import subprocess
+import textwrap
 
 from measure import median
 
-# A column shows every arm that means the same thing in the figures that have it.
-COLUMNS = (("baseline", ("local", "plain", "curl", "one")), ("warmpath", ("warmpath",)),
-           ("s3fs", ("s3fs",)), ("rclone", ("rclone",)))
+# Each column shows every arm that means the same thing in the figures that have it.
+COLUMNS = (("baseline", ("local", "plain", "curl", "one")), ("warmpath", ("warmpath",)))
+OTHERS = (("curl kept", "kept"), ("least work", "floor"), ("s3fs", "s3fs"), ("rclone", "rclone"),
+          ("juicefs", "juicefs"), ("mount-s3", "mountpoint"))
+WIDTH = 118  # of the lines below the tables
 
 
 def number(value):
@@ -31,12 +34,14 @@ def cell(row, arms):
 
 def cell_of(row, arm):
     text = number(median(row.samples[arm]))
-    if arm == row.base:
-        return f"{arm} {text}"
+    return f"{arm} {text}" if arm == row.base else f"{text} ({compared_text(row, arm)})"
+
+
+def compared_text(row, arm):
     value = row.compared(arm)
     if row.compare == "difference":
-        return f"{text} ({value:+.0f})"
-    return f"{text} ({value:.3f}x)" if abs(value) < 2 else f"{text} ({value:.0f}x)"
+        return f"{value:+.0f}"
+    return f"{value:.3f}x" if abs(value) < 2 else f"{value:.0f}x"
 
 
 def goal_text(row):
@@ -45,25 +50,49 @@ def goal_text(row):
     return f"{row.goal}x" if row.goal else ""
 
 
-def table(rows):
-    lines = [["", "figure", "unit", *(title for title, _ in COLUMNS), "goal", "met"]]
-    for row in rows:
-        lines.append([row.figure, row.name, row.unit, *(cell(row, arms) for _, arms in COLUMNS),
-                      goal_text(row), row.verdict()])
+def aligned(lines):
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     text = ["  ".join(word.ljust(width) for word, width in zip(line, widths)).rstrip() for line in lines]
     text.insert(1, "-" * max(map(len, text)))
     return text
 
 
+def table(rows):
+    """What Warmpath is judged by."""
+    lines = [["", "figure", "unit", *(title for title, _ in COLUMNS), "goal", "met"]]
+    for row in rows:
+        lines.append([row.figure, row.name, row.unit, *(cell(row, arms) for _, arms in COLUMNS),
+                      goal_text(row), row.verdict()])
+    return aligned(lines)
+
+
+def others_cell(row, arm):
+    if arm in row.failed:
+        return "cannot run"
+    return compared_text(row, arm) if row.samples.get(arm) else "-"
+
+
+def others_table(rows):
+    """All others by their ratio to the baseline, with Warmpath's beside them."""
+    rows = [row for row in rows if any(arm in row.samples or arm in row.failed for _, arm in OTHERS)]
+    columns = [(title, arm) for title, arm in (("warmpath", "warmpath"), *OTHERS)
+               if any(row.samples.get(arm) or arm in row.failed for row in rows)]
+    if not rows:
+        return []
+    lines = [["", "all to the baseline", *(title for title, _ in columns)]]
+    lines += [[row.figure, row.name, *(others_cell(row, arm) for _, arm in columns)] for row in rows]
+    return aligned(lines)
+
+
 def footnotes(rows):
-    notes = []
+    """Each note once, with the figures that have it."""
+    notes = {}
     for row in rows:
         for note in [*row.failed.values(), *row.notes]:
-            line = f"{row.figure}: {note}"
-            if line not in notes:
-                notes.append(line)
-    return notes
+            figures = notes.setdefault(note, [])
+            if row.figure not in figures:
+                figures.append(row.figure)
+    return [f"{', '.join(figures)}: {note}" for note, figures in notes.items()]
 
 
 def print_report(rows, setting, flags):
@@ -78,7 +107,10 @@ def print_report(rows, setting, flags):
     print()
     print("\n".join(table(rows)))
     print()
-    print("\n".join(footnotes(rows) + [f"{name}: {text}" for name, text in flags.items()]))
+    for line in [*others_table(rows), "", "Of rates more is better, of times less."]:
+        print(line)
+    for line in [*footnotes(rows), *(f"{name}: {text}" for name, text in flags.items()), *setting["left_out"]]:
+        print(textwrap.fill(line, WIDTH, subsequent_indent="   ", break_long_words=False))
 
 
 def first_line(*argv):
@@ -100,7 +132,7 @@ def cpu_model():
                     platform.machine())
 
 
-def describe_setting(root, quick):
+def describe_setting(root, quick, juicefs):
     """Where and with what the numbers were taken: they mean nothing without it."""
     commit = first_line("git", "-C", root, "describe", "--always", "--dirty")
     return {
@@ -110,6 +142,7 @@ def describe_setting(root, quick):
         "kernel": platform.release(), "system": os_release(), "libc": " ".join(platform.libc_ver()),
         "load_before": os.getloadavg()[0],
         "versions": {"s3fs": first_line("s3fs", "--version"), "rclone": first_line("rclone", "version"),
+                     "juicefs": first_line(juicefs, "--version"), "mount-s3": first_line("mount-s3", "--version"),
                      "curl": first_line("curl", "--version"), "radosgw": first_line("radosgw", "--version"),
                      "gcc": first_line("gcc", "--version")},
     }

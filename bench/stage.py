@@ -43,8 +43,8 @@ class Sizes:
         self.cold_rounds = 2 if quick else 5
 
     def disk_mib(self):
-        """Local copies, and four caches of the largest object side by side."""
-        return self.random_mib + 5 * self.sequential_mib + 200
+        """Local copies, and six caches of the largest object side by side."""
+        return self.random_mib + 7 * self.sequential_mib + 400
 
 
 class Stage:

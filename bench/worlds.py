@@ -1,20 +1,20 @@
-"""The places a program can read the same data from: local files, Warmpath, s3fs, rclone.
+"""The places a program can read the same data from: local files and Warmpath here, mounts in mounts.py.
 
 A world has a name, a folder, and what a program's environment needs there. start() begins
 with an empty cache; stop() ends what start() began and puts the cache away. Both may be called
-again and again.
+again and again. prepare() does once what must not fall into a measurement.
 """
 
 import copy
 import json
 import os
-import subprocess
 import time
 
-from measure import CannotRun, run
+from measure import CannotRun, run, say
 
-MOUNT_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 30
+
+begun = set()  # worlds that were started and whose stop() has not come to its end
 
 
 def put_away(cache):
@@ -28,6 +28,19 @@ def put_away(cache):
         os.rename(cache, f"{cache}.{time.monotonic_ns()}")
 
 
+def stop_quietly(world):
+    try:
+        world.stop()
+    except CannotRun as error:
+        say(f"bench: {error}")
+
+
+def stop_all():
+    """For the end of a run: a signal may have come in the middle of a stop()."""
+    for world in list(begun):
+        stop_quietly(world)
+
+
 class Local:
     name = peer = "local"
     flags = "plain files, in the page cache"
@@ -38,6 +51,9 @@ class Local:
 
     def path(self, name):
         return f"{self.folder}/{name}"
+
+    def prepare(self):
+        pass
 
     def start(self):
         pass
@@ -74,6 +90,7 @@ class Warmpath(Local):
         if not os.path.exists(self.preload):
             raise CannotRun(f"warmpath: {self.preload} is missing: run make")
         self.stop()
+        begun.add(self)
         os.makedirs(self.cache)
 
     def status(self):
@@ -95,6 +112,7 @@ class Warmpath(Local):
             self._tool("stop")
             self._wait_gone(status.get("pid"))
         put_away(self.cache)
+        begun.discard(self)
 
     def _tool(self, *args):
         env = {**self.base_env, **self.env}
@@ -108,107 +126,3 @@ class Warmpath(Local):
             if time.monotonic() > deadline:
                 raise CannotRun(f"warmpath: the agent {pid} is still there {STOP_TIMEOUT_S} s after `warmpath stop`")
             time.sleep(0.01)
-
-
-class Mount(Local):
-    """A FUSE file system that runs in the foreground as our child.
-
-    A peer can be measured in several variants at once: its name is "peer variant".
-    """
-
-    def __init__(self, setup, variant):
-        self.name = f"{self.peer} {variant}"
-        place = f"{setup.work}/{self.name.replace(' ', '-')}"
-        super().__init__(f"{place}-mount")
-        self.setup = setup
-        self.cache = f"{place}-cache"
-        self.log = f"{place}.log"
-        self.process = None
-
-    def command(self):
-        raise NotImplementedError
-
-    def start(self):
-        self.stop()
-        if not os.access("/dev/fuse", os.R_OK | os.W_OK):
-            raise CannotRun(f"{self.name}: cannot run here: /dev/fuse is missing or not ours to open")
-        os.makedirs(self.folder, exist_ok=True)
-        os.makedirs(self.cache)
-        with open(self.log, "w", encoding="utf-8") as log:
-            try:
-                # In a session of its own: Ctrl-C must not end it before it is unmounted.
-                self.process = subprocess.Popen(self.command(), env=self.setup.env, stdin=subprocess.DEVNULL,
-                                                stdout=log, stderr=log, start_new_session=True)
-            except FileNotFoundError as error:
-                raise CannotRun(f"{self.name}: not installed: run scripts/deps bench") from error
-        self._wait_mounted()
-
-    def _wait_mounted(self):
-        deadline = time.monotonic() + MOUNT_TIMEOUT_S
-        while not (os.path.ismount(self.folder) and os.path.exists(self.path(self.setup.probe))):
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                reason = self._last_log_line()
-                self.stop()
-                raise CannotRun(f"{self.name}: cannot be mounted: {reason}")
-            time.sleep(0.01)
-
-    def _last_log_line(self):
-        with open(self.log, encoding="utf-8", errors="replace") as log:
-            lines = log.read().strip().splitlines()
-        return lines[-1] if lines else "it says nothing"
-
-    def stop(self):
-        if os.path.ismount(self.folder):
-            for lazily in ("-u", "-uz"):
-                if subprocess.run(["fusermount3", lazily, self.folder], check=False,
-                                  stderr=subprocess.DEVNULL).returncode == 0:
-                    break
-                time.sleep(0.5)
-        if self.process is not None:
-            self._end_process()
-        put_away(self.cache)
-
-    def _end_process(self):
-        try:
-            self.process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process = None
-
-
-class S3fs(Mount):
-    """Variants: what is added to s3fs's defaults, or "default"."""
-
-    peer = "s3fs"
-
-    def __init__(self, setup, variant, cached):
-        super().__init__(setup, variant)
-        options = ["ro", "umask=0022"]
-        options += [f"use_cache={self.cache}"] if cached else []
-        options += [variant] if variant != "default" else []
-        self.options = options
-        self.flags = " ".join(f"-o {option}" for option in options).replace(self.cache, "DIR")
-
-    def command(self):
-        env = self.setup.env
-        options = ["use_path_request_style", f"url={env['AWS_ENDPOINT_URL_S3']}",
-                   f"endpoint={env['AWS_REGION']}", *self.options]
-        return ["s3fs", self.setup.bucket, self.folder, "-f",
-                *(word for option in options for word in ("-o", option))]
-
-
-class Rclone(Mount):
-    """Variants: rclone's --vfs-cache-mode."""
-
-    peer = "rclone"
-
-    def __init__(self, setup, variant):
-        super().__init__(setup, variant)
-        self.options = ["--read-only", "--vfs-cache-mode", variant]
-        self.flags = " ".join(self.options)
-
-    def command(self):
-        # The remote "bench" is described by RCLONE_CONFIG_BENCH_* in the environment.
-        return ["rclone", "mount", f"bench:{self.setup.bucket}", self.folder, "--config=",
-                "--cache-dir", self.cache, *self.options]

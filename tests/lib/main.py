@@ -15,8 +15,8 @@ import unit
 from testbed import ROOT, Testbed
 
 SUITES_ASKED_FOR = ("libc", "scale")   # only where --only names them
-SUITES = ("unit", "docs", "programs", "cpython", "random", "faults", "agent", "cluster")
-AT_ONCE = {"docs": 1, "programs": 2, "cpython": 2, "random": 2, "faults": 4, "agent": 1, "cluster": 1, "libc": 1, "scale": 1}
+SUITES = ("unit", "docs", "bench", "programs", "cpython", "random", "faults", "agent", "cluster")
+AT_ONCE = {"docs": 1, "bench": 2, "programs": 2, "cpython": 2, "random": 2, "faults": 4, "agent": 1, "cluster": 1, "libc": 1, "scale": 1}
 
 
 def options():
