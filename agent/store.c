@@ -340,10 +340,14 @@ int store_get(struct store *s, const struct version *v, uint64_t index)
 
 bool store_has(struct store *s, const struct version *v, uint64_t index)
 {
+    struct store_place place = {v->id, index};
+    return store_memory_has(s->memory, &place) || store_has_file(s, v, index);
+}
+
+bool store_has_file(struct store *s, const struct version *v, uint64_t index)
+{
     char name[STORE_NAME_MAX];
     struct store_place place = {v->id, index};
-    if (store_memory_has(s->memory, &place))
-        return true;
     if (!store_filter_may(&s->filter, &place))
         return false;
     store_block_name(v, index, name);

@@ -83,6 +83,8 @@ void store_block_name(const struct version *v, uint64_t index, char out[STORE_NA
  * answer). */
 int store_get(struct store *s, const struct version *v, uint64_t index);
 bool store_has(struct store *s, const struct version *v, uint64_t index);
+/* Is it a file in its place, so that other nodes can get it? Blocks in memory are not. */
+bool store_has_file(struct store *s, const struct version *v, uint64_t index);
 
 /* Blocks in memory. A job should not map such a block only to read it: that pins the memory. */
 bool store_keeps_in_memory(struct store *s, const struct store_place *place);

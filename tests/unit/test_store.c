@@ -246,12 +246,13 @@ static void test_short_file_is_dropped(void **state)
     assert_int_equal(store_get(store, &v, 0), -ENOENT);
 }
 
-/* Found there, for others, too; and gone with the store's blocks. */
+/* Found there, for others, too, but not for other nodes; and gone with the store's blocks. */
 static void assert_in_memory(const struct version *v, uint64_t index)
 {
     struct store_place place = {v->id, index};
     struct store_numbers n;
     assert_true(store_has(store, v, index) && store_keeps_in_memory(store, &place));
+    assert_false(store_has_file(store, v, index));
     int fd = store_get(store, v, index);
     assert_holds(fd, v, index);
     assert_true((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY);
@@ -453,7 +454,7 @@ static void test_put_fails(void **state)
     assert_int_equal(mkdir(tmp, 0700), 0);
     assert_int_equal(unlink(shard), 0);
     close(put_at_once(&v, 0).fd);
-    assert_true(store_has(store, &v, 0));
+    assert_true(store_has(store, &v, 0) && store_has_file(store, &v, 0));
 }
 
 /* --- is it offered? ------------------------------------------------------------------ */
