@@ -39,6 +39,13 @@ static bool offers(void *user)
     return !store_is_closed(c->store);
 }
 
+/* The index doesn't know this node: it was away for long, or Redis lost what it knew. */
+static void tell_all(void *user)
+{
+    const struct cluster *c = user;
+    store_tell_all_soon(c->store);
+}
+
 static struct index_block block_of(const struct version *v, uint64_t index)
 {
     struct index_block b = {.block = index, .blocks = version_blocks(v)};
@@ -70,6 +77,14 @@ static void on_leaving(void *user, const struct store_place *places, size_t n, b
     }
     index_withdraw(c->index, b, n, may_wait);
     free(b);
+}
+
+static void on_found(void *user, const struct store_place *place, uint64_t blocks)
+{
+    struct cluster *c = user;
+    struct index_block b = {.block = place->index, .blocks = blocks};
+    memcpy(b.version, place->version.bytes, sizeof(b.version));
+    index_announce(c->index, &b);
 }
 
 /* --- options ------------------------------------------------------------------------------ */
@@ -171,7 +186,7 @@ static bool read_access(struct cluster *c, struct secret *secret)
 struct cluster *cluster_start(struct store *store)
 {
     const char *url = option_text(OPT_REDIS);
-    struct index_config config = {.holds = holds, .offers = offers};
+    struct index_config config = {.holds = holds, .offers = offers, .tell_all = tell_all};
     char why[400];
     if (!*url)
         return NULL;
@@ -195,7 +210,7 @@ struct cluster *cluster_start(struct store *store)
     config.user = c;
     c->index = index_new(&config);
     explicit_bzero(&config, sizeof(config));
-    store_watch(store, &(struct store_watcher){on_published, on_kept, on_leaving, c});
+    store_watch(store, &(struct store_watcher){on_published, on_kept, on_leaving, on_found, c});
     log_info("index", "node %016llx, %s", (unsigned long long)c->node,
              c->url[0] ? c->url : "which offers its blocks to nobody");
     return c;

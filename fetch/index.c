@@ -74,6 +74,7 @@ void index_free(struct index *ix)
     free(ix->news);
     free(ix->ends);
     free(ix->opened);
+    free(ix->found);
     pthread_mutex_destroy(&ix->lock);
     pthread_cond_destroy(&ix->wake);
     pthread_cond_destroy(&ix->flushed);
@@ -113,6 +114,21 @@ void index_publish(struct index *ix, const struct index_block *b)
     pthread_mutex_lock(&ix->lock);
     add_news(ix, b, true);
     pthread_cond_signal(&ix->wake);
+    pthread_mutex_unlock(&ix->lock);
+}
+
+/* One of each segment will do. */
+void index_announce(struct index *ix, const struct index_block *b)
+{
+    pthread_mutex_lock(&ix->lock);
+    const struct index_block *last = ix->n_found ? &ix->found[ix->n_found - 1] : NULL;
+    bool is_new = !last || segment_number(last->block) != segment_number(b->block) ||
+                  memcmp(last->version, b->version, sizeof(b->version)) != 0;
+    if (is_new && ix->n_found < FOUND_MAX) {
+        ix->found = index_grow(ix->found, ix->n_found, &ix->room_found, sizeof(*ix->found));
+        ix->found[ix->n_found++] = *b;
+        pthread_cond_signal(&ix->wake);
+    }
     pthread_mutex_unlock(&ix->lock);
 }
 

@@ -46,6 +46,9 @@ struct index_config {
     bool (*holds)(void *user, const struct index_block *b);
     /* Is it served to others at present? The same thread, with each renewal of the lease. */
     bool (*offers)(void *user);
+    /* Redis doesn't know this node: index_announce() shall follow for all that it holds. The same
+     * thread. */
+    void (*tell_all)(void *user);
     void *user;
 };
 
@@ -58,6 +61,9 @@ void index_free(struct index *ix);
 
 /* The store has it now. */
 void index_publish(struct index *ix, const struct index_block *b);
+
+/* The store has had it since before. Announced at leisure; of a great many not all are. */
+void index_announce(struct index *ix, const struct index_block *b);
 
 /* It did not come, or can't be had from here: the locks of it that this node has end, and whoever
  * waits for it fetches it. */
