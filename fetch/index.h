@@ -159,7 +159,7 @@ enum index_state {
     INDEX_CONNECTING,
     INDEX_FINE,
     INDEX_AWAY,    /* not reachable, too slow, talks nonsense */
-    INDEX_FULL,    /* takes no more: own blocks are not announced, others' are found */
+    INDEX_FULL,    /* takes no more, and no lease either: as if it were away */
     INDEX_REFUSED, /* credentials or ACL */
 };
 

@@ -100,7 +100,8 @@ static bool take_answer(struct index *ix, const struct redis_command c[2], struc
     beat->now_ms = clock_monotonic_ms();
     ix->redis_ahead_ms = beat->redis_ms - beat->now_ms;
     pthread_mutex_lock(&ix->lock);
-    members_all_dead(&ix->members);
+    if (!ix->is_refused)
+        members_all_dead(&ix->members);
     for (size_t i = 0; i + 1 < all->elements; i += 2)
         take_member(ix, all->element[i], all->element[i + 1], beat);
     members_sweep(&ix->members, beat->now_ms);
@@ -144,7 +145,10 @@ void index_beat(struct index *ix)
     struct beat beat = {0};
     bool answered = index_call(ix, c, 2) == 0 && take_answer(ix, c, &beat);
     redis_free_replies(c, 2);
-    if (!answered || !renew(ix, &beat))
+    if (!answered)
+        return;
+    ix->is_refused = !renew(ix, &beat);
+    if (ix->is_refused)
         return;
     ix->was_member = true;
     index_set_state(ix, INDEX_FINE, "");

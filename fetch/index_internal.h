@@ -82,6 +82,7 @@ struct index {
     int64_t redis_ahead_ms; /* Redis's clock less the monotonic one */
     int64_t again_ms;       /* all is announced once more then; 0: not */
     bool was_member;
+    bool is_refused; /* Redis takes no lease, of nobody: that those of others end says nothing */
     struct index_leftover leftovers[LEFTOVERS_MAX];
     size_t n_leftovers;
 };

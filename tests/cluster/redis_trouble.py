@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import threading
+import time
 
 import check
 import job
@@ -100,14 +101,44 @@ def case_redis_flushed(bed):
         check.equal("GETs that brought bytes", w.gets(asked), 0)
 
 
+NO_EVICTION = ("--maxmemory", "2mb", "--maxmemory-policy", "noeviction")
+
+
+def fill(redis):
+    redis.cli("eval", "for i=1,4000 do redis.call('set','x'..i,string.rep('x',1000)) end", "0")
+
+
 def case_redis_full(bed):
-    with World(bed, 2, redis_options=("--maxmemory", "2mb", "--maxmemory-policy", "noeviction")) as w:
+    with World(bed, 2, redis_options=NO_EVICTION) as w:
         w.joined()
-        w.redis.cli("eval", "for i=1,4000 do redis.call('set','x'..i,string.rep('x',1000)) end", "0")
+        fill(w.redis)
         for node in w.nodes:
             w.right(node.cat("big"), "big")
         check.that(wait_until(lambda: w.nodes[0].cluster()["index"] == "full", 10), "status does not say so",
                    w.nodes[0].log())
+
+
+def case_nodes_know_each_other_while_redis_is_full(bed):
+    """Nobody's lease can be renewed, and that says nothing of who is there: as without Redis they go on taking blocks
+    from each other. Once there is room, all is as before."""
+    with World(bed, 4, redis_options=NO_EVICTION) as w:
+        w.joined()
+        slow_down(w, 0.1)
+        asked, blocks = len(w.proxy.seen), blocks_of(w.objects["wide"])
+        readers = [node.start_open("wide") for node in w.nodes]
+        fill(w.redis)
+        check.that(wait_until(lambda: all(n.cluster()["index"] == "full" for n in w.nodes), 10), "nobody notices")
+        time.sleep(9)   # every lease is over
+        for node in w.nodes:
+            check.equal("nodes", node.cluster()["nodes"], 3)
+        for reader in readers:
+            go_on(reader)
+        for reader in readers:
+            w.right(finish_open(reader, 90), "wide")
+        check.that(w.gets(asked) <= blocks * 1.5, f"{w.gets(asked)} GETs for {blocks} blocks")
+        w.redis.cli("flushall")
+        check.that(wait_until(lambda: all(n.cluster()["index"] == "fine" for n in w.nodes), 10), "nobody notices that there is room")
+        check.that(wait_until(lambda: all(n.cluster()["nodes"] == 3 for n in w.nodes), 10), "nodes lost each other")
 
 
 def case_redis_refuses(bed):
