@@ -152,13 +152,38 @@ def case_redis_refuses(bed):
                    w.nodes[0].log())
 
 
+RIGHTS = ("+time", "+hset", "+hdel", "+hgetall", "+expire", "+set", "+eval", "+get", "+del", "+pexpire", "+select")
+
+
+def log_in_with(w, *rights):
+    w.redis.cli("acl", "setuser", "wp", "reset", "on", ">pw", "~w{*", *rights)
+    for node in w.nodes:
+        node.settings["WARMPATH_REDIS"] = w.redis.url.replace("//", "//wp:pw@")
+
+
+def case_redis_refuses_one_command(bed):
+    """`status` names it for as long as it is refused; no key stays for ever."""
+    with World(bed, 1) as w:
+        node = w.nodes[0]
+        for lacking in ("set", "expire", "hdel", "hgetall"):
+            log_in_with(w, *(right for right in RIGHTS if right != f"+{lacking}"))
+            w.right(node.cat("big"), "big")
+            check.that(wait_until(lambda: node.cluster()["index"] == "refused", 5), f"{lacking}: status does not say so")
+            time.sleep(2.5)   # a lease is renewed every two seconds
+            shown = node.tool("status").text
+            check.match(f"status without {lacking}", shown, f"index refused since 2.*{lacking}", shown)
+            for key in w.redis.cli("keys", "*").split():
+                check.that(int(w.redis.cli("ttl", key)) != -1, f"{key} stays for ever")
+            w.redis.cli("acl", "setuser", "wp", f"+{lacking}")
+            check.that(wait_until(lambda: node.cluster()["index"] == "fine", 5), f"{lacking}: allowed, and nobody noticed")
+            node.stop()
+            w.redis.cli("flushall")
+
+
 def case_redis_with_least_rights(bed):
     """The rights that the documentation names are enough."""
     with World(bed, 2) as w:
-        w.redis.cli("acl", "setuser", "wp", "on", ">pw", "~w{*", "-@all", "+time", "+hset", "+hdel", "+hgetall", "+expire",
-                    "+set", "+eval", "+get", "+del", "+pexpire", "+select")
-        for node in w.nodes:
-            node.settings["WARMPATH_REDIS"] = w.redis.url.replace("//", "//wp:pw@")
+        log_in_with(w, "-@all", *RIGHTS)
         w.right(w.nodes[0].cat("big"), "big")
         asked = len(w.proxy.seen)
         w.right(w.nodes[1].cat("big"), "big")
