@@ -10,6 +10,7 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/loopback.h"
 #include "common/options.h"
 #include "fetch/redis.h"
 
@@ -130,8 +131,7 @@ static bool check_url(const char *url, bool signs, char *why, size_t size)
 
 static bool is_loopback(const char *url)
 {
-    return strncmp(url, "http://127.", 11) == 0 || strncmp(url, "http://[::1]", 12) == 0 ||
-           strncmp(url, "http://localhost", 16) == 0;
+    return strncmp(url, "http://", 7) == 0 && loopback_is(url + 7);
 }
 
 static void read_url(struct cluster *c)
