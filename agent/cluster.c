@@ -257,6 +257,15 @@ const struct peer_access *cluster_access(const struct cluster *c)
     return &c->access;
 }
 
+static json_t *list_troubles(const struct index_status *s)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < s->n_troubles; i++)
+        json_array_append_new(list, json_pack("{s:s, s:I}", "what", s->troubles[i].what, "since_s",
+                                              (json_int_t)s->troubles[i].since_s));
+    return list;
+}
+
 json_t *cluster_status(const struct agent *a)
 {
     struct index_status s;
@@ -265,11 +274,11 @@ json_t *cluster_status(const struct agent *a)
         return NULL;
     index_status(a->cluster->index, &s);
     snprintf(node, sizeof(node), "%016llx", (unsigned long long)a->cluster->node);
-    return json_pack(
-        "{s:s, s:s, s:b, s:s, s:s, s:I, s:s, s:I, s:I, s:i, s:i, s:i, s:s, s:I}", "node", node,
-        "url", a->cluster->url, "offered", s.offered, "zone", a->cluster->zone, "index",
-        index_state_name(s.state), "index_since_s", (json_int_t)s.since_s, "index_why", s.why,
-        "redis_commands", (json_int_t)s.commands, "redis_round_trips", (json_int_t)s.round_trips,
-        "nodes", (int)s.nodes, "peers", (int)s.peers, "troubled_peers", (int)s.troubled, "trouble",
-        s.trouble, "trouble_since_s", (json_int_t)s.trouble_since_s);
+    return json_pack("{s:s, s:s, s:b, s:s, s:s, s:I, s:s, s:I, s:I, s:i, s:i, s:i, s:o}", "node",
+                     node, "url", a->cluster->url, "offered", s.offered, "zone", a->cluster->zone,
+                     "index", index_state_name(s.state), "index_since_s", (json_int_t)s.since_s,
+                     "index_why", s.why, "redis_commands", (json_int_t)s.commands,
+                     "redis_round_trips", (json_int_t)s.round_trips, "nodes", (int)s.nodes, "peers",
+                     (int)s.peers, "troubled_peers", (int)s.troubled, "troubles",
+                     list_troubles(&s));
 }

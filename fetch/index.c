@@ -246,8 +246,11 @@ void index_status(struct index *ix, struct index_status *out)
         if (m->breaker.state == BREAKER_CLOSED && now >= m->avoid_until_ms)
             continue;
         out->troubled++;
-        snprintf(out->trouble, sizeof(out->trouble), "%s: %s", m->url, m->why);
-        out->trouble_since_s = m->trouble_since_s;
+        if (out->n_troubles == INDEX_TROUBLES_MAX)
+            continue;
+        struct index_trouble *t = &out->troubles[out->n_troubles++];
+        snprintf(t->what, sizeof(t->what), "%s: %s", m->url, m->why);
+        t->since_s = m->trouble_since_s;
     }
     pthread_mutex_unlock(&ix->lock);
 }

@@ -163,6 +163,13 @@ enum index_state {
     INDEX_REFUSED, /* credentials or ACL */
 };
 
+struct index_trouble {
+    char what[420]; /* node, cause */
+    int64_t since_s;
+};
+
+#define INDEX_TROUBLES_MAX 8
+
 struct index_status {
     enum index_state state;
     int64_t since_s; /* wall clock */
@@ -172,8 +179,8 @@ struct index_status {
     uint32_t nodes;    /* with a lease, this one not counted */
     uint32_t peers;    /* of these, that we may and can ask */
     uint32_t troubled; /* of these, that failed lately */
-    char trouble[420]; /* one of them: node, cause */
-    int64_t trouble_since_s;
+    size_t n_troubles; /* of which as many are told of as there is room for */
+    struct index_trouble troubles[INDEX_TROUBLES_MAX];
 };
 
 void index_status(struct index *ix, struct index_status *out);

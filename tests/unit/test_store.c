@@ -387,6 +387,42 @@ static void test_what_came_before_is_not_cached(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+static int left;
+
+/* Other nodes must not be sent for a block that is gone. */
+static void on_leaving(void *user, const struct store_place *places, size_t n, bool may_wait)
+{
+    const struct version *v = user;
+    (void)may_wait;
+    for (size_t i = 0; i < n; i++, left++) {
+        assert_memory_equal(&places[i].version, &v->id, sizeof(v->id));
+        assert_true(store_has_file(store, v, places[i].index));
+    }
+}
+
+static void test_told_before_it_goes(void **state)
+{
+    struct version v = make_version("a", 4 * BLOCK);
+    char path[256];
+    bool published;
+    (void)state;
+    left = 0;
+    for (uint64_t i = 0; i < 4; i++)
+        close(put(&v, i, &published));
+    store_watch(store, &(struct store_watcher){.leaving = on_leaving, .user = &v});
+    store_evict_all(store);
+    assert_int_equal(left, 4);
+    close(put(&v, 0, &published));
+    block_path(&v, 0, path, sizeof(path));
+    struct timespec long_ago[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+    assert_int_equal(utimensat(AT_FDCWD, path, long_ago, 0), 0);
+    chmod(path, 0600);
+    assert_int_equal(truncate(path, BLOCK / 2), 0);
+    assert_int_equal(store_get(store, &v, 0), -ENOENT); /* it doesn't verify */
+    assert_int_equal(left, 5);
+    store_watch(store, NULL);
+}
+
 static void test_evict_all(void **state)
 {
     struct version v = make_version("a", 4 * BLOCK);
@@ -624,6 +660,7 @@ int main(void)
         WITH_STORE(test_put_fails),
         WITH_STORE(test_closed),
         WITH_STORE(test_closed_while_stalled),
+        WITH_STORE(test_told_before_it_goes),
         WITH_STORE(test_evict_all),
         WITH_STORE(test_second_agent_is_refused),
         cmocka_unit_test(test_unusable_directory),
