@@ -29,6 +29,11 @@ void index_look_up(struct index *ix, struct segment *s)
     index_queue(ix, s);
 }
 
+bool index_may_end(const struct segment *s, int64_t now)
+{
+    return s->kept_ms == 0 || now - s->kept_ms > KEEP_AGAIN_MS;
+}
+
 static void add_keep(struct index_batch *b, struct segment *s, int64_t now)
 {
     s->kept_ms = now;
@@ -43,7 +48,7 @@ static void add_own(struct index *ix, struct index_batch *b, struct segment *s, 
     redis_arg(c, &ix->config.node, sizeof(ix->config.node));
     if (len >= 0)
         batch_arg(b, c, value, (size_t)len);
-    if (len >= 0 && (s->kept_ms == 0 || now - s->kept_ms > KEEP_AGAIN_MS))
+    if (len >= 0 && index_may_end(s, now))
         add_keep(b, s, now);
     s->dirty = false;
 }

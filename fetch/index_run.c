@@ -33,7 +33,8 @@ static void take_view(struct index *ix, struct segment *s, const redisReply *rep
     }
     segment_set_view(s, values, n, ix->config.node, now);
     ix->crowd = n > ix->crowd ? n : ix->crowd;
-    if (s->own_known && !own_right) { /* lost, or from before: say it again */
+    bool ends = own_len >= 0 && index_may_end(s, now);
+    if (s->own_known && (ends || !own_right)) { /* lost, or from before: say it again */
         s->dirty = true;
         index_queue(ix, s);
     }

@@ -635,6 +635,44 @@ static void test_what_was_found_is_announced(void **state)
     index_free(a);
 }
 
+/* Seconds. */
+static int64_t left_to_live(const char *key)
+{
+    struct redis_command c = {0};
+    redis_arg(&c, "TTL", 3);
+    redis_arg(&c, key, strlen(key));
+    redisReply *reply = run(c);
+    int64_t left = reply->integer;
+    freeReplyObject(reply);
+    return left;
+}
+
+/* A segment in which nothing changes any more, but which is looked up, does not end. */
+static void test_what_is_used_is_kept(void **state)
+{
+    struct index_block block = {.version = {3, 5}, .block = 0, .blocks = 1};
+    char key[SEGMENT_KEY_SIZE];
+    (void)state;
+    struct index *a = join(1, 109);
+    segment_key_of(a, &block, key);
+    index_publish(a, &block);
+    while (!is_said(key, 1) || left_to_live(key) < 0)
+        usleep(20000);
+    struct redis_command c = {0};
+    redis_arg(&c, "EXPIRE", 6);
+    redis_arg(&c, key, strlen(key));
+    redis_arg(&c, "1000", 4);
+    freeReplyObject(run(c));
+    pthread_mutex_lock(&a->lock);
+    segment_find(a->segments, block.version, 0)->kept_ms -= 3600001;
+    pthread_mutex_unlock(&a->lock);
+    while (left_to_live(key) <= 1000) {
+        index_opened(a, block.version, block.blocks);
+        usleep(20000);
+    }
+    index_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -655,6 +693,7 @@ int main(void)
         cmocka_unit_test(test_leftovers_are_removed),
         cmocka_unit_test(test_who_comes_back_is_told),
         cmocka_unit_test(test_what_was_found_is_announced),
+        cmocka_unit_test(test_what_is_used_is_kept),
     };
     return cmocka_run_group_tests_name("index", tests, NULL, NULL);
 }
