@@ -55,6 +55,23 @@ bool block_file_hash(int fd, uint32_t len, uint64_t *hash)
     return done == len;
 }
 
+uint64_t block_file_blocks(int fd)
+{
+    uint8_t head[sizeof(magic) + 3 * sizeof(uint64_t) + 2 * sizeof(uint32_t)];
+    struct stat st;
+    uint64_t size;
+    uint32_t block_bytes;
+    if (fstat(fd, &st) < 0 || st.st_size == 0)
+        return 0;
+    off_t at = (st.st_size - 1) / BLOCK_FILE_ALIGN * BLOCK_FILE_ALIGN;
+    if (pread(fd, head, sizeof(head), at) != sizeof(head) ||
+        memcmp(head, magic, sizeof(magic)) != 0)
+        return 0;
+    memcpy(&size, head + sizeof(magic) + 2 * sizeof(uint64_t), sizeof(size));
+    memcpy(&block_bytes, head + sizeof(head) - sizeof(block_bytes), sizeof(block_bytes));
+    return block_bytes ? (size + block_bytes - 1) / block_bytes : 0;
+}
+
 bool block_file_verify(int fd, const struct version *v, uint64_t index, bool check_data)
 {
     uint8_t found[BLOCK_FILE_TRAILER_MAX], expected[BLOCK_FILE_TRAILER_MAX];

@@ -32,4 +32,8 @@ bool block_file_hash(int fd, uint32_t len, uint64_t *hash);
 /* Is the file this block of this version, with `check_data` also its checksum? */
 bool block_file_verify(int fd, const struct version *v, uint64_t index, bool check_data);
 
+/* How many blocks the version has of which this file is one, as its trailer says; 0 for no block
+ * file. */
+uint64_t block_file_blocks(int fd);
+
 #endif

@@ -10,6 +10,7 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/loopback.h"
 #include "common/options.h"
 #include "fetch/redis.h"
 
@@ -29,7 +30,7 @@ static bool holds(void *user, const struct index_block *b)
     const struct cluster *c = user;
     struct version v = {.style = 0};
     memcpy(v.id.bytes, b->version, sizeof(v.id.bytes));
-    return store_has(c->store, &v, b->block);
+    return store_has_file(c->store, &v, b->block);
 }
 
 /* `warmpath node stop` leaves a file that says no. */
@@ -37,6 +38,13 @@ static bool offers(void *user)
 {
     const struct cluster *c = user;
     return !store_is_closed(c->store);
+}
+
+/* The index doesn't know this node: it was away for long, or Redis lost what it knew. */
+static void tell_all(void *user)
+{
+    const struct cluster *c = user;
+    store_tell_all_soon(c->store);
 }
 
 static struct index_block block_of(const struct version *v, uint64_t index)
@@ -70,6 +78,14 @@ static void on_leaving(void *user, const struct store_place *places, size_t n, b
     }
     index_withdraw(c->index, b, n, may_wait);
     free(b);
+}
+
+static void on_found(void *user, const struct store_place *place, uint64_t blocks)
+{
+    struct cluster *c = user;
+    struct index_block b = {.block = place->index, .blocks = blocks};
+    memcpy(b.version, place->version.bytes, sizeof(b.version));
+    index_announce(c->index, &b);
 }
 
 /* --- options ------------------------------------------------------------------------------ */
@@ -115,8 +131,7 @@ static bool check_url(const char *url, bool signs, char *why, size_t size)
 
 static bool is_loopback(const char *url)
 {
-    return strncmp(url, "http://127.", 11) == 0 || strncmp(url, "http://[::1]", 12) == 0 ||
-           strncmp(url, "http://localhost", 16) == 0;
+    return strncmp(url, "http://", 7) == 0 && loopback_is(url + 7);
 }
 
 static void read_url(struct cluster *c)
@@ -171,7 +186,7 @@ static bool read_access(struct cluster *c, struct secret *secret)
 struct cluster *cluster_start(struct store *store)
 {
     const char *url = option_text(OPT_REDIS);
-    struct index_config config = {.holds = holds, .offers = offers};
+    struct index_config config = {.holds = holds, .offers = offers, .tell_all = tell_all};
     char why[400];
     if (!*url)
         return NULL;
@@ -195,7 +210,7 @@ struct cluster *cluster_start(struct store *store)
     config.user = c;
     c->index = index_new(&config);
     explicit_bzero(&config, sizeof(config));
-    store_watch(store, &(struct store_watcher){on_published, on_kept, on_leaving, c});
+    store_watch(store, &(struct store_watcher){on_published, on_kept, on_leaving, on_found, c});
     log_info("index", "node %016llx, %s", (unsigned long long)c->node,
              c->url[0] ? c->url : "which offers its blocks to nobody");
     return c;
@@ -242,6 +257,15 @@ const struct peer_access *cluster_access(const struct cluster *c)
     return &c->access;
 }
 
+static json_t *list_troubles(const struct index_status *s)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < s->n_troubles; i++)
+        json_array_append_new(list, json_pack("{s:s, s:I}", "what", s->troubles[i].what, "since_s",
+                                              (json_int_t)s->troubles[i].since_s));
+    return list;
+}
+
 json_t *cluster_status(const struct agent *a)
 {
     struct index_status s;
@@ -250,11 +274,11 @@ json_t *cluster_status(const struct agent *a)
         return NULL;
     index_status(a->cluster->index, &s);
     snprintf(node, sizeof(node), "%016llx", (unsigned long long)a->cluster->node);
-    return json_pack(
-        "{s:s, s:s, s:b, s:s, s:s, s:I, s:s, s:I, s:I, s:i, s:i, s:i, s:s, s:I}", "node", node,
-        "url", a->cluster->url, "offered", s.offered, "zone", a->cluster->zone, "index",
-        index_state_name(s.state), "index_since_s", (json_int_t)s.since_s, "index_why", s.why,
-        "redis_commands", (json_int_t)s.commands, "redis_round_trips", (json_int_t)s.round_trips,
-        "nodes", (int)s.nodes, "peers", (int)s.peers, "troubled_peers", (int)s.troubled, "trouble",
-        s.trouble, "trouble_since_s", (json_int_t)s.trouble_since_s);
+    return json_pack("{s:s, s:s, s:b, s:s, s:s, s:I, s:s, s:I, s:I, s:i, s:i, s:i, s:o}", "node",
+                     node, "url", a->cluster->url, "offered", s.offered, "zone", a->cluster->zone,
+                     "index", index_state_name(s.state), "index_since_s", (json_int_t)s.since_s,
+                     "index_why", s.why, "redis_commands", (json_int_t)s.commands,
+                     "redis_round_trips", (json_int_t)s.round_trips, "nodes", (int)s.nodes, "peers",
+                     (int)s.peers, "troubled_peers", (int)s.troubled, "troubles",
+                     list_troubles(&s));
 }

@@ -69,6 +69,14 @@ void store_tell_leaving(struct store *s, const struct store_place *places, size_
     pthread_rwlock_unlock(&s->watch_lock);
 }
 
+void store_tell_found(struct store *s, const struct store_place *place, uint64_t blocks)
+{
+    pthread_rwlock_rdlock(&s->watch_lock);
+    if (s->watcher.found)
+        s->watcher.found(s->watcher.user, place, blocks);
+    pthread_rwlock_unlock(&s->watch_lock);
+}
+
 /* --- reading ------------------------------------------------------------------ */
 
 /* Opens a name that the kernel knows without asking the disk: the descriptor, -ENOENT, or -EAGAIN
@@ -118,10 +126,14 @@ int store_get(struct store *s, const struct version *v, uint64_t index)
 
 bool store_has(struct store *s, const struct version *v, uint64_t index)
 {
+    struct store_place place = {v->id, index};
+    return store_memory_has(s->memory, &place) || store_has_file(s, v, index);
+}
+
+bool store_has_file(struct store *s, const struct version *v, uint64_t index)
+{
     char name[STORE_NAME_MAX];
     struct store_place place = {v->id, index};
-    if (store_memory_has(s->memory, &place))
-        return true;
     if (!store_filter_may(&s->filter, &place))
         return false;
     store_block_name(v, index, name);

@@ -53,6 +53,9 @@ struct store_watcher {
     void (*kept)(void *user, const struct version *v, uint64_t index);
     /* Right before it goes. `may_wait`: of the store's own thread, which nobody waits for. */
     void (*leaving)(void *user, const struct store_place *places, size_t n, bool may_wait);
+    /* After store_tell_all_soon(): this is in its place, one of so many blocks of its version.
+     * Those of a version come one behind the other, in order. */
+    void (*found)(void *user, const struct store_place *place, uint64_t blocks);
     void *user;
 };
 
@@ -83,6 +86,8 @@ void store_block_name(const struct version *v, uint64_t index, char out[STORE_NA
  * answer). */
 int store_get(struct store *s, const struct version *v, uint64_t index);
 bool store_has(struct store *s, const struct version *v, uint64_t index);
+/* Is it a file in its place, so that other nodes can get it? Blocks in memory are not. */
+bool store_has_file(struct store *s, const struct version *v, uint64_t index);
 
 /* Blocks in memory. A job should not map such a block only to read it: that pins the memory. */
 bool store_keeps_in_memory(struct store *s, const struct store_place *place);
@@ -133,6 +138,9 @@ void store_abort(struct store_writer *w, int reader);
 
 /* Has the store's own thread remove all blocks; store_numbers() tells when it is done. */
 void store_evict_all_soon(struct store *s);
+
+/* Has the store's own thread tell the watcher what there is. */
+void store_tell_all_soon(struct store *s);
 
 /* Removes all blocks. Bytes freed. Slow: not on the loop's thread. */
 uint64_t store_evict_all(struct store *s);

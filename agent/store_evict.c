@@ -184,6 +184,57 @@ uint64_t store_evict_all(struct store *s)
     return freed;
 }
 
+/* --- telling what there is ------------------------------------------------------ */
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static uint64_t blocks_of_version(int shard_fd, const char *name)
+{
+    CLEANUP_CLOSE int fd = openat(shard_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return fd < 0 ? 0 : block_file_blocks(fd);
+}
+
+/* All blocks of a version lie in one shard. */
+static void tell_shard(struct store *s, int shard)
+{
+    struct listing l = {0};
+    struct store_place place, last = {.index = 0};
+    uint64_t blocks = 0;
+    CLEANUP_CLOSE int fd = open_shard(s, shard);
+    if (fd < 0)
+        return;
+    list_shard(fd, &l);
+    if (l.n > 0)
+        qsort(l.names, l.n, sizeof(l.names[0]), compare_names);
+    for (size_t i = 0; i < l.n && !is_closing(s); i++) {
+        if (!read_name(l.names[i], &place))
+            continue;
+        if (blocks == 0 || memcmp(&place.version, &last.version, sizeof(last.version)) != 0)
+            blocks = blocks_of_version(fd, l.names[i]);
+        last = place;
+        if (blocks > place.index)
+            store_tell_found(s, &place, blocks);
+    }
+    listing_clear(&l);
+}
+
+static void tell_all(struct store *s)
+{
+    for (int i = 0; i < STORE_SHARDS && !is_closing(s); i++)
+        tell_shard(s, i);
+}
+
+void store_tell_all_soon(struct store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->want_told = true;
+    pthread_cond_signal(&s->wanted);
+    pthread_mutex_unlock(&s->lock);
+}
+
 /* --- the thread ---------------------------------------------------------------- */
 
 static void count(struct store *s)
@@ -236,17 +287,20 @@ void store_evict_run(struct store *s)
     count(s);
     for (;;) {
         pthread_mutex_lock(&s->lock);
-        while (!s->want_room && !s->want_empty && !s->closing)
+        while (!s->want_room && !s->want_empty && !s->want_told && !s->closing)
             pthread_cond_wait(&s->wanted, &s->lock);
-        bool closing = s->closing, empty = s->want_empty, refused = s->was_refused;
-        s->want_room = s->was_refused = false;
+        bool closing = s->closing, empty = s->want_empty, refused = s->was_refused,
+             room = s->want_room, tell = s->want_told;
+        s->want_room = s->was_refused = s->want_told = false;
         pthread_mutex_unlock(&s->lock);
         if (closing)
             return;
         if (empty)
             empty_store(s);
-        else
+        else if (room)
             evict_until_fits(s, refused ? refused_bytes(s) : 0);
+        if (tell)
+            tell_all(s);
     }
 }
 

@@ -46,9 +46,9 @@ struct store {
 
     pthread_t maintainer;
     bool has_maintainer;
-    pthread_mutex_t lock; /* guards closing and want_room */
+    pthread_mutex_t lock; /* guards closing and what is wanted */
     pthread_cond_t wanted;
-    bool closing, want_room, want_empty;
+    bool closing, want_room, want_empty, want_told;
     bool was_refused; /* room is wanted though the numbers may say that there is some */
 };
 
@@ -67,6 +67,7 @@ int store_keep_in_memory(struct store *s, const struct store_memory_block *b);
 void store_tell_published(struct store *s, const struct version *v, uint64_t index);
 void store_tell_kept(struct store *s, const struct version *v, uint64_t index);
 void store_tell_leaving(struct store *s, const struct store_place *places, size_t n, bool may_wait);
+void store_tell_found(struct store *s, const struct store_place *place, uint64_t blocks);
 
 static inline void store_account(struct store *s, int64_t bytes)
 {

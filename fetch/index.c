@@ -74,6 +74,7 @@ void index_free(struct index *ix)
     free(ix->news);
     free(ix->ends);
     free(ix->opened);
+    free(ix->found);
     pthread_mutex_destroy(&ix->lock);
     pthread_cond_destroy(&ix->wake);
     pthread_cond_destroy(&ix->flushed);
@@ -113,6 +114,21 @@ void index_publish(struct index *ix, const struct index_block *b)
     pthread_mutex_lock(&ix->lock);
     add_news(ix, b, true);
     pthread_cond_signal(&ix->wake);
+    pthread_mutex_unlock(&ix->lock);
+}
+
+/* One of each segment will do. */
+void index_announce(struct index *ix, const struct index_block *b)
+{
+    pthread_mutex_lock(&ix->lock);
+    const struct index_block *last = ix->n_found ? &ix->found[ix->n_found - 1] : NULL;
+    bool is_new = !last || segment_number(last->block) != segment_number(b->block) ||
+                  memcmp(last->version, b->version, sizeof(b->version)) != 0;
+    if (is_new && ix->n_found < FOUND_MAX) {
+        ix->found = index_grow(ix->found, ix->n_found, &ix->room_found, sizeof(*ix->found));
+        ix->found[ix->n_found++] = *b;
+        pthread_cond_signal(&ix->wake);
+    }
     pthread_mutex_unlock(&ix->lock);
 }
 
@@ -230,8 +246,11 @@ void index_status(struct index *ix, struct index_status *out)
         if (m->breaker.state == BREAKER_CLOSED && now >= m->avoid_until_ms)
             continue;
         out->troubled++;
-        snprintf(out->trouble, sizeof(out->trouble), "%s: %s", m->url, m->why);
-        out->trouble_since_s = m->trouble_since_s;
+        if (out->n_troubles == INDEX_TROUBLES_MAX)
+            continue;
+        struct index_trouble *t = &out->troubles[out->n_troubles++];
+        snprintf(t->what, sizeof(t->what), "%s: %s", m->url, m->why);
+        t->since_s = m->trouble_since_s;
     }
     pthread_mutex_unlock(&ix->lock);
 }

@@ -42,10 +42,13 @@ struct index_config {
     char url[MEMBER_URL_MAX];
     char zone[MEMBER_ZONE_MAX];
     bool other_regions;
-    /* Does this node's own store hold the block? Called by the index's thread. */
+    /* Can others get the block from this node's own store? Called by the index's thread. */
     bool (*holds)(void *user, const struct index_block *b);
     /* Is it served to others at present? The same thread, with each renewal of the lease. */
     bool (*offers)(void *user);
+    /* Redis doesn't know this node: index_announce() shall follow for all that it holds. The same
+     * thread. */
+    void (*tell_all)(void *user);
     void *user;
 };
 
@@ -58,6 +61,9 @@ void index_free(struct index *ix);
 
 /* The store has it now. */
 void index_publish(struct index *ix, const struct index_block *b);
+
+/* The store has had it since before. Announced at leisure; of a great many not all are. */
+void index_announce(struct index *ix, const struct index_block *b);
 
 /* It did not come, or can't be had from here: the locks of it that this node has end, and whoever
  * waits for it fetches it. */
@@ -153,9 +159,16 @@ enum index_state {
     INDEX_CONNECTING,
     INDEX_FINE,
     INDEX_AWAY,    /* not reachable, too slow, talks nonsense */
-    INDEX_FULL,    /* takes no more: own blocks are not announced, others' are found */
+    INDEX_FULL,    /* takes no more, and no lease either: as if it were away */
     INDEX_REFUSED, /* credentials or ACL */
 };
+
+struct index_trouble {
+    char what[420]; /* node, cause */
+    int64_t since_s;
+};
+
+#define INDEX_TROUBLES_MAX 8
 
 struct index_status {
     enum index_state state;
@@ -166,8 +179,8 @@ struct index_status {
     uint32_t nodes;    /* with a lease, this one not counted */
     uint32_t peers;    /* of these, that we may and can ask */
     uint32_t troubled; /* of these, that failed lately */
-    char trouble[420]; /* one of them: node, cause */
-    int64_t trouble_since_s;
+    size_t n_troubles; /* of which as many are told of as there is room for */
+    struct index_trouble troubles[INDEX_TROUBLES_MAX];
 };
 
 void index_status(struct index *ix, struct index_status *out);

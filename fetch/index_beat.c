@@ -34,7 +34,7 @@ static bool read_time(const redisReply *reply, int64_t *now_ms)
 }
 
 struct beat {
-    int64_t redis_ms;
+    int64_t redis_ms, now_ms;
     bool found_self;
     char dead[SWEEP_AT_ONCE][sizeof(uint64_t)];
     int n_dead;
@@ -57,17 +57,16 @@ static void take_member(struct index *ix, const redisReply *field, const redisRe
     } else if (readable && expires_ms > beat->redis_ms) {
         m.node = node;
         members_put(&ix->members, &m, ix->config.zone);
-    } else if ((!readable || expires_ms + DEAD_FOR_GOOD_MS < beat->redis_ms) &&
-               beat->n_dead < SWEEP_AT_ONCE) {
-        memcpy(beat->dead[beat->n_dead++], field->str, sizeof(node));
+    } else {
+        members_listed(&ix->members, node, beat->now_ms);
+        if ((!readable || expires_ms + DEAD_FOR_GOOD_MS < beat->redis_ms) &&
+            beat->n_dead < SWEEP_AT_ONCE)
+            memcpy(beat->dead[beat->n_dead++], field->str, sizeof(node));
     }
 }
 
-/* Redis forgot us: it was emptied, or another took its place. All that we have announced is gone.
- */
 static void announce_again(struct index *ix)
 {
-    log_info("index", "Redis has lost what it knew: announcing the blocks of this node again");
     struct segment *s, *next;
     HASH_ITER(hh, ix->segments, s, next)
     {
@@ -77,7 +76,19 @@ static void announce_again(struct index *ix)
     }
 }
 
-static bool take_answer(struct index *ix, const struct redis_command c[2], struct beat *beat)
+/* Redis forgot us: it was emptied, or another took its place, or we were away for long. What we
+ * had announced may be gone, or removed in a moment by a node that has not heard of us yet. With
+ * the lock. */
+static void come_back(struct index *ix, int64_t now_ms)
+{
+    if (ix->was_member)
+        log_info("index", "Redis has lost what it knew: announcing the blocks of this node again");
+    announce_again(ix);
+    if (!ix->was_member || now_ms - ix->beat_ms > MEMBERS_FORGOTTEN_MS)
+        ix->again_ms = now_ms + LEASE_MS;
+}
+
+static bool take_answer(struct index *ix, const struct redis_command *c, struct beat *beat)
 {
     const redisReply *all = c[1].reply;
     if (index_note_error(ix, c[0].reply) || index_note_error(ix, all))
@@ -86,17 +97,23 @@ static bool take_answer(struct index *ix, const struct redis_command c[2], struc
         index_set_state(ix, INDEX_AWAY, "Redis answers, but not what it was asked");
         return false;
     }
-    ix->redis_ahead_ms = beat->redis_ms - clock_monotonic_ms();
+    beat->now_ms = clock_monotonic_ms();
+    ix->redis_ahead_ms = beat->redis_ms - beat->now_ms;
     pthread_mutex_lock(&ix->lock);
-    members_all_dead(&ix->members);
+    if (!ix->is_refused)
+        members_all_dead(&ix->members);
     for (size_t i = 0; i + 1 < all->elements; i += 2)
         take_member(ix, all->element[i], all->element[i + 1], beat);
-    members_sweep(&ix->members);
-    ix->beat_ms = clock_monotonic_ms();
+    members_sweep(&ix->members, beat->now_ms);
+    if (!beat->found_self)
+        come_back(ix, beat->now_ms);
+    else if (ix->again_ms && beat->now_ms >= ix->again_ms)
+        announce_again(ix);
+    if (beat->now_ms >= ix->again_ms)
+        ix->again_ms = 0;
+    ix->beat_ms = beat->now_ms;
     ix->wants_beat = false;
     ix->crowd = 0;
-    if (ix->was_member && !beat->found_self)
-        announce_again(ix);
     pthread_mutex_unlock(&ix->lock);
     return true;
 }
@@ -122,22 +139,63 @@ static bool renew(struct index *ix, const struct beat *beat)
     return good;
 }
 
+#define ALLOWED 3
+
+/* What is needed besides, tried on a key of nobody's that is gone at once: rather than to write
+ * keys that may not be given an end, or to be refused again with each block. Scripts may be
+ * forbidden: locks expire. */
+static void add_allowed(struct redis_command c[ALLOWED], const char *key)
+{
+    static const char *const names[ALLOWED] = {"HDEL", "EXPIRE", "SET"};
+    for (int i = 0; i < ALLOWED; i++) {
+        c[i] = command(names[i], key);
+        redis_arg(&c[i], "1", 1);
+    }
+    redis_arg(&c[2], "PX", 2);
+    redis_arg(&c[2], "1", 1);
+}
+
+static bool is_allowed(struct index *ix, const struct redis_command *c, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (index_note_error(ix, c[i].reply))
+            return false;
+    return true;
+}
+
 void index_beat(struct index *ix)
 {
-    struct redis_command c[] = {command("TIME", NULL), command("HGETALL", ix->nodes_key)};
+    char key[sizeof(ix->token) + 8];
+    struct redis_command c[2 + ALLOWED] = {command("TIME", NULL),
+                                           command("HGETALL", ix->nodes_key)};
     struct beat beat = {0};
-    bool answered = index_call(ix, c, 2) == 0 && take_answer(ix, c, &beat);
-    redis_free_replies(c, 2);
-    if (!answered || !renew(ix, &beat))
+    size_t tries = ix->state == INDEX_FINE ? 0 : ALLOWED;
+    snprintf(key, sizeof(key), "w{%s}p", ix->token);
+    add_allowed(c + 2, key);
+    bool answered = index_call(ix, c, 2 + tries) == 0 && take_answer(ix, c, &beat);
+    bool allowed = answered && is_allowed(ix, c + 2, tries);
+    redis_free_replies(c, 2 + tries);
+    if (!answered)
+        return;
+    ix->is_refused = !allowed || !renew(ix, &beat);
+    if (ix->is_refused)
         return;
     ix->was_member = true;
     index_set_state(ix, INDEX_FINE, "");
+    if (!beat.found_self)
+        ix->config.tell_all(ix->config.user);
 }
 
+/* The lease is over, but the node stays in the list: should it be back within the hour, all that it
+ * has announced is still there. */
 void index_leave(struct index *ix)
 {
-    struct redis_command c = command("HDEL", ix->nodes_key);
+    char value[MEMBER_ZONE_MAX + 32];
+    int len = member_format(value, sizeof(value), clock_monotonic_ms() + ix->redis_ahead_ms, "",
+                            ix->config.zone);
+    struct redis_command c = command("HSET", ix->nodes_key);
     redis_arg(&c, &ix->config.node, sizeof(ix->config.node));
+    redis_arg(&c, value, len > 0 ? (size_t)len : 0);
     index_call(ix, &c, 1);
     redis_free_replies(&c, 1);
 }

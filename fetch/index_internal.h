@@ -16,10 +16,19 @@
 #define LEASE_MS         8000
 #define VIEW_FRESH_MS    1000 /* who holds and reads what: looked up again after that */
 
+#define FOUND_MAX     (SEGMENTS_MAX / 2)
+#define LEFTOVERS_MAX 256
+
 /* Something happened to an own block. */
 struct index_news {
     struct index_block block;
     bool held;
+};
+
+/* What a node that is gone for good has left in a segment. */
+struct index_leftover {
+    struct segment_id id;
+    uint64_t node;
 };
 
 /* A block that we fetch from the origin while others wait. Thread's own. */
@@ -50,6 +59,9 @@ struct index {
     size_t n_ends, room_ends;
     struct index_block *opened;
     size_t n_opened, room_opened;
+    struct index_block *found; /* own segments to be announced at leisure */
+    size_t n_found, room_found;
+    int64_t next_found_ms;
     enum index_state state;
     int64_t state_since_s;
     char why[200];
@@ -68,7 +80,11 @@ struct index {
     struct index_lock *locks;
     int64_t next_beat_ms, next_batch_ms;
     int64_t redis_ahead_ms; /* Redis's clock less the monotonic one */
+    int64_t again_ms;       /* all is announced once more then; 0: not */
     bool was_member;
+    bool is_refused; /* Redis takes no lease, of nobody: that those of others end says nothing */
+    struct index_leftover leftovers[LEFTOVERS_MAX];
+    size_t n_leftovers;
 };
 
 /* The thread's body. */

@@ -8,6 +8,11 @@
 
 #define OPENED_SEGMENTS 16 /* looked up at once: 32 GiB in blocks of 4 MiB */
 #define KEEP_AGAIN_MS   3600000
+/* Segments that were found in the store: so many at once, and all nodes together some 4000 a
+ * second. */
+#define FOUND_AT_ONCE     8
+#define FOUND_GAP_MS      50
+#define FOUND_GAP_EACH_MS 2
 
 /* --- segments that the next batch has to do with ------------------------------------- */
 
@@ -24,6 +29,11 @@ void index_look_up(struct index *ix, struct segment *s)
     index_queue(ix, s);
 }
 
+bool index_may_end(const struct segment *s, int64_t now)
+{
+    return s->kept_ms == 0 || now - s->kept_ms > KEEP_AGAIN_MS;
+}
+
 static void add_keep(struct index_batch *b, struct segment *s, int64_t now)
 {
     s->kept_ms = now;
@@ -38,7 +48,7 @@ static void add_own(struct index *ix, struct index_batch *b, struct segment *s, 
     redis_arg(c, &ix->config.node, sizeof(ix->config.node));
     if (len >= 0)
         batch_arg(b, c, value, (size_t)len);
-    if (len >= 0 && (s->kept_ms == 0 || now - s->kept_ms > KEEP_AGAIN_MS))
+    if (len >= 0 && index_may_end(s, now))
         add_keep(b, s, now);
     s->dirty = false;
 }
@@ -87,14 +97,20 @@ static void know_own(struct index *ix, struct segment *s)
     }
 }
 
+/* Removes nodes' entries of a segment: to be given as the command's further arguments. */
+static struct redis_command *add_removal(struct index *ix, struct index_batch *b,
+                                         const struct segment_id *id)
+{
+    char key[SEGMENT_KEY_SIZE];
+    segment_key(&ix->config.secret, id, key);
+    return batch_add(b, STEP_DROP, NULL, "HDEL", key);
+}
+
 /* A block of which nothing is known but its number: our entry for its segment goes. */
 static void drop_unknown(struct index *ix, struct index_batch *b, const struct index_block *block)
 {
-    char key[48], tag[INDEX_TAG_SIZE];
-    segment_tag(&ix->config.secret, block->version, tag);
-    snprintf(key, sizeof(key), "%ss%llu", tag, (unsigned long long)segment_number(block->block));
-    struct redis_command *c = batch_add(b, STEP_DROP, NULL, "HDEL", key);
-    redis_arg(c, &ix->config.node, sizeof(ix->config.node));
+    struct segment_id id = segment_id_of(block);
+    redis_arg(add_removal(ix, b, &id), &ix->config.node, sizeof(ix->config.node));
 }
 
 /* With the lock, as the following. Takes as much news as the batch has room for. */
@@ -140,4 +156,42 @@ void index_take_opened(struct index *ix, int64_t now)
         }
     }
     ix->n_opened = 0;
+}
+
+/* --- once in a while --------------------------------------------------------------- */
+
+void index_take_found(struct index *ix, int64_t now)
+{
+    if (ix->n_found == 0 || now < ix->next_found_ms)
+        return;
+    for (int i = 0; i < FOUND_AT_ONCE && ix->n_found > 0; i++) {
+        struct segment *s =
+            segment_get(&ix->segments, &ix->found[--ix->n_found], &ix->config.secret);
+        know_own(ix, s);
+        index_queue(ix, s);
+    }
+    int64_t gap = (int64_t)index_nodes(ix) * FOUND_GAP_EACH_MS;
+    ix->next_found_ms = now + (gap > FOUND_GAP_MS ? gap : FOUND_GAP_MS);
+}
+
+void index_note_leftover(struct index *ix, const struct segment *s, uint64_t node, int64_t now)
+{
+    if (ix->n_leftovers < LEFTOVERS_MAX && members_forgotten(&ix->members, node, now))
+        ix->leftovers[ix->n_leftovers++] = (struct index_leftover){s->id, node};
+}
+
+void index_add_leftovers(struct index *ix, struct index_batch *b)
+{
+    struct redis_command *c = NULL;
+    const struct index_leftover *l = NULL;
+    size_t n = 0;
+    for (; n < ix->n_leftovers && batch_has_room(b); n++) {
+        const struct index_leftover *before = l;
+        l = &ix->leftovers[n];
+        if (!c || c->n_args == REDIS_ARGS_MAX || memcmp(&before->id, &l->id, sizeof(l->id)) != 0)
+            c = add_removal(ix, b, &l->id);
+        batch_arg(b, c, &l->node, sizeof(l->node));
+    }
+    ix->n_leftovers -= n;
+    memmove(ix->leftovers, ix->leftovers + n, ix->n_leftovers * sizeof(*ix->leftovers));
 }

@@ -21,17 +21,20 @@ static void take_view(struct index *ix, struct segment *s, const redisReply *rep
         const redisReply *field = reply->element[i], *value = reply->element[i + 1];
         uint64_t node;
         if (field->type != REDIS_REPLY_STRING || value->type != REDIS_REPLY_STRING ||
-            field->len != sizeof(node) || n == HOLDERS_MAX)
+            field->len != sizeof(node))
             continue;
         memcpy(&node, field->str, sizeof(node));
         if (node == ix->config.node)
             own_right = (int)value->len == own_len && memcmp(value->str, own, value->len) == 0;
-        else if (!index_knows_gone(ix, node, now)) /* room is for those who are there */
+        else if (index_knows_gone(ix, node, now)) /* room is for those who are there */
+            index_note_leftover(ix, s, node, now);
+        else if (n < HOLDERS_MAX)
             values[n++] = (struct segment_value){node, (uint8_t *)value->str, (size_t)value->len};
     }
     segment_set_view(s, values, n, ix->config.node, now);
     ix->crowd = n > ix->crowd ? n : ix->crowd;
-    if (s->own_known && !own_right) { /* lost, or from before: say it again */
+    bool ends = own_len >= 0 && index_may_end(s, now);
+    if (s->own_known && (ends || !own_right)) { /* lost, or from before: say it again */
         s->dirty = true;
         index_queue(ix, s);
     }
@@ -78,8 +81,11 @@ static int64_t next_ms(struct index *ix, int64_t now)
     int64_t next = next_beat_ms(ix);
     const struct index_want *w;
     const struct index_lock *l;
-    if (ix->n_news || ix->n_ends || ix->n_opened || (ix->queue && index_usable(ix)))
+    bool usable = index_usable(ix);
+    if (ix->n_news || ix->n_ends || ix->n_opened || ((ix->queue || ix->n_leftovers) && usable))
         return now;
+    if (ix->n_found && usable && ix->next_found_ms < next)
+        next = ix->next_found_ms;
     DL_FOREACH(ix->wants, w)
     {
         const struct want *t = &w->want;
@@ -132,8 +138,11 @@ static size_t put_together(struct index *ix, struct index_batch *b, int64_t now,
     size_t taken = index_take_news(ix, b);
     index_take_ends(ix);
     index_take_opened(ix, now);
-    if (usable)
+    if (usable) {
+        index_take_found(ix, now);
         index_add_dirty(ix, b, now);
+        index_add_leftovers(ix, b);
+    }
     index_add_locks(ix, b, now);
     index_take_wants(ix, b, now, true, answered);
     if (usable)

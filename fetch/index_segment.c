@@ -28,10 +28,18 @@ void segment_tag(const struct secret *secret, const uint8_t *version, char out[I
     snprintf(out, INDEX_TAG_SIZE, "w{%s}", name);
 }
 
+void segment_key(const struct secret *secret, const struct segment_id *id,
+                 char out[SEGMENT_KEY_SIZE])
+{
+    char tag[INDEX_TAG_SIZE];
+    segment_tag(secret, id->version, tag);
+    snprintf(out, SEGMENT_KEY_SIZE, "%ss%llu", tag, (unsigned long long)id->number);
+}
+
 struct segment *segment_get(struct segment **table, const struct index_block *b,
                             const struct secret *secret)
 {
-    struct segment_id id = make_id(b->version, segment_number(b->block));
+    struct segment_id id = segment_id_of(b);
     struct segment *s = segment_find(*table, b->version, id.number);
     if (s) { /* to the end: used last */
         HASH_DEL(*table, s);
@@ -44,9 +52,7 @@ struct segment *segment_get(struct segment **table, const struct index_block *b,
     s->id = id;
     uint64_t rest = b->blocks - id.number * SEGMENT_BLOCKS;
     s->n_blocks = rest < SEGMENT_BLOCKS ? (uint32_t)rest : SEGMENT_BLOCKS;
-    char tag[INDEX_TAG_SIZE];
-    segment_tag(secret, b->version, tag);
-    snprintf(s->key, sizeof(s->key), "%ss%llu", tag, (unsigned long long)id.number);
+    segment_key(secret, &id, s->key);
     HASH_ADD(hh, *table, id, sizeof(s->id), s);
     return s;
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <uthash.h>
 
 #include "fetch/index.h"
@@ -18,6 +19,8 @@
 #define SEGMENT_BYTES  (SEGMENT_BLOCKS / 8)
 #define SEGMENTS_MAX   32768
 #define HOLDERS_MAX    512 /* of one segment; more are of no use */
+
+#define SEGMENT_KEY_SIZE 40
 
 struct segment_id {
     uint8_t version[INDEX_VERSION_BYTES];
@@ -34,8 +37,8 @@ struct segment {
     struct segment *prev, *next; /* those that the next batch has to do with */
     bool is_queued;
     struct segment_id id;
-    uint32_t n_blocks; /* 1 to SEGMENT_BLOCKS */
-    char key[40];      /* in Redis */
+    uint32_t n_blocks;          /* 1 to SEGMENT_BLOCKS */
+    char key[SEGMENT_KEY_SIZE]; /* in Redis */
 
     uint8_t own[SEGMENT_BYTES];
     bool own_known;  /* the store was looked through */
@@ -53,6 +56,16 @@ struct segment {
 static inline uint64_t segment_number(uint64_t block)
 {
     return block / SEGMENT_BLOCKS;
+}
+
+/* Of the segment that the block is in. */
+static inline struct segment_id segment_id_of(const struct index_block *b)
+{
+    struct segment_id id;
+    memset(&id, 0, sizeof(id));
+    memcpy(id.version, b->version, sizeof(id.version));
+    id.number = segment_number(b->block);
+    return id;
 }
 
 static inline uint32_t segment_bytes(const struct segment *s)
@@ -88,5 +101,9 @@ void segment_forget(struct segment *s, uint64_t node, uint64_t block);
 /* "w{NAME}", 19 characters and a zero. */
 #define INDEX_TAG_SIZE 20
 void segment_tag(const struct secret *secret, const uint8_t *version, char out[INDEX_TAG_SIZE]);
+
+/* Of a segment that need not be in the table. */
+void segment_key(const struct secret *secret, const struct segment_id *id,
+                 char out[SEGMENT_KEY_SIZE]);
 
 #endif

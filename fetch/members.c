@@ -5,12 +5,14 @@
 #include <string.h>
 #include <uthash.h>
 
-#define STRANGERS_MAX 8192
+#define STRANGERS_MAX 32768
+#define NEVER         (-1)
 
 struct stranger {
     UT_hash_handle hh;
     uint64_t node;
-    int64_t met_ms;
+    int64_t met_ms;    /* NEVER: not yet */
+    int64_t listed_ms; /* NEVER: not at all */
 };
 
 /* A word up to the next space or the end, into a field of `size`. */
@@ -112,20 +114,39 @@ static void is_no_stranger(struct members *m, uint64_t node)
     free(s);
 }
 
-int64_t members_met(struct members *m, uint64_t node, int64_t now_ms)
+static struct stranger *make_stranger(struct members *m, uint64_t node)
 {
     struct stranger *s = find_stranger(m, node);
     if (s)
-        return s->met_ms;
+        return s;
     if (HASH_COUNT(m->strangers) >= STRANGERS_MAX) /* those that matter are met again */
         forget_strangers(m);
-    s = calloc(1, sizeof(*s));
+    s = malloc(sizeof(*s));
     if (!s)
         abort();
-    s->node = node;
-    s->met_ms = now_ms;
+    *s = (struct stranger){.node = node, .met_ms = NEVER, .listed_ms = NEVER};
     HASH_ADD(hh, m->strangers, node, sizeof(s->node), s);
-    return now_ms;
+    return s;
+}
+
+int64_t members_met(struct members *m, uint64_t node, int64_t now_ms)
+{
+    struct stranger *s = make_stranger(m, node);
+    if (s->met_ms == NEVER)
+        s->met_ms = now_ms;
+    return s->met_ms;
+}
+
+void members_listed(struct members *m, uint64_t node, int64_t now_ms)
+{
+    make_stranger(m, node)->listed_ms = now_ms;
+}
+
+bool members_forgotten(const struct members *m, uint64_t node, int64_t now_ms)
+{
+    const struct stranger *s = find_stranger(m, node);
+    return s && s->met_ms != NEVER && now_ms - s->met_ms > MEMBERS_FORGOTTEN_MS &&
+           (s->listed_ms == NEVER || now_ms - s->listed_ms > MEMBERS_FORGOTTEN_MS);
 }
 
 /* --- members -------------------------------------------------------------------------- */
@@ -157,14 +178,17 @@ void members_all_dead(struct members *m)
         m->all[i].is_alive = false;
 }
 
-void members_sweep(struct members *m)
+void members_sweep(struct members *m, int64_t now_ms)
 {
     size_t kept = 0;
     for (size_t i = 0; i < m->n; i++)
-        if (m->all[i].is_alive || m->all[i].asked > 0)
+        if (m->all[i].is_alive || m->all[i].asked > 0) {
             m->all[kept++] = m->all[i];
-        else
-            members_met(m, m->all[i].node, 0);
+        } else {
+            struct stranger *s = make_stranger(m, m->all[i].node);
+            s->met_ms = 0;
+            s->listed_ms = now_ms;
+        }
     m->n = kept;
 }
 

@@ -51,7 +51,7 @@ struct member *members_put(struct members *m, const struct member *fresh, const 
 /* Before a new list: all count as dead until members_put() names them. */
 void members_all_dead(struct members *m);
 /* Forgets the dead that nobody is asking any more. */
-void members_sweep(struct members *m);
+void members_sweep(struct members *m, int64_t now_ms);
 void members_free(struct members *m);
 
 /* A node of which the index speaks, and which may be no member: when that was first noticed, which
@@ -59,6 +59,14 @@ void members_free(struct members *m);
  * in a list that is newer than that is gone, and what it left in the index is worth nothing. Who
  * is not may have come since the last list. */
 int64_t members_met(struct members *m, uint64_t node, int64_t now_ms);
+
+/* The list still has it, but its lease is over. It keeps those for an hour. */
+void members_listed(struct members *m, uint64_t node, int64_t now_ms);
+/* Of a node that members_met() was asked for: not even listed, for longer than one that lives could
+ * be missing from a list that was lost. What it left in the index can be removed; should it come
+ * back after all, it sees that it isn't listed and announces all that it has. */
+#define MEMBERS_FORGOTTEN_MS 20000
+bool members_forgotten(const struct members *m, uint64_t node, int64_t now_ms);
 
 /* Those whose lease holds. */
 size_t members_alive(const struct members *m);

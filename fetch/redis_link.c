@@ -126,14 +126,20 @@ static int demand(struct redis_link *l, int64_t until_ms, char *why, size_t why_
     return r;
 }
 
-static int log_in(struct redis_link *l, const struct redis_target *t, int64_t until_ms, char *why,
-                  size_t why_size)
+int redis_link_log_in(struct redis_link *l, const struct redis_target *t, int64_t until_ms,
+                      char *why, size_t why_size)
 {
-    int r = 0;
     if (t->user[0])
-        r = demand(l, until_ms, why, why_size, "AUTH", t->user, t->password);
-    else if (t->password[0])
-        r = demand(l, until_ms, why, why_size, "AUTH", t->password, NULL);
+        return demand(l, until_ms, why, why_size, "AUTH", t->user, t->password);
+    if (t->password[0])
+        return demand(l, until_ms, why, why_size, "AUTH", t->password, NULL);
+    return 0;
+}
+
+static int begin(struct redis_link *l, const struct redis_target *t, int64_t until_ms, char *why,
+                 size_t why_size)
+{
+    int r = redis_link_log_in(l, t, until_ms, why, why_size);
     if (r == 0 && t->db) {
         char db[16];
         snprintf(db, sizeof(db), "%u", t->db);
@@ -207,6 +213,6 @@ int redis_link_connect(struct redis_link *l, const struct redis_target *target, 
     redisSetTimeout(l->context, timeval_of(until_ms - clock_monotonic_ms()));
     int r = target->tls ? start_tls(l, why, why_size) : 0;
     if (r == 0 && !is_sentinel)
-        r = log_in(l, target, until_ms, why, why_size);
+        r = begin(l, target, until_ms, why, why_size);
     return r;
 }

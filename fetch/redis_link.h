@@ -25,6 +25,10 @@ int redis_link_connect(struct redis_link *l, const struct redis_target *target, 
                        int64_t until_ms, char *why, size_t why_size);
 void redis_link_close(struct redis_link *l);
 
+/* User and password of the target. 0 or -errno, also when it is refused; 0 when there is none. */
+int redis_link_log_in(struct redis_link *l, const struct redis_target *t, int64_t until_ms,
+                      char *why, size_t why_size);
+
 /* Sends what was appended to the context. 0 or -errno. */
 int redis_link_flush(struct redis_link *l, int64_t until_ms, char *why, size_t why_size);
 

@@ -119,6 +119,19 @@ static void load_slots(struct redis *r, int64_t until_ms)
 
 /* --- who is the master ------------------------------------------------------------ */
 
+static redisReply *ask_for_master(struct redis *r, int64_t until_ms)
+{
+    return redis_link_ask(&r->sentinel, until_ms, r->why, sizeof(r->why), "SENTINEL",
+                          "get-master-addr-by-name", r->target.master);
+}
+
+/* Most Sentinels want no password; one that does has the servers' own. */
+static bool wants_password(const struct redis *r, const redisReply *reply)
+{
+    return reply && reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOAUTH", 6) == 0 &&
+           r->target.password[0];
+}
+
 static bool ask_sentinel(struct redis *r, const struct redis_address *at, int64_t until_ms)
 {
     bool found = false;
@@ -126,8 +139,13 @@ static bool ask_sentinel(struct redis *r, const struct redis_address *at, int64_
     r->sentinel.error = 0;
     if (redis_link_connect(&r->sentinel, &r->target, true, until_ms, r->why, sizeof(r->why)) < 0)
         return false;
-    redisReply *reply = redis_link_ask(&r->sentinel, until_ms, r->why, sizeof(r->why), "SENTINEL",
-                                       "get-master-addr-by-name", r->target.master);
+    redisReply *reply = ask_for_master(r, until_ms);
+    if (wants_password(r, reply)) {
+        freeReplyObject(reply);
+        if (redis_link_log_in(&r->sentinel, &r->target, until_ms, r->why, sizeof(r->why)) < 0)
+            return false;
+        reply = ask_for_master(r, until_ms);
+    }
     if (reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
         reply->element[0]->type == REDIS_REPLY_STRING &&
         reply->element[1]->type == REDIS_REPLY_STRING &&
@@ -140,6 +158,9 @@ static bool ask_sentinel(struct redis *r, const struct redis_address *at, int64_
             for (size_t s = 0; s < REDIS_SLOTS; s++)
                 r->slots[s] = redis_link_number(r, l);
         }
+    } else if (reply && reply->type == REDIS_REPLY_ERROR) {
+        snprintf(r->why, sizeof(r->why), "Sentinel at %s:%u: %.200s", at->host, at->port,
+                 reply->str);
     } else if (reply) {
         snprintf(r->why, sizeof(r->why), "Sentinel at %s:%u knows no master '%s'", at->host,
                  at->port, r->target.master);

@@ -13,6 +13,7 @@
 
 #include "common/cleanup.h"
 #include "common/hash.h"
+#include "common/loopback.h"
 #include "common/options.h"
 #include "tool/agent_call.h"
 #include "tool/commands.h"
@@ -76,12 +77,6 @@ static bool find_listen(struct nginx_conf *n, const char *given)
     return false;
 }
 
-static bool is_loopback(const char *listen)
-{
-    return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "[::1]:", 6) == 0 ||
-           strncmp(listen, "localhost:", 10) == 0;
-}
-
 static const char *option_or_null(enum option_id id)
 {
     const char *text = option_text(id);
@@ -108,7 +103,7 @@ static bool find_access(struct nginx_conf *n)
     }
     if (n->signs || n->cert)
         return true;
-    if (is_loopback(n->listen)) {
+    if (loopback_is(n->listen)) {
         fprintf(stderr,
                 "warmpath: no WARMPATH_CLUSTER_SECRET and no certificates: serving %s only, "
                 "to anybody on this machine\n",

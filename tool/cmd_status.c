@@ -104,14 +104,20 @@ static const char *offer_of(const json_t *cluster, const char *url)
     return " at ";
 }
 
-static void print_trouble(const json_t *cluster)
+static void print_troubles(const json_t *cluster)
 {
+    const json_t *trouble;
+    size_t i;
     char since[32];
-    const char *trouble = json_string_value(json_object_get(cluster, "trouble"));
-    if (!trouble || !*trouble)
-        return;
-    format_time(cluster, "trouble_since_s", since);
-    printf("         trouble since %s with %s\n", since, trouble);
+    json_array_foreach(json_object_get(cluster, "troubles"), i, trouble)
+    {
+        format_time(trouble, "since_s", since);
+        printf("         trouble since %s with %s\n", since,
+               json_string_value(json_object_get(trouble, "what")));
+    }
+    int64_t more = (int64_t)number(cluster, "troubled_peers") - (int64_t)i;
+    if (more > 0)
+        printf("         and with %lld more\n", (long long)more);
 }
 
 static void print_cluster(const json_t *s)
@@ -133,7 +139,7 @@ static void print_cluster(const json_t *s)
            (long long)number(c, "peer_hit_blocks"), gib(c, "peer_bytes"),
            (long long)number(c, "peer_requests"), (long long)number(c, "peer_wrong_guesses"),
            (long long)number(c, "peer_errors"));
-    print_trouble(o);
+    print_troubles(o);
 }
 
 int cmd_status(int n_args, char **args)

@@ -82,6 +82,21 @@ def case_nobody_waits_for_a_node_that_has_left(bed):
             node.stop()
 
 
+def case_node_comes_back_when_it_was_forgotten(bed):
+    """All that Redis knew of it is gone. It says so itself, before anybody opens anything there."""
+    with World(bed, 2) as w:
+        first, second = w.nodes
+        w.right(first.cat("big", "wide"), "big", "wide")
+        first.stop()
+        w.redis.cli("flushall")
+        w.right(first.cat("small"), "small")
+        check.that(wait_until(lambda: len(w.redis.cli("keys", "*s0").split()) == 3, 10), "it does not announce what it has",
+                   first.log())
+        asked = len(w.proxy.seen)
+        w.right(second.cat("big", "wide"), "big", "wide")
+        check.equal("GETs that brought bytes", w.gets(asked), 0, "\n".join(w.proxy.names(asked)))
+
+
 def case_node_dies_and_comes_back_with_an_empty_store(bed):
     """Nobody was told: its old name is believed until its lease is over, and its blocks are not there."""
     comes_back_empty(bed, lambda node, other: kill_node(node))

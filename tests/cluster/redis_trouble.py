@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import threading
+import time
 
 import check
 import job
@@ -100,14 +101,44 @@ def case_redis_flushed(bed):
         check.equal("GETs that brought bytes", w.gets(asked), 0)
 
 
+NO_EVICTION = ("--maxmemory", "2mb", "--maxmemory-policy", "noeviction")
+
+
+def fill(redis):
+    redis.cli("eval", "for i=1,4000 do redis.call('set','x'..i,string.rep('x',1000)) end", "0")
+
+
 def case_redis_full(bed):
-    with World(bed, 2, redis_options=("--maxmemory", "2mb", "--maxmemory-policy", "noeviction")) as w:
+    with World(bed, 2, redis_options=NO_EVICTION) as w:
         w.joined()
-        w.redis.cli("eval", "for i=1,4000 do redis.call('set','x'..i,string.rep('x',1000)) end", "0")
+        fill(w.redis)
         for node in w.nodes:
             w.right(node.cat("big"), "big")
         check.that(wait_until(lambda: w.nodes[0].cluster()["index"] == "full", 10), "status does not say so",
                    w.nodes[0].log())
+
+
+def case_nodes_know_each_other_while_redis_is_full(bed):
+    """Nobody's lease can be renewed, and that says nothing of who is there: as without Redis they go on taking blocks
+    from each other. Once there is room, all is as before."""
+    with World(bed, 4, redis_options=NO_EVICTION) as w:
+        w.joined()
+        slow_down(w, 0.1)
+        asked, blocks = len(w.proxy.seen), blocks_of(w.objects["wide"])
+        readers = [node.start_open("wide") for node in w.nodes]
+        fill(w.redis)
+        check.that(wait_until(lambda: all(n.cluster()["index"] == "full" for n in w.nodes), 10), "nobody notices")
+        time.sleep(9)   # every lease is over
+        for node in w.nodes:
+            check.equal("nodes", node.cluster()["nodes"], 3)
+        for reader in readers:
+            go_on(reader)
+        for reader in readers:
+            w.right(finish_open(reader, 90), "wide")
+        check.that(w.gets(asked) <= blocks * 1.5, f"{w.gets(asked)} GETs for {blocks} blocks")
+        w.redis.cli("flushall")
+        check.that(wait_until(lambda: all(n.cluster()["index"] == "fine" for n in w.nodes), 10), "nobody notices that there is room")
+        check.that(wait_until(lambda: all(n.cluster()["nodes"] == 3 for n in w.nodes), 10), "nodes lost each other")
 
 
 def case_redis_refuses(bed):
@@ -121,13 +152,38 @@ def case_redis_refuses(bed):
                    w.nodes[0].log())
 
 
+RIGHTS = ("+time", "+hset", "+hdel", "+hgetall", "+expire", "+set", "+eval", "+get", "+del", "+pexpire", "+select")
+
+
+def log_in_with(w, *rights):
+    w.redis.cli("acl", "setuser", "wp", "reset", "on", ">pw", "~w{*", *rights)
+    for node in w.nodes:
+        node.settings["WARMPATH_REDIS"] = w.redis.url.replace("//", "//wp:pw@")
+
+
+def case_redis_refuses_one_command(bed):
+    """`status` names it for as long as it is refused; no key stays for ever."""
+    with World(bed, 1) as w:
+        node = w.nodes[0]
+        for lacking in ("set", "expire", "hdel", "hgetall"):
+            log_in_with(w, *(right for right in RIGHTS if right != f"+{lacking}"))
+            w.right(node.cat("big"), "big")
+            check.that(wait_until(lambda: node.cluster()["index"] == "refused", 5), f"{lacking}: status does not say so")
+            time.sleep(2.5)   # a lease is renewed every two seconds
+            shown = node.tool("status").text
+            check.match(f"status without {lacking}", shown, f"index refused since 2.*{lacking}", shown)
+            for key in w.redis.cli("keys", "*").split():
+                check.that(int(w.redis.cli("ttl", key)) != -1, f"{key} stays for ever")
+            w.redis.cli("acl", "setuser", "wp", f"+{lacking}")
+            check.that(wait_until(lambda: node.cluster()["index"] == "fine", 5), f"{lacking}: allowed, and nobody noticed")
+            node.stop()
+            w.redis.cli("flushall")
+
+
 def case_redis_with_least_rights(bed):
     """The rights that the documentation names are enough."""
     with World(bed, 2) as w:
-        w.redis.cli("acl", "setuser", "wp", "on", ">pw", "~w{*", "-@all", "+time", "+hset", "+hdel", "+hgetall", "+expire",
-                    "+set", "+eval", "+get", "+del", "+pexpire", "+select")
-        for node in w.nodes:
-            node.settings["WARMPATH_REDIS"] = w.redis.url.replace("//", "//wp:pw@")
+        log_in_with(w, "-@all", *RIGHTS)
         w.right(w.nodes[0].cat("big"), "big")
         asked = len(w.proxy.seen)
         w.right(w.nodes[1].cat("big"), "big")

@@ -1,6 +1,10 @@
 """What is fetched once for the cluster, and by whom."""
 
+import base64
+import hashlib
 import os
+import subprocess
+import time
 
 import check
 import job
@@ -197,6 +201,71 @@ def case_no_stranger_is_served(bed):
         for path in ("/", "/blocks/", "/blocks/node", "/agent.log", f"/blocks/{block[:3]}", "/blocks/../agent.log"):
             check.equal(path, status(path, "--path-as-is"), "404")
         check.equal("a PUT", status(f"/blocks/{block}", "-X", "PUT"), "403")
+
+
+def signed(node, path, lasts_s=300):
+    """As a node asks for it; what the signature is made with stands in nginx's configuration."""
+    key = node.tool("node", "config").text.partition("$secure_link_expires$uri ")[2].partition('"')[0]
+    ends = int(time.time()) + lasts_s
+    token = base64.urlsafe_b64encode(hashlib.md5(f"{ends}{path} {key}".encode()).digest()).decode().rstrip("=")
+    return f"{path}?t={token}&e={ends}"
+
+
+def case_signatures_end(bed):
+    """What was allowed a moment ago is not; nor is another block, another method, a link that stands in a block's place."""
+    with World(bed, 2) as w:
+        first, second = w.nodes
+        w.right(first.cat("big"), "big")
+        folder, _, block = first.block_files()[0].rpartition("/")
+        path = "/blocks/" + folder[-2:] + "/" + block
+        link = path[:-8] + "0000ffff"
+        os.symlink("/etc/passwd", os.path.join(folder, link.rpartition("/")[2]))
+
+        def status(asked, *more):
+            return finish_curl(second, first.settings["WARMPATH_PEER_URL"] + asked, *more)
+        check.equal("a signature that holds", status(signed(first, path)), "200")
+        check.equal("one that is over", status(signed(first, path, -5)), "410")
+        check.equal("one with a later end", status(signed(first, path, -5)[:-10] + "9999999999"), "403")
+        check.equal("one of another block", status(link + "?" + signed(first, path).partition("?")[2]), "403")
+        check.equal("a symbolic link", status(signed(first, link)), "403")
+        for method in ("POST", "PUT", "DELETE"):
+            check.equal(method, status(signed(first, path), "-X", method), "403")
+
+
+def case_uploads_are_capped(bed):
+    """A node sends 32 blocks at a time; whoever comes then is told so at once."""
+    with World(bed, 2) as w:
+        first, second = w.nodes
+        w.right(first.cat("wide"), "wide")
+        whole = next(path for path in first.block_files() if os.path.getsize(path) > 1 << 20)
+        url = first.settings["WARMPATH_PEER_URL"] + signed(first, "/blocks/" + whole.rpartition("/blocks/")[2])
+        first.slow_link("50mbit")
+        curl = second.command(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", url])
+        clients = [job.start(curl, bed.base_env(), out=subprocess.PIPE) for _ in range(44)]
+        codes = [finish(client).text for client in clients]
+        check.equal("answers", set(codes), {"200", "503"})
+        check.that(codes.count("503") >= 4, f"{codes.count('503')} of 44 were told to come again")
+
+
+def case_one_look_up_at_open(bed):
+    """What Redis is asked for while a node takes 65 blocks from another: who has them, once, and no locks."""
+    with World(bed, 2) as w:
+        w.joined()
+        first, second = w.nodes
+        w.right(first.cat("wide"), "wide")
+        before = calls(w.redis)
+        beats = time.monotonic()
+        w.right(second.cat("wide"), "wide")
+        after = calls(w.redis)
+        beats = 2 * (1 + int((time.monotonic() - beats) / 2))   # each node lists the others every two seconds
+        looks = after.get("hgetall", 0) - before.get("hgetall", 0)
+        check.that(looks <= 2 + beats, f"{looks} look-ups")
+        check.equal("locks", after.get("set", 0), before.get("set", 0))
+
+
+def calls(redis):
+    lines = (line.partition(":") for line in redis.cli("info", "commandstats").splitlines() if line.startswith("cmdstat_"))
+    return {name[8:]: int(rest.partition("calls=")[2].partition(",")[0]) for name, _, rest in lines}
 
 
 def finish_curl(node, url, *more):

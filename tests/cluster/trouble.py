@@ -111,6 +111,22 @@ def case_peer_is_cut_off(bed):
         first.link_is("up")
 
 
+def case_status_names_all_that_fail(bed):
+    """Two of three nodes can't be asked: both are named, each with the time since when."""
+    with World(bed, 3) as w:
+        *holders, reader = w.nodes
+        for node in holders:
+            w.right(node.cat("big"), "big")
+        w.right(reader.cat("small"), "small")
+        for node in holders:
+            node.tool("node", "stop", "--now")
+            os.unlink(os.path.join(node.cache, "blocks", "closed"))   # nobody was told
+        w.right(reader.cat("big"), "big")
+        shown = reader.tool("status").text
+        for node in holders:
+            check.match("status", shown, f"trouble since 2.* with http://{node.address}", shown)
+
+
 def case_silent_peer_is_given_up_soon(bed):
     """One of two holders is cut off in the middle of what it sends: it is known by then how long it is silent else,
     and the other one has everything."""

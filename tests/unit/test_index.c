@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "fetch/index_segment.h"
+#include "fetch/index_internal.h"
 #include "fetch/members.h"
 #include "fetch/redis.h"
 
@@ -121,22 +121,49 @@ static void test_strangers(void **state)
     assert_int_equal(members_met(&all, 5, 200), 100);
     members_put(&all, &m, "");
     members_all_dead(&all);
-    members_sweep(&all);
+    members_sweep(&all, 1000);
     assert_null(members_find(&all, 7));
     assert_int_equal(members_met(&all, 7, 300), 0); /* it was one */
     members_put(&all, &m, "");
     members_find(&all, 7)->asked = 1;
     members_all_dead(&all);
-    members_sweep(&all); /* somebody still asks it */
+    members_sweep(&all, 1000); /* somebody still asks it */
     assert_non_null(members_find(&all, 7));
     m.node = 5;
     members_put(&all, &m, "");
     members_all_dead(&all);
-    members_sweep(&all);
+    members_sweep(&all, 1000);
     assert_int_equal(members_met(&all, 5, 400), 0);
     for (uint64_t node = 1000; node < 30000; node++)
         members_met(&all, node, 500);
     assert_int_equal(members_met(&all, 29999, 600), 500);
+    members_free(&all);
+}
+
+static void test_the_forgotten(void **state)
+{
+    enum { LATER = MEMBERS_FORGOTTEN_MS + 2 };
+    struct members all = {0};
+    struct member m = {.node = 7};
+    (void)state;
+    assert_false(members_forgotten(&all, 5, LATER)); /* never heard of */
+    members_listed(&all, 6, 1);
+    assert_false(members_forgotten(&all, 6, LATER)); /* nobody says that it holds anything */
+    members_met(&all, 5, 1);
+    members_met(&all, 6, 1);
+    assert_false(members_forgotten(&all, 5, LATER - 1));
+    assert_true(members_forgotten(&all, 5, LATER));
+    members_listed(&all, 6, LATER);
+    assert_false(members_forgotten(&all, 6, 2 * LATER - 2));
+    assert_true(members_forgotten(&all, 6, 2 * LATER));
+    members_put(&all, &m, "");
+    members_all_dead(&all);
+    members_sweep(&all, LATER); /* it was in the list before: a list that was lost, maybe */
+    members_met(&all, 7, LATER);
+    assert_false(members_forgotten(&all, 7, 2 * LATER - 2));
+    assert_true(members_forgotten(&all, 7, 2 * LATER));
+    members_put(&all, &m, "");
+    assert_false(members_forgotten(&all, 7, 2 * LATER));
     members_free(&all);
 }
 
@@ -182,7 +209,7 @@ static void test_members(void **state)
     members_all_dead(&all);
     members_find(&all, 7)->asked = 1;
     members_put(&all, &moved, "");
-    members_sweep(&all);
+    members_sweep(&all, 1000);
     assert_int_equal(all.n, 2); /* the living one, and one that still owes an answer */
     assert_false(member_usable(members_find(&all, 7), 0));
     members_free(&all);
@@ -215,6 +242,14 @@ static bool holds_nothing(void *user, const struct index_block *b)
     return false;
 }
 
+static int times_told;
+
+static void tells_nothing(void *user)
+{
+    (void)user;
+    times_told++;
+}
+
 static bool offers_all(void *user)
 {
     (void)user;
@@ -223,7 +258,8 @@ static bool offers_all(void *user)
 
 static struct index *join_zone(uint64_t node, uint8_t tenant, const char *zone)
 {
-    struct index_config c = {.node = node, .holds = holds_nothing, .offers = offers_all};
+    struct index_config c = {
+        .node = node, .holds = holds_nothing, .offers = offers_all, .tell_all = tells_nothing};
     char why[256];
     const char *url = getenv("WARMPATH_TEST_REDIS");
     if (!url)
@@ -460,6 +496,183 @@ static void test_waiting_is_bounded(void **state)
     free(second);
 }
 
+/* One command to the same Redis, for what nobody else could see; the reply is the caller's. */
+static redisReply *run(struct redis_command c)
+{
+    struct redis_target target;
+    char why[256];
+    assert_int_equal(redis_url_parse(getenv("WARMPATH_TEST_REDIS"), &target, why, sizeof(why)), 0);
+    struct redis *r = redis_new(&target);
+    c.key_at = 1;
+    assert_int_equal(redis_run(r, &c, 1, 5000), 0);
+    redis_free(r);
+    return c.reply;
+}
+
+static void say(const char *key, uint64_t node, const char *value)
+{
+    struct redis_command c = {0};
+    redis_arg(&c, "HSET", 4);
+    redis_arg(&c, key, strlen(key));
+    redis_arg(&c, &node, sizeof(node));
+    redis_arg(&c, value, strlen(value));
+    freeReplyObject(run(c));
+}
+
+static bool is_said(const char *key, uint64_t node)
+{
+    struct redis_command c = {0};
+    redis_arg(&c, "HEXISTS", 7);
+    redis_arg(&c, key, strlen(key));
+    redis_arg(&c, &node, sizeof(node));
+    redisReply *reply = run(c);
+    bool is = reply->integer == 1;
+    freeReplyObject(reply);
+    return is;
+}
+
+static void forget(const char *key)
+{
+    struct redis_command c = {0};
+    redis_arg(&c, "DEL", 3);
+    redis_arg(&c, key, strlen(key));
+    freeReplyObject(run(c));
+}
+
+static void wait_until_fine(struct index *ix)
+{
+    struct index_status s;
+    do {
+        usleep(20000);
+        index_status(ix, &s);
+    } while (s.state != INDEX_FINE);
+}
+
+static void segment_key_of(const struct index *ix, const struct index_block *b,
+                           char out[SEGMENT_KEY_SIZE])
+{
+    struct segment_id id = segment_id_of(b);
+    segment_key(&ix->config.secret, &id, out);
+}
+
+/* What nodes left that are gone for good goes; not what those left that may be back. */
+static void test_leftovers_are_removed(void **state)
+{
+    enum { GONE = 100, MANY = 30, MAY_BE_BACK = 7 };
+    struct index_block block = {.version = {6, 6}, .block = 600, .blocks = 700};
+    char key[SEGMENT_KEY_SIZE];
+    (void)state;
+    struct index *a = join(1, 106);
+    segment_key_of(a, &block, key);
+    for (uint64_t node = GONE; node < GONE + MANY; node++)
+        say(key, node, "");
+    say(key, MAY_BE_BACK, "");
+    say(a->nodes_key, MAY_BE_BACK, "1700000000000 - -");
+    wait_until_fine(a);
+    pthread_mutex_lock(&a->lock);
+    for (uint64_t node = GONE; node < GONE + MANY; node++)
+        members_met(&a->members, node, clock_monotonic_ms() - MEMBERS_FORGOTTEN_MS - 1);
+    members_met(&a->members, MAY_BE_BACK, clock_monotonic_ms() - MEMBERS_FORGOTTEN_MS - 1);
+    members_listed(&a->members, MAY_BE_BACK, clock_monotonic_ms());
+    pthread_mutex_unlock(&a->lock);
+    index_opened(a, block.version, block.blocks);
+    for (uint64_t node = GONE; node < GONE + MANY; node++)
+        while (is_said(key, node))
+            usleep(20000);
+    assert_true(is_said(key, MAY_BE_BACK));
+    index_free(a);
+}
+
+/* A node that left in good order and is back soon need not say again what it has; one that is not
+ * in the list any more does. */
+static void test_who_comes_back_is_told(void **state)
+{
+    struct index_block block = {.version = {5, 5}, .block = 3, .blocks = 600};
+    char key[SEGMENT_KEY_SIZE], nodes[40];
+    (void)state;
+    struct index *a = join(1, 107);
+    wait_until_fine(a);
+    strcpy(nodes, a->nodes_key);
+    index_free(a);
+    forget(nodes);
+    times_told = 0;
+    a = join(1, 107);
+    wait_until_fine(a);
+    index_publish(a, &block);
+    segment_key_of(a, &block, key);
+    index_free(a);
+    assert_int_equal(times_told, 1);
+    assert_true(is_said(nodes, 1) && is_said(key, 1));
+    a = join(1, 107);
+    wait_until_fine(a);
+    index_free(a);
+    assert_int_equal(times_told, 1);
+}
+
+static bool holds_all(void *user, const struct index_block *b)
+{
+    (void)user;
+    return b->block != 1;
+}
+
+/* What the store has had since before: all of a segment, whichever block of it was named. */
+static void test_what_was_found_is_announced(void **state)
+{
+    struct index_block block = {.version = {4, 5}, .block = 513, .blocks = 2000};
+    char key[SEGMENT_KEY_SIZE], first[SEGMENT_KEY_SIZE];
+    (void)state;
+    struct index *a = join(1, 108);
+    a->config.holds = holds_all;
+    segment_key_of(a, &block, key);
+    index_announce(a, &block);
+    block.block = 700;
+    index_announce(a, &block);
+    block.block = 2;
+    index_announce(a, &block);
+    segment_key_of(a, &block, first);
+    while (!is_said(key, 1) || !is_said(first, 1))
+        usleep(20000);
+    index_free(a);
+}
+
+/* Seconds. */
+static int64_t left_to_live(const char *key)
+{
+    struct redis_command c = {0};
+    redis_arg(&c, "TTL", 3);
+    redis_arg(&c, key, strlen(key));
+    redisReply *reply = run(c);
+    int64_t left = reply->integer;
+    freeReplyObject(reply);
+    return left;
+}
+
+/* A segment in which nothing changes any more, but which is looked up, does not end. */
+static void test_what_is_used_is_kept(void **state)
+{
+    struct index_block block = {.version = {3, 5}, .block = 0, .blocks = 1};
+    char key[SEGMENT_KEY_SIZE];
+    (void)state;
+    struct index *a = join(1, 109);
+    segment_key_of(a, &block, key);
+    index_publish(a, &block);
+    while (!is_said(key, 1) || left_to_live(key) < 0)
+        usleep(20000);
+    struct redis_command c = {0};
+    redis_arg(&c, "EXPIRE", 6);
+    redis_arg(&c, key, strlen(key));
+    redis_arg(&c, "1000", 4);
+    freeReplyObject(run(c));
+    pthread_mutex_lock(&a->lock);
+    segment_find(a->segments, block.version, 0)->kept_ms -= 3600001;
+    pthread_mutex_unlock(&a->lock);
+    while (left_to_live(key) <= 1000) {
+        index_opened(a, block.version, block.blocks);
+        usleep(20000);
+    }
+    index_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -470,12 +683,17 @@ int main(void)
         cmocka_unit_test(test_signature),
         cmocka_unit_test(test_member_lines),
         cmocka_unit_test(test_strangers),
+        cmocka_unit_test(test_the_forgotten),
         cmocka_unit_test(test_members),
         cmocka_unit_test(test_a_busy_holder_is_waited_for),
         cmocka_unit_test(test_a_slow_holder_is_waited_for),
         cmocka_unit_test(test_one_fetches_the_other_waits),
         cmocka_unit_test(test_a_zone_is_let_go),
         cmocka_unit_test(test_waiting_is_bounded),
+        cmocka_unit_test(test_leftovers_are_removed),
+        cmocka_unit_test(test_who_comes_back_is_told),
+        cmocka_unit_test(test_what_was_found_is_announced),
+        cmocka_unit_test(test_what_is_used_is_kept),
     };
     return cmocka_run_group_tests_name("index", tests, NULL, NULL);
 }

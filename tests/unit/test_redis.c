@@ -359,6 +359,31 @@ static void test_sentinel(void **state)
     server_stop(&master);
 }
 
+/* One that wants a password gets the servers'; the others get none. */
+static void test_sentinel_with_a_password(void **state)
+{
+    char reply[64], port[8];
+    struct server master = {
+        .steps = {{.wait_for = "pw", .reply = "+OK\r\n"}, {.wait_for = "k", .reply = "+yes\r\n"}}};
+    (void)state;
+    server_start(&master);
+    snprintf(port, sizeof(port), "%d", master.port);
+    snprintf(reply, sizeof(reply), "*2\r\n$9\r\n127.0.0.1\r\n$%zu\r\n%s\r\n", strlen(port), port);
+    struct server sentinel = {
+        .steps = {{.wait_for = "main", .reply = "-NOAUTH Authentication required.\r\n"},
+                  {.wait_for = "pw", .reply = "+OK\r\n"},
+                  {.wait_for = "main", .reply = reply}}};
+    server_start(&sentinel);
+    struct redis *r = connect_to("redis+sentinel://:pw@127.0.0.1:%d/main", sentinel.port);
+    struct redis_command c = get("k");
+    assert_int_equal(redis_run(r, &c, 1, 2000), 0);
+    assert_string_equal(c.reply->str, "yes");
+    redis_free_replies(&c, 1);
+    redis_free(r);
+    server_stop(&sentinel);
+    server_stop(&master);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +398,7 @@ int main(void)
         cmocka_unit_test(test_ask),
         cmocka_unit_test(test_two_that_send_on_and_on),
         cmocka_unit_test(test_sentinel),
+        cmocka_unit_test(test_sentinel_with_a_password),
     };
     return cmocka_run_group_tests_name("redis", tests, NULL, NULL);
 }

@@ -47,6 +47,48 @@ static void test_versions_are_apart(void **state)
     assert_false(store_has(store, &v, 0));
 }
 
+struct told {
+    struct version_id version;
+    uint64_t next;
+    _Atomic int n;
+};
+
+/* In order, and each with the number of all of its version. */
+static void on_found(void *user, const struct store_place *place, uint64_t blocks)
+{
+    struct told *t = user;
+    if (memcmp(&t->version, &place->version, sizeof(t->version)) != 0)
+        t->next = 0;
+    t->version = place->version;
+    assert_int_equal(place->index, t->next++);
+    assert_int_equal(blocks, 4);
+    t->n++;
+}
+
+static void test_tells_all(void **state)
+{
+    struct version a = make_version("a", 3 * BLOCK + 5), b = make_version("b", 4 * BLOCK);
+    struct told told = {.n = 0};
+    char path[256];
+    bool published;
+    (void)state;
+    memcpy(b.id.bytes, a.id.bytes, sizeof(b.id.bytes));
+    b.id.bytes[15] ^= 1; /* both in one folder */
+    for (uint64_t i = 4; i-- > 0;) {
+        close(put(&a, i, &published));
+        close(put(&b, i, &published));
+    }
+    block_path(&a, 4, path, sizeof(path));
+    close(open(path, O_CREAT | O_WRONLY, 0600)); /* no block */
+    reopen();
+    store_watch(store, &(struct store_watcher){.found = on_found, .user = &told});
+    store_tell_all_soon(store);
+    while (told.n < 8)
+        usleep(1000);
+    reopen(); /* told of nothing more */
+    assert_int_equal(told.n, 8);
+}
+
 static void test_padding_is_zero(void **state)
 {
     struct version v = make_version("short", 100);
@@ -262,6 +304,42 @@ static void test_what_came_before_is_not_cached(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+static int left;
+
+/* Other nodes must not be sent for a block that is gone. */
+static void on_leaving(void *user, const struct store_place *places, size_t n, bool may_wait)
+{
+    const struct version *v = user;
+    (void)may_wait;
+    for (size_t i = 0; i < n; i++, left++) {
+        assert_memory_equal(&places[i].version, &v->id, sizeof(v->id));
+        assert_true(store_has_file(store, v, places[i].index));
+    }
+}
+
+static void test_told_before_it_goes(void **state)
+{
+    struct version v = make_version("a", 4 * BLOCK);
+    char path[256];
+    bool published;
+    (void)state;
+    left = 0;
+    for (uint64_t i = 0; i < 4; i++)
+        close(put(&v, i, &published));
+    store_watch(store, &(struct store_watcher){.leaving = on_leaving, .user = &v});
+    store_evict_all(store);
+    assert_int_equal(left, 4);
+    close(put(&v, 0, &published));
+    block_path(&v, 0, path, sizeof(path));
+    struct timespec long_ago[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+    assert_int_equal(utimensat(AT_FDCWD, path, long_ago, 0), 0);
+    chmod(path, 0600);
+    assert_int_equal(truncate(path, BLOCK / 2), 0);
+    assert_int_equal(store_get(store, &v, 0), -ENOENT); /* it doesn't verify */
+    assert_int_equal(left, 5);
+    store_watch(store, NULL);
+}
+
 static void test_evict_all(void **state)
 {
     struct version v = make_version("a", 4 * BLOCK);
@@ -281,6 +359,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_STORE(test_publish_and_find),
         WITH_STORE(test_versions_are_apart),
+        WITH_STORE(test_tells_all),
         WITH_STORE(test_padding_is_zero),
         WITH_STORE(test_incomplete_is_refused),
         WITH_STORE(test_all_has_its_room_at_once),
@@ -290,6 +369,7 @@ int main(void)
         WITH_STORE(test_disk_takes_no_more),
         WITH_STORE(test_publishing_fails),
         WITH_STORE(test_what_came_before_is_not_cached),
+        WITH_STORE(test_told_before_it_goes),
         WITH_STORE(test_evict_all),
     };
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);
