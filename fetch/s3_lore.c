@@ -6,14 +6,12 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "common/hash.h"
 #include "common/log.h"
+#include "fetch/s3_pace.h"
 #include "policy/hedge.h"
-#include "policy/rate.h"
 
 #define DIAGNOSE_EVERY_MS 10000
 #define PLACES_MAX        256
-#define RATES             64
 
 /* Never changed and freed only with the lore: s3_lore_endpoint() lends its strings. A newer one
  * stands before an older one of the same bucket. */
@@ -24,12 +22,6 @@ struct place {
     char scheme[8];
     char authority[256]; /* "": the endpoint's own */
     bool virtual_host;   /* with an authority: the bucket stood before it */
-};
-
-struct rate_slot {
-    uint64_t name; /* 0: free */
-    int64_t used_ms;
-    struct rate rate;
 };
 
 /* One request that was given up without a sign of life is enough: it has tried for long. */
@@ -50,7 +42,7 @@ struct s3_lore {
     char silent_why[160];
     struct place *places;
     size_t n_places;
-    struct rate_slot rates[RATES];
+    struct s3_paces paces;
     struct hedge hedge;
 };
 
@@ -341,32 +333,10 @@ bool s3_lore_moved(struct s3_lore *l, const struct s3_endpoint *endpoint, const 
 
 /* ---- how fast ---- */
 
-/* The slot of the key's directory; made in place of the one not used for longest. */
-static struct rate *rate_of(struct s3_lore *l, const char *bucket, const char *key, int64_t now_ms)
-{
-    const char *slash = key ? strrchr(key, '/') : NULL;
-    uint64_t name = hash_bytes(bucket, strlen(bucket), 0);
-    struct rate_slot *oldest = &l->rates[0];
-    if (slash)
-        name = hash_bytes(key, (size_t)(slash - key), name);
-    name |= 1;
-    for (size_t i = 0; i < RATES; i++) {
-        struct rate_slot *slot = &l->rates[i];
-        if (slot->name == name) {
-            slot->used_ms = now_ms;
-            return &slot->rate;
-        }
-        if (slot->used_ms < oldest->used_ms)
-            oldest = slot;
-    }
-    *oldest = (struct rate_slot){.name = name, .used_ms = now_ms};
-    return &oldest->rate;
-}
-
 int64_t s3_lore_delay_ms(struct s3_lore *l, const char *bucket, const char *key, int64_t now_ms)
 {
     pthread_mutex_lock(&l->lock);
-    int64_t delay_ms = rate_take(rate_of(l, bucket, key, now_ms), now_ms);
+    int64_t delay_ms = s3_pace_take(&l->paces, bucket, key, now_ms);
     pthread_mutex_unlock(&l->lock);
     return delay_ms;
 }
@@ -375,7 +345,7 @@ void s3_lore_rate(struct s3_lore *l, const char *bucket, const char *key, bool t
                   int64_t now_ms)
 {
     pthread_mutex_lock(&l->lock);
-    rate_answer(rate_of(l, bucket, key, now_ms), throttled, now_ms);
+    s3_pace_answer(&l->paces, bucket, key, throttled, now_ms);
     if (throttled)
         hedge_throttled(&l->hedge, now_ms);
     pthread_mutex_unlock(&l->lock);
