@@ -12,6 +12,7 @@
 #include "agent/meta.h"
 #include "agent/route.h"
 #include "agent/shards.h"
+#include "agent/stride_ahead.h"
 #include "agent/streams.h"
 #include "agent/transfer.h"
 #include "common/cleanup.h"
@@ -87,6 +88,7 @@ static void fetch_ahead(struct errand *e, struct prefetch_stream *s,
 {
     uint64_t at = errand_fetch_plan(e, plan);
     read_ahead(e, plan);
+    stride_ahead(e->agent, e->version, e->context, e->job, &plan->stride);
     if (at < plan->to)
         prefetch_stopped_at(s, at);
     if (plan->ends)

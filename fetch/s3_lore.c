@@ -6,20 +6,12 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "common/hash.h"
 #include "common/log.h"
+#include "fetch/s3_pace.h"
 #include "fetch/s3_places.h"
 #include "policy/hedge.h"
-#include "policy/rate.h"
 
 #define DIAGNOSE_EVERY_MS 10000
-#define RATES             64
-
-struct rate_slot {
-    uint64_t name; /* 0: free */
-    int64_t used_ms;
-    struct rate rate;
-};
 
 /* One request that was given up without a sign of life is enough: it has tried for long. */
 static const struct breaker_rules breaker_rules = {
@@ -38,7 +30,7 @@ struct s3_lore {
     struct breaker breaker;
     char silent_why[160];
     struct s3_places places;
-    struct rate_slot rates[RATES];
+    struct s3_paces paces;
     struct hedge hedge;
 };
 
@@ -216,32 +208,10 @@ bool s3_lore_moved(struct s3_lore *l, const struct s3_endpoint *endpoint, const 
 
 /* ---- how fast ---- */
 
-/* The slot of the key's directory; made in place of the one not used for longest. */
-static struct rate *rate_of(struct s3_lore *l, const char *bucket, const char *key, int64_t now_ms)
-{
-    const char *slash = key ? strrchr(key, '/') : NULL;
-    uint64_t name = hash_bytes(bucket, strlen(bucket), 0);
-    struct rate_slot *oldest = &l->rates[0];
-    if (slash)
-        name = hash_bytes(key, (size_t)(slash - key), name);
-    name |= 1;
-    for (size_t i = 0; i < RATES; i++) {
-        struct rate_slot *slot = &l->rates[i];
-        if (slot->name == name) {
-            slot->used_ms = now_ms;
-            return &slot->rate;
-        }
-        if (slot->used_ms < oldest->used_ms)
-            oldest = slot;
-    }
-    *oldest = (struct rate_slot){.name = name, .used_ms = now_ms};
-    return &oldest->rate;
-}
-
 int64_t s3_lore_delay_ms(struct s3_lore *l, const char *bucket, const char *key, int64_t now_ms)
 {
     pthread_mutex_lock(&l->lock);
-    int64_t delay_ms = rate_take(rate_of(l, bucket, key, now_ms), now_ms);
+    int64_t delay_ms = s3_pace_take(&l->paces, bucket, key, now_ms);
     pthread_mutex_unlock(&l->lock);
     return delay_ms;
 }
@@ -250,7 +220,7 @@ void s3_lore_rate(struct s3_lore *l, const char *bucket, const char *key, bool t
                   int64_t now_ms)
 {
     pthread_mutex_lock(&l->lock);
-    rate_answer(rate_of(l, bucket, key, now_ms), throttled, now_ms);
+    s3_pace_answer(&l->paces, bucket, key, throttled, now_ms);
     if (throttled)
         hedge_throttled(&l->hedge, now_ms);
     pthread_mutex_unlock(&l->lock);

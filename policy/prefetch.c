@@ -171,8 +171,12 @@ struct prefetch_plan prefetch_next(struct prefetch_stream *s, const struct prefe
     set_stop(c, r, is_new);
     c->next = at_least(c->next, r->to);
     c->ahead = at_least(c->ahead, round_up(c->next, r->block_bytes));
-    if (!continues)
+    if (!continues) {
+        const struct stride_read read = {
+            {r->from, r->to}, r->size_bytes, r->block_bytes, r->most_bytes};
+        plan.stride = stride_next(&s->stride, &read);
         return plan;
+    }
     widen(c, r);
 
     uint64_t end = end_of_run(c, r);

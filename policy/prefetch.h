@@ -20,6 +20,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "policy/stride.h"
+
 #define PREFETCH_CURSORS 16
 /* A read of that many bytes at the start of a file begins a run at once. */
 #define PREFETCH_LARGE_READ (128u << 10)
@@ -50,6 +52,7 @@ struct prefetch_stream {
     uint64_t jumped_bytes; /* of the parts that were jumped to */
     uint32_t jumps;
     bool swept;
+    struct stride stride; /* of reads that are in no run */
 };
 
 enum prefetch_advice { PREFETCH_NORMAL, PREFETCH_SEQUENTIAL, PREFETCH_RANDOM };
@@ -74,6 +77,7 @@ struct prefetch_plan {
     uint64_t warm_from, warm_to; /* what of this is stored, read from the disk; whole blocks, too */
     bool ends;                   /* the file is read in order, and this is its end; said once */
     bool sweep;                  /* all of the file will be wanted, in any order; said once */
+    struct stride_plan stride;   /* and this, of a reader that goes on at even distances */
 };
 
 /* The ranges of a run's plans do not overlap, unless its bytes got `lost`: then they come again. */

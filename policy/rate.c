@@ -1,6 +1,7 @@
 #include "policy/rate.h"
 
 #define WINDOW_MS   1000
+#define YOUNG_MS    100 /* a shorter time tells nothing of a second */
 #define LIFTED_MS   30000
 #define LEAST_PER_S 10.0 /* S3 takes thousands */
 #define WAIT_MAX_MS 2000
@@ -33,9 +34,18 @@ int64_t rate_take(struct rate *r, int64_t now_ms)
     return wait_us / 1000;
 }
 
+/* A burst that began this very moment would have gone on for the rest of its second. */
+static double sent_per_s(const struct rate *r, int64_t now_ms)
+{
+    int64_t age_ms = now_ms - r->window_ms < YOUNG_MS ? YOUNG_MS : now_ms - r->window_ms;
+    if (r->sent_before > 0)
+        return r->sent > r->sent_before ? r->sent : r->sent_before;
+    return (double)r->sent * WINDOW_MS / (double)(age_ms < WINDOW_MS ? age_ms : WINDOW_MS);
+}
+
 static void cut(struct rate *r, int64_t now_ms)
 {
-    double sent = r->sent > r->sent_before ? r->sent : r->sent_before;
+    double sent = sent_per_s(r, now_ms);
     double from = r->per_s > 0 && r->per_s < sent ? r->per_s : sent;
     r->per_s = 0.7 * from > LEAST_PER_S ? 0.7 * from : LEAST_PER_S;
     r->ceiling = from;

@@ -1,4 +1,4 @@
-/* How fast to ask where S3 said "slow down": one of these for each bucket and prefix. Pure; the
+/* How fast to ask where S3 said "slow down": one of these for each directory and bucket. Pure; the
  * caller holds the lock.
  *
  * Unlimited until a second in which a twentieth of the answers (and more than one) were refusals:

@@ -19,10 +19,11 @@ import life
 import missed
 import shards
 import sharing
+import strides
 import tool
 
 
-FAMILIES = (life, sharing, kept, ahead, hints, formats, shards, disk_ahead, keys, tool, environments, company, missed, identity, access, bounds, hit, library)
+FAMILIES = (life, sharing, kept, ahead, hints, formats, shards, strides, disk_ahead, keys, tool, environments, company, missed, identity, access, bounds, hit, library)
 
 
 def cases(bed):

@@ -64,12 +64,13 @@ static inline void block_path(const struct version *v, uint64_t index, char *out
     snprintf(out + n, size - (size_t)n, "-%08llx", (unsigned long long)index);
 }
 
-/* Found there, for others, too; and gone with the store's blocks. */
+/* Found there, for others, too, but not for other nodes; and gone with the store's blocks. */
 static inline void assert_in_memory(const struct version *v, uint64_t index)
 {
     struct store_place place = {v->id, index};
     struct store_numbers n;
     assert_true(store_has(store, v, index) && store_keeps_in_memory(store, &place));
+    assert_false(store_has_file(store, v, index));
     int fd = store_get(store, v, index);
     assert_holds(fd, v, index);
     assert_true((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY);

@@ -61,6 +61,25 @@ static void test_finds_what_the_server_takes(void **unused)
     assert_true(sent > 50 * 500 / 2); /* and much of what it takes is used */
 }
 
+/* Many at once, before the first second is over: what the server takes is used soon, and not only
+ * when the limit is lifted. */
+static void test_a_burst_is_no_measure(void **unused)
+{
+    (void)unused;
+    struct rate r = {0};
+    for (int i = 0; i < 40; i++)
+        rate_take(&r, 1000);
+    for (int i = 0; i < 40; i++)
+        rate_answer(&r, i >= 30, 1020);
+    assert_true(r.per_s > 0);
+    int sent = 0;
+    for (int i = 1; i <= 10; i++) {
+        struct second s = one_second(&r, 1000 + 1000L * i, 2000, 150);
+        sent += s.sent - s.refused;
+    }
+    assert_true(sent > 10 * 150 * 6 / 10);
+}
+
 static void refuse_twice(struct rate *r, int64_t now_ms)
 {
     rate_take(r, now_ms);
@@ -125,6 +144,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_limit_until_refused),
         cmocka_unit_test(test_finds_what_the_server_takes),
+        cmocka_unit_test(test_a_burst_is_no_measure),
         cmocka_unit_test(test_grows_back),
         cmocka_unit_test(test_lifted_after_a_while),
         cmocka_unit_test(test_now_and_then_is_no_reason),

@@ -48,6 +48,28 @@ static void test_a_pace_for_each_prefix(void **unused)
     s3_lore_unref(l);
 }
 
+/* Refusals that are spread over many directories: none of them has two, all of them slow down. */
+static void test_a_pace_for_a_bucket(void **unused)
+{
+    (void)unused;
+    struct s3_lore *l = s3_lore_get("spread");
+    char key[32];
+    for (int i = 0; i < 1000; i++) {
+        snprintf(key, sizeof(key), "%d/x", i);
+        s3_lore_delay_ms(l, "bucket", key, 1000 + i / 100);
+        s3_lore_rate(l, "bucket", key, i >= 600, 1000 + i / 100);
+    }
+    s3_lore_delay_ms(l, "bucket", "another/a", 1100);
+    int64_t last_ms = 0;
+    for (int i = 0; i < 2000; i++) {
+        snprintf(key, sizeof(key), "later-%d/x", i);
+        last_ms = s3_lore_delay_ms(l, "bucket", key, 1100);
+    }
+    assert_true(last_ms > 100);
+    assert_int_equal(s3_lore_delay_ms(l, "other", "later/x", 1100), 0);
+    s3_lore_unref(l);
+}
+
 /* More prefixes than there is room for: the one not used for longest is forgotten, nothing else. */
 static void test_paces_are_bounded(void **unused)
 {
@@ -190,9 +212,10 @@ static void test_a_reason_now_and_then(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_pace_for_each_prefix), cmocka_unit_test(test_paces_are_bounded),
-        cmocka_unit_test(test_where_a_bucket_moved),   cmocka_unit_test(test_back_and_forth),
-        cmocka_unit_test(test_silence_and_return),     cmocka_unit_test(test_a_reason_now_and_then),
+        cmocka_unit_test(test_a_pace_for_each_prefix), cmocka_unit_test(test_a_pace_for_a_bucket),
+        cmocka_unit_test(test_paces_are_bounded),      cmocka_unit_test(test_where_a_bucket_moved),
+        cmocka_unit_test(test_back_and_forth),         cmocka_unit_test(test_silence_and_return),
+        cmocka_unit_test(test_a_reason_now_and_then),
     };
     return cmocka_run_group_tests_name("s3_lore", tests, NULL, NULL);
 }

@@ -142,7 +142,7 @@ static void test_the_pace_is_kept(void **unused)
             s3_lore_delay_ms(s.lore, "bucket", "hot/key", now_ms);
         for (int n = 0; n < 20; n++)
             s3_lore_rate(s.lore, "bucket", "hot/key", true, now_ms);
-        for (int n = 0; n < 40; n++)
+        for (int n = 0; n < 400; n++)
             s3_lore_delay_ms(s.lore, "bucket", "hot/key", now_ms);
         struct call c;
         call_init(&c, S3_GET);
