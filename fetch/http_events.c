@@ -23,10 +23,12 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *k
         event.events |= EPOLLIN;
     if (what & CURL_POLL_OUT)
         event.events |= EPOLLOUT;
-    int error = epoll_ctl(e->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
+    if (epoll_ctl(e->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) != 0 &&
+        epoll_ctl(e->epoll_fd, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) != 0)
+        return -1; /* curl fails all that it has */
     if (!known)
         curl_multi_assign(e->multi, fd, e);
-    return error; /* -1: curl fails all that it has */
+    return 0;
 }
 
 static int on_timer(CURLM *multi, long wait_ms, void *user)
