@@ -9,7 +9,7 @@
  * The disk counts as stalled from the first job that somebody had to leave behind, or that waited
  * in the queue while no other ended, until all that were left have come back. Plain threads and not
  * io_uring: buffered writes, renames and unlinks of ext4 are handed to kernel threads there, too,
- * and container runtimes forbid it.
+ * at the same cost (docs/architecture.md), and container runtimes forbid it.
  *
  * Thread-safe. */
 #ifndef WARMPATH_AGENT_DISK_H
