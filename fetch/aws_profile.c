@@ -93,6 +93,23 @@ static void cut_comment(char *value)
         }
 }
 
+/* "profile a b" may be written with more blanks, and its name in quotes. */
+static bool is_section(char *text, const char *wanted)
+{
+    size_t word = strcspn(wanted, " ");
+    if (strcmp(text, wanted) == 0)
+        return true;
+    if (!wanted[word] || strncmp(text, wanted, word) != 0 || !strchr(" \t", text[word]))
+        return false;
+    char *name = trim(text + word);
+    size_t len = strlen(name);
+    if (len >= 2 && strchr("\"'", *name) && name[len - 1] == *name) {
+        name[len - 1] = '\0';
+        name++;
+    }
+    return strcmp(name, wanted + word + 1) == 0;
+}
+
 static bool scan_line(struct scan *s, char *line)
 {
     bool indented = line[0] == ' ' || line[0] == '\t';
@@ -104,7 +121,7 @@ static bool scan_line(struct scan *s, char *line)
         char *end = strchr(text, ']');
         if (end)
             *end = '\0';
-        s->inside = end && strcmp(trim(text + 1), s->section) == 0;
+        s->inside = end && is_section(trim(text + 1), s->section);
         s->parent[0] = '\0';
         s->profile->found |= s->inside && !*s->prefix;
         return true;

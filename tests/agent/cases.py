@@ -6,6 +6,7 @@ import access
 import ahead
 import bounds
 import company
+import connections
 import disk_ahead
 import environments
 import formats
@@ -23,7 +24,7 @@ import strides
 import tool
 
 
-FAMILIES = (life, sharing, kept, ahead, hints, formats, shards, strides, disk_ahead, keys, tool, environments, company, missed, identity, access, bounds, hit, library)
+FAMILIES = (life, sharing, kept, ahead, hints, formats, shards, strides, disk_ahead, keys, tool, environments, company, missed, identity, access, connections, bounds, hit, library)
 
 
 def cases(bed):

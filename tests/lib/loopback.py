@@ -16,8 +16,8 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Loopback:
-    def serve(self, handler):
-        self.server = Server(("127.0.0.1", 0), handler)
+    def serve(self, handler, host="127.0.0.1"):
+        self.server = Server((host, 0), handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 

@@ -27,13 +27,16 @@ ENTRY = ('<Contents><Key>{key}</Key><LastModified>2024-01-01T00:00:00.000Z</Last
 
 
 class ManyObjects(loopback.Loopback):
-    def __init__(self, path, count):
+    def __init__(self, path, count, host="127.0.0.1", tls=None):
         self.path, self.count = path, count
         self.size = os.path.getsize(path)
         self.rule = lambda path: None
         self.lock = threading.Lock()
         self.requests = collections.Counter()   # by "GET", "HEAD", "LIST"
-        self.serve(self._handler())
+        self.addresses = collections.Counter()  # by the address that was connected to
+        self.tls, self.resumed = tls, []        # with a context: https, one answer a connection; was its session resumed?
+        self.serve(self._handler(), host)
+        self.url = self.url.replace("http:", "https:") if tls else self.url
 
     @staticmethod
     def name(number):
@@ -56,6 +59,13 @@ class ManyObjects(loopback.Loopback):
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             wbufsize = 1 << 16
+
+            def setup(self):
+                if many.tls:
+                    self.request = many.tls.wrap_socket(self.request, server_side=True)
+                    many.resumed.append(self.request.session_reused)
+                many.addresses[self.request.getsockname()[0]] += 1
+                super().setup()
 
             def log_message(self, *ignored):
                 pass
@@ -86,6 +96,10 @@ class ManyObjects(loopback.Loopback):
                 if self.command == "GET":
                     with open(many.path, "rb") as file:
                         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                        if many.tls:
+                            file.seek(first)
+                            self.wfile.write(file.read(last + 1 - first))
+                            return
                         while first <= last:
                             first += os.sendfile(self.connection.fileno(), file.fileno(), first, last + 1 - first)
 
@@ -95,6 +109,8 @@ class ManyObjects(loopback.Loopback):
                 self.send_header("Last-Modified", email.utils.formatdate(1704067200, usegmt=True))
                 for name, value in headers.items():
                     self.send_header(name, value)
+                if many.tls:
+                    self.send_header("Connection", "close")
                 self.end_headers()
                 self.wfile.flush()
 

@@ -106,7 +106,10 @@ static void test_profiles(void **state)
                "[half\naws_access_key_id=H\n");
     write_file(w, ".aws/config",
                "[default]\naws_access_key_id=X\naws_secret_access_key=Y\n"
-               "[profile conf]\naws_access_key_id=C\naws_secret_access_key=E\n");
+               "[profile conf]\naws_access_key_id=C\naws_secret_access_key=E\n"
+               "[profile \"two words\"]\naws_access_key_id=Q\naws_secret_access_key=R\n"
+               "[ profile \t far ]\naws_access_key_id=F\naws_secret_access_key=G\n"
+               "[profile]\n[profile conf more]\naws_access_key_id=no\n");
     set_env(w, NULL);
     expect_keys(w, "D", "a;b#c", NULL, "profile default of the credentials file");
     set_env(w, "AWS_PROFILE=team", NULL);
@@ -115,6 +118,10 @@ static void test_profiles(void **state)
     expect_keys(w, "3", "2", NULL, "profile twice");
     set_env(w, "AWS_DEFAULT_PROFILE=conf", NULL);
     expect_keys(w, "C", "E", NULL, "profile conf of the config file");
+    set_env(w, "AWS_PROFILE=two words", NULL);
+    expect_keys(w, "Q", "R", NULL, "profile two words");
+    set_env(w, "AWS_PROFILE=far", NULL);
+    expect_keys(w, "F", "G", NULL, "profile far");
     set_env(w, "AWS_PROFILE=none", NULL);
     expect_refusal(w, "profile none is neither in");
     set_env(w, "AWS_PROFILE=none", "AWS_ACCESS_KEY_ID=A", "AWS_SECRET_ACCESS_KEY=B", NULL);
