@@ -121,6 +121,22 @@ def case_node_under_anothers_address(bed):
                    "the third node's blocks were not found at its new address")
 
 
+def case_node_that_was_cut_off_is_found_again(bed):
+    """From everybody, until its lease is over: when it is back its blocks are taken as before."""
+    with World(bed, 3) as w:
+        w.joined()
+        first, second, third = w.nodes
+        w.right(first.cat("big"), "big")
+        first.link_is("down")
+        check.that(wait_until(lambda: second.cluster()["nodes"] == 1, 15), "it is cut off and still one to ask")
+        check.that(wait_until(lambda: first.cluster()["index"] == "away", 10), "it doesn't notice")
+        first.link_is("up")
+        check.that(wait_until(lambda: third.cluster()["peers"] == 2, 30), "it is back and nobody asks it", first.log())
+        asked = len(w.proxy.seen)
+        w.right(third.cat("big"), "big")
+        check.equal("GETs that brought bytes", w.gets(asked), 0, "\n".join(w.proxy.names(asked)))
+
+
 def case_node_leaves_in_good_order(bed):
     """`warmpath node stop`, then `warmpath stop`, while it serves: nobody runs into a closed door."""
     with World(bed, 2) as w:
