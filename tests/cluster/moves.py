@@ -87,6 +87,8 @@ def case_node_comes_back_when_it_was_forgotten(bed):
     with World(bed, 2) as w:
         first, second = w.nodes
         w.right(first.cat("big", "wide"), "big", "wide")
+        blocks = blocks_of(w.objects["big"]) + blocks_of(w.objects["wide"])
+        check.that(wait_until(lambda: len(first.block_files()) == blocks, 10), "not all is on the disk")
         first.stop()
         w.redis.cli("flushall")
         w.right(first.cat("small"), "small")
