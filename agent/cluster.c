@@ -211,6 +211,7 @@ struct cluster *cluster_start(struct store *store)
     c->index = index_new(&config);
     explicit_bzero(&config, sizeof(config));
     store_watch(store, &(struct store_watcher){on_published, on_kept, on_leaving, on_found, c});
+    index_start(c->index);
     log_info("index", "node %016llx, %s", (unsigned long long)c->node,
              c->url[0] ? c->url : "which offers its blocks to nobody");
     return c;

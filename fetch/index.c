@@ -50,9 +50,13 @@ struct index *index_new(const struct index_config *config)
     pthread_cond_init(&ix->wake, &monotonic);
     pthread_cond_init(&ix->flushed, &monotonic);
     pthread_condattr_destroy(&monotonic);
+    return ix;
+}
+
+void index_start(struct index *ix)
+{
     if (pthread_create(&ix->thread, NULL, index_run, ix) != 0)
         abort();
-    return ix;
 }
 
 void index_free(struct index *ix)

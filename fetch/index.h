@@ -52,8 +52,10 @@ struct index_config {
     void *user;
 };
 
-/* Never NULL. Connects from its own thread. */
+/* Never NULL. */
 struct index *index_new(const struct index_config *config);
+/* Follows. Connects from its own thread, which calls what the configuration names. */
+void index_start(struct index *ix);
 /* Leaves the cluster. Wants that are not answered by then never are. */
 void index_free(struct index *ix);
 

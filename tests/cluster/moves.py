@@ -87,6 +87,8 @@ def case_node_comes_back_when_it_was_forgotten(bed):
     with World(bed, 2) as w:
         first, second = w.nodes
         w.right(first.cat("big", "wide"), "big", "wide")
+        blocks = blocks_of(w.objects["big"]) + blocks_of(w.objects["wide"])
+        check.that(wait_until(lambda: len(first.block_files()) == blocks, 10), "not all is on the disk")
         first.stop()
         w.redis.cli("flushall")
         w.right(first.cat("small"), "small")
@@ -119,6 +121,22 @@ def case_node_under_anothers_address(bed):
         w.right(first.cat("big", "wide"), "big", "wide")
         check.that(first.counters()["peer_hit_blocks"] >= blocks_of(w.objects["wide"]) * 3 // 4,
                    "the third node's blocks were not found at its new address")
+
+
+def case_node_that_was_cut_off_is_found_again(bed):
+    """From everybody, until its lease is over: when it is back its blocks are taken as before."""
+    with World(bed, 3) as w:
+        w.joined()
+        first, second, third = w.nodes
+        w.right(first.cat("big"), "big")
+        first.link_is("down")
+        check.that(wait_until(lambda: second.cluster()["nodes"] == 1, 15), "it is cut off and still one to ask")
+        check.that(wait_until(lambda: first.cluster()["index"] == "away", 10), "it doesn't notice")
+        first.link_is("up")
+        check.that(wait_until(lambda: third.cluster()["peers"] == 2, 30), "it is back and nobody asks it", first.log())
+        asked = len(w.proxy.seen)
+        w.right(third.cat("big"), "big")
+        check.equal("GETs that brought bytes", w.gets(asked), 0, "\n".join(w.proxy.names(asked)))
 
 
 def case_node_leaves_in_good_order(bed):

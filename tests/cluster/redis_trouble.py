@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -10,7 +11,7 @@ import check
 import job
 from node import wait_until
 from trouble import slow_down
-from world import Redis, World, blocks_of, finish, finish_open, go_on
+from world import Redis, World, blocks_of, finish, finish_open, go_on, sh
 
 
 def case_redis_killed(bed):
@@ -212,6 +213,23 @@ def case_redis_not_there_at_start(bed):
     with World(bed, 1) as w:
         w.nodes[0].settings["WARMPATH_REDIS"] = f"redis://{w.hub}:1"
         w.right(w.nodes[0].cat("big"), "big")
+
+
+def case_redis_by_a_socket(bed):
+    """No port at all; a password that the URL has to escape, and a database."""
+    with World(bed, 1) as w:
+        path = os.path.join(w.dir, "redis.sock")
+        server = job.start(["redis-server", "--port", "0", "--unixsocket", path, "--requirepass", "p@ss", "--save", ""],
+                           {"PATH": os.environ["PATH"]}, out=subprocess.DEVNULL)
+        try:
+            check.that(wait_until(lambda: os.path.exists(path), 10), "redis-server did not start")
+            w.nodes[0].settings["WARMPATH_REDIS"] = f"unix://:p%40ss@{path}?db=2"
+            w.right(w.nodes[0].cat("big"), "big")
+            check.equal("index", w.nodes[0].cluster()["index"], "fine", w.nodes[0].log())
+            keys = sh("redis-cli", "-s", path, "-a", "p@ss", "-n", "2", "keys", "w{*").split()
+            check.that(len(keys) == 2, f"keys: {keys}")
+        finally:
+            job.kill(server)
 
 
 def case_sentinel(bed):

@@ -268,7 +268,9 @@ static struct index *join_zone(uint64_t node, uint8_t tenant, const char *zone)
     c.secret = (struct secret){.is_set = true, .key = {tenant}};
     snprintf(c.url, sizeof(c.url), "http://127.0.0.1:%d", (int)node);
     snprintf(c.zone, sizeof(c.zone), "%s", zone);
-    return index_new(&c);
+    struct index *ix = index_new(&c);
+    index_start(ix);
+    return ix;
 }
 
 static struct index *join(uint64_t node, uint8_t tenant)
