@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import types
 
 import bench
@@ -186,7 +187,15 @@ def check_what_a_signal_left_running_is_ended(folder):
     del Peer._end_process
     mounts.os.path.ismount = lambda _path: False
     worlds.stop_all()
-    same((alive(pid), worlds.begun), (False, set()))
+    same((gone(pid), worlds.begun), (True, set()))
+
+
+def gone(group):
+    """The child ends a moment after its parent, and then waits for init to notice."""
+    deadline = time.monotonic() + 20
+    while alive(group) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not alive(group)
 
 
 def alive(group):
