@@ -29,7 +29,7 @@ def options():
     parser.add_argument("--seed", type=int, help="random: this seed only")
     parser.add_argument("--ops", type=int, help="random: so many operations")
     parser.add_argument("--root", metavar="DIR", help="libc: the other system")
-    parser.add_argument("--library", metavar="FILE", help="libc: the library built for it")
+    parser.add_argument("--library", metavar="FILE", dest="other_library", help="libc: the library built for it")
     chosen = parser.parse_args()
     chosen.only = [name for names in chosen.only or [",".join(SUITES)] for name in names.split(",")]
     for name in chosen.only:
@@ -80,7 +80,7 @@ def main():
     chosen = options()
     bed = Testbed(os.environ, os.path.join(ROOT, chosen.build))
     bed.chosen_seed, bed.chosen_ops, bed.doors = chosen.seed, chosen.ops, chosen.doors
-    bed.root, bed.library = chosen.root, chosen.library
+    bed.root, bed.other_library = chosen.root, chosen.other_library
     report = suite.Report(chosen.verbose)
     wanted = chooser(chosen.filter)
     missing = missing_products(bed)

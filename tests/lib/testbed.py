@@ -38,7 +38,7 @@ class Testbed:
         self._tree = None
         self.chosen_seed = self.chosen_ops = None
         self.doors = False
-        self.root = self.library = None
+        self.root = self.other_library = None
         if os.path.exists(MAPPED_TOP):
             raise SystemExit(f"tests: {MAPPED_TOP} exists on this machine, but the tests map their "
                              "objects there; move it away")

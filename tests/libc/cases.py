@@ -57,7 +57,7 @@ EXTRA = {
 
 def run(bed, root, script, tree, place, preload):
     with Node(bed, "libc") as node:
-        shutil.copy(bed.library or bed.preload, os.path.join(node.dir, "libwarmpath.so"))
+        shutil.copy(bed.other_library or bed.preload, os.path.join(node.dir, "libwarmpath.so"))
         env = node.env(tree.mapping)
         if preload:     # the agent is started out here
             check.equal("agent", job.run(["cat", f"{tree.mapped}/one-byte"], env).status, 0)
