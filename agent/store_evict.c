@@ -191,9 +191,10 @@ static int compare_names(const void *a, const void *b)
     return strcmp(a, b);
 }
 
+/* That somebody looked doesn't make it used. */
 static uint64_t blocks_of_version(int shard_fd, const char *name)
 {
-    CLEANUP_CLOSE int fd = openat(shard_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    CLEANUP_CLOSE int fd = openat(shard_fd, name, O_RDONLY | O_NOATIME | O_CLOEXEC | O_NOFOLLOW);
     return fd < 0 ? 0 : block_file_blocks(fd);
 }
 
@@ -219,12 +220,6 @@ static void tell_shard(struct store *s, int shard)
             store_tell_found(s, &place, blocks);
     }
     listing_clear(&l);
-}
-
-static void tell_all(struct store *s)
-{
-    for (int i = 0; i < STORE_SHARDS && !is_closing(s); i++)
-        tell_shard(s, i);
 }
 
 void store_tell_all_soon(struct store *s)
@@ -284,14 +279,20 @@ void store_evict_all_soon(struct store *s)
 
 void store_evict_run(struct store *s)
 {
+    int told = STORE_SHARDS; /* those before it; one at a time, as room may be wanted meanwhile */
     count(s);
     for (;;) {
         pthread_mutex_lock(&s->lock);
-        while (!s->want_room && !s->want_empty && !s->want_told && !s->closing)
+        bool tells = told < STORE_SHARDS;
+        while (!tells && !s->want_room && !s->want_empty && !s->want_told && !s->closing)
             pthread_cond_wait(&s->wanted, &s->lock);
         bool closing = s->closing, empty = s->want_empty, refused = s->was_refused,
-             room = s->want_room, tell = s->want_told;
-        s->want_room = s->was_refused = s->want_told = false;
+             room = s->want_room;
+        if (!tells && s->want_told) {
+            told = 0;
+            s->want_told = false;
+        }
+        s->want_room = s->was_refused = false;
         pthread_mutex_unlock(&s->lock);
         if (closing)
             return;
@@ -299,8 +300,8 @@ void store_evict_run(struct store *s)
             empty_store(s);
         else if (room)
             evict_until_fits(s, refused ? refused_bytes(s) : 0);
-        if (tell)
-            tell_all(s);
+        if (told < STORE_SHARDS)
+            tell_shard(s, told++);
     }
 }
 
