@@ -141,7 +141,7 @@ static size_t put_together(struct index *ix, struct index_batch *b, int64_t now,
     if (usable) {
         index_take_found(ix, now);
         index_add_dirty(ix, b, now);
-        index_add_leftovers(ix, b);
+        index_add_leftovers(ix, b, now);
     }
     index_add_locks(ix, b, now);
     index_take_wants(ix, b, now, true, answered);

@@ -585,6 +585,34 @@ static void test_leftovers_are_removed(void **state)
     index_free(a);
 }
 
+/* It was gone for good when that was noted, and is back before anything could be removed. */
+static void test_who_is_back_leaves_nothing_over(void **state)
+{
+    enum { BACK = 7 };
+    struct index_block block = {.version = {6, 7}, .block = 1, .blocks = 700};
+    struct index_block other = {.version = {6, 8}, .block = 1, .blocks = 700};
+    char key[SEGMENT_KEY_SIZE];
+    size_t left;
+    (void)state;
+    struct index *a = join(1, 110);
+    segment_key_of(a, &block, key);
+    say(key, BACK, "");
+    wait_until_fine(a);
+    pthread_mutex_lock(&a->lock);
+    members_put(&a->members, &(struct member){.node = BACK}, "");
+    a->leftovers[a->n_leftovers++] = (struct index_leftover){segment_id_of(&block), BACK};
+    pthread_mutex_unlock(&a->lock);
+    index_publish(a, &other);
+    do {
+        usleep(20000);
+        pthread_mutex_lock(&a->lock);
+        left = a->n_leftovers;
+        pthread_mutex_unlock(&a->lock);
+    } while (left > 0);
+    index_free(a); /* all that it was about to send is sent */
+    assert_true(is_said(key, BACK));
+}
+
 /* A node that left in good order and is back soon need not say again what it has; one that is not
  * in the list any more does. */
 static void test_who_comes_back_is_told(void **state)
@@ -693,6 +721,7 @@ int main(void)
         cmocka_unit_test(test_a_zone_is_let_go),
         cmocka_unit_test(test_waiting_is_bounded),
         cmocka_unit_test(test_leftovers_are_removed),
+        cmocka_unit_test(test_who_is_back_leaves_nothing_over),
         cmocka_unit_test(test_who_comes_back_is_told),
         cmocka_unit_test(test_what_was_found_is_announced),
         cmocka_unit_test(test_what_is_used_is_kept),
