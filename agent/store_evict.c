@@ -198,28 +198,30 @@ static uint64_t blocks_of_version(int shard_fd, const char *name)
     return fd < 0 ? 0 : block_file_blocks(fd);
 }
 
-/* All blocks of a version lie in one shard. */
-static void tell_shard(struct store *s, int shard)
+/* All blocks of a version lie in one shard. False: no more is wanted. */
+static bool tell_shard(struct store *s, int shard)
 {
     struct listing l = {0};
     struct store_place place, last = {.index = 0};
     uint64_t blocks = 0;
+    bool goes_on = true;
     CLEANUP_CLOSE int fd = open_shard(s, shard);
     if (fd < 0)
-        return;
+        return true;
     list_shard(fd, &l);
     if (l.n > 0)
         qsort(l.names, l.n, sizeof(l.names[0]), compare_names);
-    for (size_t i = 0; i < l.n && !is_closing(s); i++) {
+    for (size_t i = 0; i < l.n && goes_on && !is_closing(s); i++) {
         if (!read_name(l.names[i], &place))
             continue;
         if (blocks == 0 || memcmp(&place.version, &last.version, sizeof(last.version)) != 0)
             blocks = blocks_of_version(fd, l.names[i]);
         last = place;
         if (blocks > place.index)
-            store_tell_found(s, &place, blocks);
+            goes_on = store_tell_found(s, &place, blocks);
     }
     listing_clear(&l);
+    return goes_on;
 }
 
 void store_tell_all_soon(struct store *s)
@@ -301,7 +303,7 @@ void store_evict_run(struct store *s)
         else if (room)
             evict_until_fits(s, refused ? refused_bytes(s) : 0);
         if (told < STORE_SHARDS)
-            tell_shard(s, told++);
+            told = tell_shard(s, told) ? told + 1 : STORE_SHARDS;
     }
 }
 

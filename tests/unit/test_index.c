@@ -665,6 +665,19 @@ static void test_what_was_found_is_announced(void **state)
     index_free(a);
 }
 
+static void test_what_was_found_is_bounded(void **state)
+{
+    struct index_block block = {.version = {4, 6}, .blocks = 1};
+    int taken = 0;
+    (void)state;
+    struct index *a = join(1, 111);
+    do
+        memcpy(block.version, &taken, sizeof(taken));
+    while (index_announce(a, &block) && taken++ < 10 * FOUND_MAX);
+    assert_in_range(taken, FOUND_MAX - 1, 2 * FOUND_MAX);
+    index_free(a);
+}
+
 /* Seconds. */
 static int64_t left_to_live(const char *key)
 {
@@ -724,6 +737,7 @@ int main(void)
         cmocka_unit_test(test_who_is_back_leaves_nothing_over),
         cmocka_unit_test(test_who_comes_back_is_told),
         cmocka_unit_test(test_what_was_found_is_announced),
+        cmocka_unit_test(test_what_was_found_is_bounded),
         cmocka_unit_test(test_what_is_used_is_kept),
     };
     return cmocka_run_group_tests_name("index", tests, NULL, NULL);

@@ -8,7 +8,7 @@ struct told {
 };
 
 /* In order, and each with the number of all of its version. */
-static void on_found(void *user, const struct store_place *place, uint64_t blocks)
+static bool on_found(void *user, const struct store_place *place, uint64_t blocks)
 {
     struct told *t = user;
     if (memcmp(&t->version, &place->version, sizeof(t->version)) != 0)
@@ -17,6 +17,7 @@ static void on_found(void *user, const struct store_place *place, uint64_t block
     assert_int_equal(place->index, t->next++);
     assert_int_equal(blocks, 4);
     t->n++;
+    return true;
 }
 
 static void test_tells_all(void **state)
@@ -43,13 +44,14 @@ static void test_tells_all(void **state)
     assert_int_equal(told.n, 8);
 }
 
-static void on_found_empty(void *user, const struct store_place *place, uint64_t blocks)
+static bool on_found_empty(void *user, const struct store_place *place, uint64_t blocks)
 {
     _Atomic int *n = user;
     (void)place;
     (void)blocks;
     if ((*n)++ == 0)
         store_evict_all_soon(store);
+    return true;
 }
 
 /* Room that is wanted meanwhile is made before all is told. */
@@ -74,11 +76,12 @@ static void test_room_is_made_while_telling(void **state)
     store_watch(store, NULL);
 }
 
-static void on_found_count(void *user, const struct store_place *place, uint64_t blocks)
+static bool on_found_count(void *user, const struct store_place *place, uint64_t blocks)
 {
     (void)place;
     (void)blocks;
     ++*(_Atomic int *)user;
+    return false;
 }
 
 /* What was not used for long is still what goes first. */
@@ -103,12 +106,35 @@ static void test_telling_is_no_use(void **state)
     store_watch(store, NULL);
 }
 
+/* Nothing is looked at any more once that is enough. */
+static void test_who_has_enough_is_told_no_more(void **state)
+{
+    struct version v = make_version("a", 4 * BLOCK);
+    _Atomic int n = 0;
+    bool published;
+    (void)state;
+    for (uint8_t shard = 10; shard < 14; shard++) {
+        v.id.bytes[0] = shard;
+        close(put(&v, 0, &published));
+        close(put(&v, 1, &published));
+    }
+    store_watch(store, &(struct store_watcher){.found = on_found_count, .user = &n});
+    for (int times = 1; times <= 3; times++) {
+        store_tell_all_soon(store);
+        while (n < times)
+            usleep(1000);
+    }
+    assert_int_equal(n, 3);
+    store_watch(store, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_STORE(test_tells_all),
         WITH_STORE(test_room_is_made_while_telling),
         WITH_STORE(test_telling_is_no_use),
+        WITH_STORE(test_who_has_enough_is_told_no_more),
     };
     return cmocka_run_group_tests_name("store-tell", tests, NULL, NULL);
 }
