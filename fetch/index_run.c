@@ -57,6 +57,7 @@ static void take_replies(struct index *ix, struct index_batch *b, struct index_w
             take_view(ix, step->segment, reply, now);
         if (step->kind == STEP_PUT && !good) {
             step->segment->dirty = true;
+            step->segment->kept_ms = 0; /* its end may be lost as well */
             index_queue(ix, step->segment);
         }
     }

@@ -716,6 +716,33 @@ static void test_what_is_used_is_kept(void **state)
     index_free(a);
 }
 
+/* An entry that Redis didn't take at first gets an end when it does. */
+static void test_what_is_said_again_ends(void **state)
+{
+    struct index_block block = {.version = {3, 6}, .block = 0, .blocks = 1};
+    char key[SEGMENT_KEY_SIZE];
+    struct index_status s;
+    (void)state;
+    struct index *a = join(1, 112);
+    segment_key_of(a, &block, key);
+    struct redis_command c = {0};
+    redis_arg(&c, "SET", 3);
+    redis_arg(&c, key, strlen(key));
+    redis_arg(&c, "no hash", 7);
+    freeReplyObject(run(c));
+    wait_until_fine(a);
+    index_publish(a, &block);
+    do {
+        usleep(20000);
+        index_status(a, &s);
+    } while (s.state == INDEX_FINE);
+    forget(key);
+    while (!is_said(key, 1))
+        usleep(20000);
+    index_free(a); /* what goes with it is said, too */
+    assert_true(left_to_live(key) > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -739,6 +766,7 @@ int main(void)
         cmocka_unit_test(test_what_was_found_is_announced),
         cmocka_unit_test(test_what_was_found_is_bounded),
         cmocka_unit_test(test_what_is_used_is_kept),
+        cmocka_unit_test(test_what_is_said_again_ends),
     };
     return cmocka_run_group_tests_name("index", tests, NULL, NULL);
 }
