@@ -80,12 +80,12 @@ static void on_leaving(void *user, const struct store_place *places, size_t n, b
     free(b);
 }
 
-static void on_found(void *user, const struct store_place *place, uint64_t blocks)
+static bool on_found(void *user, const struct store_place *place, uint64_t blocks)
 {
     struct cluster *c = user;
     struct index_block b = {.block = place->index, .blocks = blocks};
     memcpy(b.version, place->version.bytes, sizeof(b.version));
-    index_announce(c->index, &b);
+    return index_announce(c->index, &b);
 }
 
 /* --- options ------------------------------------------------------------------------------ */

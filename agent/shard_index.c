@@ -16,6 +16,7 @@ bool shard_index_is_name(const char *key)
 /* --- names that were met -------------------------------------------------------------- */
 
 #define SEEN_SLOTS 256
+#define SORTS_MOST 64 /* of 4,096 names: some 200,000 that were none of the latest */
 
 /* A piece of the text. */
 struct piece {
@@ -25,6 +26,7 @@ struct piece {
 
 struct names {
     size_t n, room;
+    unsigned sorts;
     struct piece *all;
     /* The latest of each hash: thousands of tensors in a row lie in the same few files. */
     struct piece seen[SEEN_SLOTS];
@@ -48,7 +50,7 @@ static void make_unique(struct names *names)
     names->n = kept;
 }
 
-/* False: they are too many. */
+/* False: they are too many, or it takes too long. */
 static bool add(struct names *names, struct piece name)
 {
     unsigned hash = 0;
@@ -60,7 +62,7 @@ static bool add(struct names *names, struct piece name)
     *seen = name;
     if (names->n == names->room) {
         make_unique(names);
-        if (names->n > SHARD_INDEX_MOST)
+        if (names->n > SHARD_INDEX_MOST || ++names->sorts > SORTS_MOST)
             return false;
     }
     names->all[names->n++] = name;

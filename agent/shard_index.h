@@ -3,8 +3,9 @@
  *   {"metadata": …, "weight_map": {"a tensor": "model-00001-of-00002.safetensors", …}}
  *
  * Source: https://huggingface.co/docs/transformers/big_models, "Sharded checkpoints". What
- * somebody wrote there is not believed: an index that names more than SHARD_INDEX_MOST files, or
- * anything but names of files beside it, names none.
+ * somebody wrote there is not believed: an index that names more than SHARD_INDEX_MOST files, jumps
+ * between hundreds of them for hundreds of thousands of tensors, or names anything but files beside
+ * it, names none.
  *
  * Without one, a name of this form tells the others; GGUF files are split so, too (llama.cpp,
  * tools/gguf-split, "Naming"). */

@@ -69,12 +69,12 @@ void store_tell_leaving(struct store *s, const struct store_place *places, size_
     pthread_rwlock_unlock(&s->watch_lock);
 }
 
-void store_tell_found(struct store *s, const struct store_place *place, uint64_t blocks)
+bool store_tell_found(struct store *s, const struct store_place *place, uint64_t blocks)
 {
     pthread_rwlock_rdlock(&s->watch_lock);
-    if (s->watcher.found)
-        s->watcher.found(s->watcher.user, place, blocks);
+    bool goes_on = s->watcher.found && s->watcher.found(s->watcher.user, place, blocks);
     pthread_rwlock_unlock(&s->watch_lock);
+    return goes_on;
 }
 
 /* --- reading ------------------------------------------------------------------ */

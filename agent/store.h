@@ -54,8 +54,8 @@ struct store_watcher {
     /* Right before it goes. `may_wait`: of the store's own thread, which nobody waits for. */
     void (*leaving)(void *user, const struct store_place *places, size_t n, bool may_wait);
     /* After store_tell_all_soon(): this is in its place, one of so many blocks of its version.
-     * Those of a version come one behind the other, in order. */
-    void (*found)(void *user, const struct store_place *place, uint64_t blocks);
+     * Those of a version come one behind the other, in order. False: enough. */
+    bool (*found)(void *user, const struct store_place *place, uint64_t blocks);
     void *user;
 };
 

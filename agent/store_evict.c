@@ -191,40 +191,37 @@ static int compare_names(const void *a, const void *b)
     return strcmp(a, b);
 }
 
+/* That somebody looked doesn't make it used. */
 static uint64_t blocks_of_version(int shard_fd, const char *name)
 {
-    CLEANUP_CLOSE int fd = openat(shard_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    CLEANUP_CLOSE int fd = openat(shard_fd, name, O_RDONLY | O_NOATIME | O_CLOEXEC | O_NOFOLLOW);
     return fd < 0 ? 0 : block_file_blocks(fd);
 }
 
-/* All blocks of a version lie in one shard. */
-static void tell_shard(struct store *s, int shard)
+/* All blocks of a version lie in one shard. False: no more is wanted. */
+static bool tell_shard(struct store *s, int shard)
 {
     struct listing l = {0};
     struct store_place place, last = {.index = 0};
     uint64_t blocks = 0;
+    bool goes_on = true;
     CLEANUP_CLOSE int fd = open_shard(s, shard);
     if (fd < 0)
-        return;
+        return true;
     list_shard(fd, &l);
     if (l.n > 0)
         qsort(l.names, l.n, sizeof(l.names[0]), compare_names);
-    for (size_t i = 0; i < l.n && !is_closing(s); i++) {
+    for (size_t i = 0; i < l.n && goes_on && !is_closing(s); i++) {
         if (!read_name(l.names[i], &place))
             continue;
         if (blocks == 0 || memcmp(&place.version, &last.version, sizeof(last.version)) != 0)
             blocks = blocks_of_version(fd, l.names[i]);
         last = place;
         if (blocks > place.index)
-            store_tell_found(s, &place, blocks);
+            goes_on = store_tell_found(s, &place, blocks);
     }
     listing_clear(&l);
-}
-
-static void tell_all(struct store *s)
-{
-    for (int i = 0; i < STORE_SHARDS && !is_closing(s); i++)
-        tell_shard(s, i);
+    return goes_on;
 }
 
 void store_tell_all_soon(struct store *s)
@@ -284,14 +281,20 @@ void store_evict_all_soon(struct store *s)
 
 void store_evict_run(struct store *s)
 {
+    int told = STORE_SHARDS; /* those before it; one at a time, as room may be wanted meanwhile */
     count(s);
     for (;;) {
         pthread_mutex_lock(&s->lock);
-        while (!s->want_room && !s->want_empty && !s->want_told && !s->closing)
+        bool tells = told < STORE_SHARDS;
+        while (!tells && !s->want_room && !s->want_empty && !s->want_told && !s->closing)
             pthread_cond_wait(&s->wanted, &s->lock);
         bool closing = s->closing, empty = s->want_empty, refused = s->was_refused,
-             room = s->want_room, tell = s->want_told;
-        s->want_room = s->was_refused = s->want_told = false;
+             room = s->want_room;
+        if (!tells && s->want_told) {
+            told = 0;
+            s->want_told = false;
+        }
+        s->want_room = s->was_refused = false;
         pthread_mutex_unlock(&s->lock);
         if (closing)
             return;
@@ -299,8 +302,8 @@ void store_evict_run(struct store *s)
             empty_store(s);
         else if (room)
             evict_until_fits(s, refused ? refused_bytes(s) : 0);
-        if (tell)
-            tell_all(s);
+        if (told < STORE_SHARDS)
+            told = tell_shard(s, told) ? told + 1 : STORE_SHARDS;
     }
 }
 

@@ -67,7 +67,8 @@ int store_keep_in_memory(struct store *s, const struct store_memory_block *b);
 void store_tell_published(struct store *s, const struct version *v, uint64_t index);
 void store_tell_kept(struct store *s, const struct version *v, uint64_t index);
 void store_tell_leaving(struct store *s, const struct store_place *places, size_t n, bool may_wait);
-void store_tell_found(struct store *s, const struct store_place *place, uint64_t blocks);
+/* False: no more is wanted. */
+bool store_tell_found(struct store *s, const struct store_place *place, uint64_t blocks);
 
 static inline void store_account(struct store *s, int64_t bytes)
 {

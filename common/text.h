@@ -26,14 +26,23 @@ static inline void text_init(UT_string *t)
     t->d[0] = '\0';
 }
 
+/* utstring itself makes room for no more than what comes, which is one character at times. */
+static inline void text_grow(UT_string *t, size_t bytes)
+{
+    if (t->n - t->i < bytes)
+        utstring_reserve(t, bytes > t->n ? bytes : t->n);
+}
+
 static inline void text_put(UT_string *t, const char *piece)
 {
-    utstring_bincpy(t, piece, strlen(piece));
+    size_t len = strlen(piece);
+    text_grow(t, len + 1);
+    utstring_bincpy(t, piece, len);
 }
 
 static inline void text_put_char(UT_string *t, char c)
 {
-    utstring_reserve(t, 2);
+    text_grow(t, 2);
     t->d[t->i++] = c;
     t->d[t->i] = '\0';
 }

@@ -122,7 +122,7 @@ void index_publish(struct index *ix, const struct index_block *b)
 }
 
 /* One of each segment will do. */
-void index_announce(struct index *ix, const struct index_block *b)
+bool index_announce(struct index *ix, const struct index_block *b)
 {
     pthread_mutex_lock(&ix->lock);
     const struct index_block *last = ix->n_found ? &ix->found[ix->n_found - 1] : NULL;
@@ -133,7 +133,9 @@ void index_announce(struct index *ix, const struct index_block *b)
         ix->found[ix->n_found++] = *b;
         pthread_cond_signal(&ix->wake);
     }
+    bool has_room = ix->n_found < FOUND_MAX;
     pthread_mutex_unlock(&ix->lock);
+    return has_room;
 }
 
 static struct timespec monotonic_in(int64_t ms)

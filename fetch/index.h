@@ -64,8 +64,9 @@ void index_free(struct index *ix);
 /* The store has it now. */
 void index_publish(struct index *ix, const struct index_block *b);
 
-/* The store has had it since before. Announced at leisure; of a great many not all are. */
-void index_announce(struct index *ix, const struct index_block *b);
+/* The store has had it since before. Announced at leisure; of a great many not all are: false where
+ * no more is taken now. */
+bool index_announce(struct index *ix, const struct index_block *b);
 
 /* It did not come, or can't be had from here: the locks of it that this node has end, and whoever
  * waits for it fetches it. */

@@ -55,9 +55,10 @@ void index_add_dirty(struct index *ix, struct index_batch *b, int64_t now);
 bool index_may_end(const struct segment *s, int64_t now);
 /* Some of what index_announce() brought, if it is time. */
 void index_take_found(struct index *ix, int64_t now);
-/* A node that is gone for good stands in a segment: it is removed with the next batch. */
+/* A node that is gone for good stands in a segment: it is removed with the next batch, if it
+ * isn't back by then. */
 void index_note_leftover(struct index *ix, const struct segment *s, uint64_t node, int64_t now);
-void index_add_leftovers(struct index *ix, struct index_batch *b);
+void index_add_leftovers(struct index *ix, struct index_batch *b, int64_t now);
 /* The segment is looked up with the next batch that has room. */
 void index_look_up(struct index *ix, struct segment *s);
 /* The last of a batch: those of the queue that are done with leave it. */

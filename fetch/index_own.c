@@ -180,17 +180,19 @@ void index_note_leftover(struct index *ix, const struct segment *s, uint64_t nod
         ix->leftovers[ix->n_leftovers++] = (struct index_leftover){s->id, node};
 }
 
-void index_add_leftovers(struct index *ix, struct index_batch *b)
+void index_add_leftovers(struct index *ix, struct index_batch *b, int64_t now)
 {
     struct redis_command *c = NULL;
-    const struct index_leftover *l = NULL;
+    const struct index_leftover *last = NULL;
     size_t n = 0;
     for (; n < ix->n_leftovers && batch_has_room(b); n++) {
-        const struct index_leftover *before = l;
-        l = &ix->leftovers[n];
-        if (!c || c->n_args == REDIS_ARGS_MAX || memcmp(&before->id, &l->id, sizeof(l->id)) != 0)
+        const struct index_leftover *l = &ix->leftovers[n];
+        if (!members_forgotten(&ix->members, l->node, now)) /* it came back meanwhile */
+            continue;
+        if (!c || c->n_args == REDIS_ARGS_MAX || memcmp(&last->id, &l->id, sizeof(l->id)) != 0)
             c = add_removal(ix, b, &l->id);
         batch_arg(b, c, &l->node, sizeof(l->node));
+        last = l;
     }
     ix->n_leftovers -= n;
     memmove(ix->leftovers, ix->leftovers + n, ix->n_leftovers * sizeof(*ix->leftovers));

@@ -57,6 +57,7 @@ static void take_replies(struct index *ix, struct index_batch *b, struct index_w
             take_view(ix, step->segment, reply, now);
         if (step->kind == STEP_PUT && !good) {
             step->segment->dirty = true;
+            step->segment->kept_ms = 0; /* its end may be lost as well */
             index_queue(ix, step->segment);
         }
     }
@@ -141,7 +142,7 @@ static size_t put_together(struct index *ix, struct index_batch *b, int64_t now,
     if (usable) {
         index_take_found(ix, now);
         index_add_dirty(ix, b, now);
-        index_add_leftovers(ix, b);
+        index_add_leftovers(ix, b, now);
     }
     index_add_locks(ix, b, now);
     index_take_wants(ix, b, now, true, answered);

@@ -1,6 +1,7 @@
 #include "fetch/redis_link.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -210,6 +211,7 @@ int redis_link_connect(struct redis_link *l, const struct redis_target *target, 
         redis_link_close(l);
         return fail(l, -ECONNREFUSED, what, why, why_size);
     }
+    fcntl(l->context->fd, F_SETFD, FD_CLOEXEC); /* it is logged in: not for programs we start */
     redisSetTimeout(l->context, timeval_of(until_ms - clock_monotonic_ms()));
     int r = target->tls ? start_tls(l, why, why_size) : 0;
     if (r == 0 && !is_sentinel)

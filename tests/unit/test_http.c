@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "tests/unit/own_sockets.h"
+
 static void test_one_connection_for_many_requests(void **unused)
 {
     (void)unused;
@@ -27,6 +29,23 @@ static void test_one_connection_for_many_requests(void **unused)
     assert_int_equal(s->n_requests, 20);
     assert_non_null(strstr(s->requests[0], "GET /a/../b//c?x=%20 HTTP/1.1\r\n"));
     assert_non_null(strstr(s->requests[0], "X-Mine: yes\r\n"));
+    fake_free(s);
+}
+
+static void test_no_program_gets_a_connection(void **unused)
+{
+    (void)unused;
+    static const struct fake_step steps[] = {
+        {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", FAKE_KEEP}};
+    struct fake_server *s = FAKE_START(steps);
+    struct http_engine *e = http_engine_new(1);
+    struct call *c = call_new(s->url, "/");
+    run(e, c);
+    assert_int_equal(own_sockets(s->port, false), 1);
+    assert_int_equal(own_sockets(s->port, true), 0);
+    free(c);
+    http_engine_free(e);
+    fake_stop(s);
     fake_free(s);
 }
 
@@ -225,6 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_connection_for_many_requests),
+        cmocka_unit_test(test_no_program_gets_a_connection),
         cmocka_unit_test(test_head_has_no_body),
         cmocka_unit_test(test_many_at_once_from_several_threads),
         cmocka_unit_test(test_a_callback_can_give_up),

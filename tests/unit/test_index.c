@@ -585,6 +585,34 @@ static void test_leftovers_are_removed(void **state)
     index_free(a);
 }
 
+/* It was gone for good when that was noted, and is back before anything could be removed. */
+static void test_who_is_back_leaves_nothing_over(void **state)
+{
+    enum { BACK = 7 };
+    struct index_block block = {.version = {6, 7}, .block = 1, .blocks = 700};
+    struct index_block other = {.version = {6, 8}, .block = 1, .blocks = 700};
+    char key[SEGMENT_KEY_SIZE];
+    size_t left;
+    (void)state;
+    struct index *a = join(1, 110);
+    segment_key_of(a, &block, key);
+    say(key, BACK, "");
+    wait_until_fine(a);
+    pthread_mutex_lock(&a->lock);
+    members_put(&a->members, &(struct member){.node = BACK}, "");
+    a->leftovers[a->n_leftovers++] = (struct index_leftover){segment_id_of(&block), BACK};
+    pthread_mutex_unlock(&a->lock);
+    index_publish(a, &other);
+    do {
+        usleep(20000);
+        pthread_mutex_lock(&a->lock);
+        left = a->n_leftovers;
+        pthread_mutex_unlock(&a->lock);
+    } while (left > 0);
+    index_free(a); /* all that it was about to send is sent */
+    assert_true(is_said(key, BACK));
+}
+
 /* A node that left in good order and is back soon need not say again what it has; one that is not
  * in the list any more does. */
 static void test_who_comes_back_is_told(void **state)
@@ -637,6 +665,19 @@ static void test_what_was_found_is_announced(void **state)
     index_free(a);
 }
 
+static void test_what_was_found_is_bounded(void **state)
+{
+    struct index_block block = {.version = {4, 6}, .blocks = 1};
+    int taken = 0;
+    (void)state;
+    struct index *a = join(1, 111);
+    do
+        memcpy(block.version, &taken, sizeof(taken));
+    while (index_announce(a, &block) && taken++ < 10 * FOUND_MAX);
+    assert_in_range(taken, FOUND_MAX - 1, 2 * FOUND_MAX);
+    index_free(a);
+}
+
 /* Seconds. */
 static int64_t left_to_live(const char *key)
 {
@@ -675,6 +716,33 @@ static void test_what_is_used_is_kept(void **state)
     index_free(a);
 }
 
+/* An entry that Redis didn't take at first gets an end when it does. */
+static void test_what_is_said_again_ends(void **state)
+{
+    struct index_block block = {.version = {3, 6}, .block = 0, .blocks = 1};
+    char key[SEGMENT_KEY_SIZE];
+    struct index_status s;
+    (void)state;
+    struct index *a = join(1, 112);
+    segment_key_of(a, &block, key);
+    struct redis_command c = {0};
+    redis_arg(&c, "SET", 3);
+    redis_arg(&c, key, strlen(key));
+    redis_arg(&c, "no hash", 7);
+    freeReplyObject(run(c));
+    wait_until_fine(a);
+    index_publish(a, &block);
+    do {
+        usleep(20000);
+        index_status(a, &s);
+    } while (s.state == INDEX_FINE);
+    forget(key);
+    while (!is_said(key, 1))
+        usleep(20000);
+    index_free(a); /* what goes with it is said, too */
+    assert_true(left_to_live(key) > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -693,9 +761,12 @@ int main(void)
         cmocka_unit_test(test_a_zone_is_let_go),
         cmocka_unit_test(test_waiting_is_bounded),
         cmocka_unit_test(test_leftovers_are_removed),
+        cmocka_unit_test(test_who_is_back_leaves_nothing_over),
         cmocka_unit_test(test_who_comes_back_is_told),
         cmocka_unit_test(test_what_was_found_is_announced),
+        cmocka_unit_test(test_what_was_found_is_bounded),
         cmocka_unit_test(test_what_is_used_is_kept),
+        cmocka_unit_test(test_what_is_said_again_ends),
     };
     return cmocka_run_group_tests_name("index", tests, NULL, NULL);
 }

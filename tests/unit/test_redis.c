@@ -79,6 +79,8 @@ static void test_urls(void **state)
 
 /* --- servers ---------------------------------------------------------------------- */
 
+#include "tests/unit/own_sockets.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -187,6 +189,8 @@ static void test_pipeline_with_login(void **state)
     struct redis *r = connect_to("redis://me:secret@127.0.0.1:%d/5", s.port);
     struct redis_command c[] = {get("one"), get("two")};
     assert_int_equal(redis_run(r, c, 2, 2000), 0);
+    assert_int_equal(own_sockets(s.port, false), 1);
+    assert_int_equal(own_sockets(s.port, true), 0); /* no program that is started gets it */
     assert_string_equal(c[0].reply->str, "1");
     assert_int_equal(c[1].reply->type, REDIS_REPLY_NIL);
     redis_free_replies(c, 2);

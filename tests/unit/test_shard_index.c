@@ -154,6 +154,23 @@ static void test_bounds(void **state)
     }
 }
 
+/* The loop would stand still for a third of a second. */
+static void test_what_takes_too_long(void **state)
+{
+    const int n = 4000000;
+    char *text = malloc((size_t)n * 8 + 64), *end = text + sprintf(text, "{\"weight_map\":{");
+    (void)state;
+    for (int i = 0; i < n; i++, end += 8)
+        memcpy(end,
+               (char[]){i ? ',' : ' ', '"', '"', ':', '"', (char)('A' + i / 26 % 26),
+                        (char)('a' + i % 26), '"'},
+               8);
+    strcpy(end, "}}");
+    assert_in_range(strlen(text), 1, SHARD_INDEX_BYTES_MOST);
+    assert_null(parse(text));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +180,7 @@ int main(void)
         cmocka_unit_test(test_a_large_index),
         cmocka_unit_test(test_names_of_one_form),
         cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_what_takes_too_long),
     };
     return cmocka_run_group_tests_name("shard_index", tests, NULL, NULL);
 }

@@ -47,48 +47,6 @@ static void test_versions_are_apart(void **state)
     assert_false(store_has(store, &v, 0));
 }
 
-struct told {
-    struct version_id version;
-    uint64_t next;
-    _Atomic int n;
-};
-
-/* In order, and each with the number of all of its version. */
-static void on_found(void *user, const struct store_place *place, uint64_t blocks)
-{
-    struct told *t = user;
-    if (memcmp(&t->version, &place->version, sizeof(t->version)) != 0)
-        t->next = 0;
-    t->version = place->version;
-    assert_int_equal(place->index, t->next++);
-    assert_int_equal(blocks, 4);
-    t->n++;
-}
-
-static void test_tells_all(void **state)
-{
-    struct version a = make_version("a", 3 * BLOCK + 5), b = make_version("b", 4 * BLOCK);
-    struct told told = {.n = 0};
-    char path[256];
-    bool published;
-    (void)state;
-    memcpy(b.id.bytes, a.id.bytes, sizeof(b.id.bytes));
-    b.id.bytes[15] ^= 1; /* both in one folder */
-    for (uint64_t i = 4; i-- > 0;) {
-        close(put(&a, i, &published));
-        close(put(&b, i, &published));
-    }
-    block_path(&a, 4, path, sizeof(path));
-    close(open(path, O_CREAT | O_WRONLY, 0600)); /* no block */
-    reopen();
-    store_watch(store, &(struct store_watcher){.found = on_found, .user = &told});
-    store_tell_all_soon(store);
-    while (told.n < 8)
-        usleep(1000);
-    reopen(); /* told of nothing more */
-    assert_int_equal(told.n, 8);
-}
-
 static void test_padding_is_zero(void **state)
 {
     struct version v = make_version("short", 100);
@@ -359,7 +317,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_STORE(test_publish_and_find),
         WITH_STORE(test_versions_are_apart),
-        WITH_STORE(test_tells_all),
         WITH_STORE(test_padding_is_zero),
         WITH_STORE(test_incomplete_is_refused),
         WITH_STORE(test_all_has_its_room_at_once),
