@@ -18,6 +18,7 @@ struct shard_set {
     UT_hash_handle hh;
     struct version opened;     /* that index, or that file */
     struct shard_index *index; /* NULL: its bytes were not here yet */
+    size_t stopped_at;         /* the first of them that was missed */
     bool believed;             /* an index says so, or a second file was opened, too */
     size_t asked;              /* none before it is looked up any more */
     size_t begun;              /* the latest that was begun for a run */
@@ -69,6 +70,7 @@ static struct shard_set *make(const struct context *context, const struct versio
         drop(sets);
     struct shard_set *s = must_calloc(1, sizeof(*s) + id_len);
     s->opened = *v;
+    s->stopped_at = v->size_bytes > 0 ? v->size_bytes - 1 : 0;
     s->id_len = id_len;
     memcpy(s->id, id, id_len);
     HASH_ADD_KEYPTR(hh, sets, s->id, s->id_len, s);
@@ -107,11 +109,12 @@ static void look_up(struct shard_set *s, const struct guess_order *opened, size_
 static void read_index(struct shard_set *s, const struct guess_order *opened)
 {
     size_t len = (size_t)s->opened.size_bytes;
-    char last;
-    if (s->index || here_read(opened->agent, &s->opened, len - 1, &last, 1) < 1)
+    char missed;
+    if (s->index || here_read(opened->agent, &s->opened, s->stopped_at, &missed, 1) < 1)
         return;
     CLEANUP_FREE char *text = must(malloc(len));
-    if (here_read(opened->agent, &s->opened, 0, text, len) < len)
+    s->stopped_at = here_read(opened->agent, &s->opened, 0, text, len);
+    if (s->stopped_at < len)
         return;
     s->index = shard_index_parse(text, len);
     s->believed = true;

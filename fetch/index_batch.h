@@ -53,8 +53,8 @@ void index_take_opened(struct index *ix, int64_t now);
 void index_add_dirty(struct index *ix, struct index_batch *b, int64_t now);
 /* It is used, and a while ago that its time to live was renewed. */
 bool index_may_end(const struct segment *s, int64_t now);
-/* Some of what index_announce() brought, if it is time. */
-void index_take_found(struct index *ix, int64_t now);
+/* Queues some of what index_announce() brought, if it is time. Without the lock. */
+void index_look_at_found(struct index *ix, int64_t now);
 /* A node that is gone for good stands in a segment: it is removed with the next batch, if it
  * isn't back by then. */
 void index_note_leftover(struct index *ix, const struct segment *s, uint64_t node, int64_t now);

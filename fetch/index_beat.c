@@ -56,7 +56,8 @@ static void take_member(struct index *ix, const redisReply *field, const redisRe
         beat->found_self = true;
     } else if (readable && expires_ms > beat->redis_ms) {
         m.node = node;
-        members_put(&ix->members, &m, ix->config.zone);
+        if (!members_put(&ix->members, &m, ix->config.zone))
+            members_listed(&ix->members, node, beat->now_ms); /* too many, but there */
     } else {
         members_listed(&ix->members, node, beat->now_ms);
         if ((!readable || expires_ms + DEAD_FOR_GOOD_MS < beat->redis_ms) &&
@@ -132,7 +133,9 @@ static bool renew(struct index *ix, const struct beat *beat)
     for (int i = 0; i < beat->n_dead; i++)
         redis_arg(&c[2], beat->dead[i], sizeof(beat->dead[i]));
     size_t n = beat->n_dead ? 3 : 2;
-    bool good = index_call(ix, c, n) == 0 && !index_note_error(ix, c[0].reply);
+    bool answered = index_call(ix, c, n) == 0;
+    ix->is_refused = answered && index_note_error(ix, c[0].reply);
+    bool good = answered && !ix->is_refused;
     if (good)
         atomic_store(&ix->is_offered, offered);
     redis_free_replies(c, n);
@@ -177,8 +180,8 @@ void index_beat(struct index *ix)
     redis_free_replies(c, 2 + tries);
     if (!answered)
         return;
-    ix->is_refused = !allowed || !renew(ix, &beat);
-    if (ix->is_refused)
+    ix->is_refused = !allowed;
+    if (!allowed || !renew(ix, &beat))
         return;
     ix->was_member = true;
     index_set_state(ix, INDEX_FINE, "");

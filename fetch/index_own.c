@@ -160,18 +160,33 @@ void index_take_opened(struct index *ix, int64_t now)
 
 /* --- once in a while --------------------------------------------------------------- */
 
-void index_take_found(struct index *ix, int64_t now)
+/* Those that are due, with the lock; their number. */
+static int take_found(struct index *ix, int64_t now, struct segment *due[FOUND_AT_ONCE])
 {
-    if (ix->n_found == 0 || now < ix->next_found_ms)
-        return;
-    for (int i = 0; i < FOUND_AT_ONCE && ix->n_found > 0; i++) {
-        struct segment *s =
-            segment_get(&ix->segments, &ix->found[--ix->n_found], &ix->config.secret);
-        know_own(ix, s);
-        index_queue(ix, s);
-    }
+    int n = 0;
+    if (ix->n_found == 0 || !index_usable(ix) || now < ix->next_found_ms)
+        return 0;
+    for (; n < FOUND_AT_ONCE && ix->n_found > 0; n++)
+        due[n] = segment_get(&ix->segments, &ix->found[--ix->n_found], &ix->config.secret);
     int64_t gap = (int64_t)index_nodes(ix) * FOUND_GAP_EACH_MS;
     ix->next_found_ms = now + (gap > FOUND_GAP_MS ? gap : FOUND_GAP_MS);
+    return n;
+}
+
+/* Looking at hundreds of blocks of each takes milliseconds: nobody waits for the lock meanwhile.
+ * What else happens to them is among the news, which come after. */
+void index_look_at_found(struct index *ix, int64_t now)
+{
+    struct segment *due[FOUND_AT_ONCE];
+    pthread_mutex_lock(&ix->lock);
+    int n = take_found(ix, now, due);
+    pthread_mutex_unlock(&ix->lock);
+    for (int i = 0; i < n; i++)
+        know_own(ix, due[i]);
+    pthread_mutex_lock(&ix->lock);
+    for (int i = 0; i < n; i++)
+        index_queue(ix, due[i]);
+    pthread_mutex_unlock(&ix->lock);
 }
 
 void index_note_leftover(struct index *ix, const struct segment *s, uint64_t node, int64_t now)

@@ -140,7 +140,6 @@ static size_t put_together(struct index *ix, struct index_batch *b, int64_t now,
     index_take_ends(ix);
     index_take_opened(ix, now);
     if (usable) {
-        index_take_found(ix, now);
         index_add_dirty(ix, b, now);
         index_add_leftovers(ix, b, now);
     }
@@ -160,6 +159,7 @@ static void run_batch(struct index *ix, struct index_batch *b)
     struct index_want *answered = NULL;
     size_t taken = 0;
     b->n = b->used = 0;
+    index_look_at_found(ix, clock_monotonic_ms());
     pthread_mutex_lock(&ix->lock);
     wait_for_work(ix);
     int64_t now = clock_monotonic_ms();

@@ -131,7 +131,7 @@ static void go_on(struct stride *s, struct stride_run *run, const struct stride_
     if (r->span.to - r->span.from < run->need)
         run->need = r->span.to - r->span.from;
     if (steps == 1 && run->depth < STRIDE_DEEPEST)
-        run->depth *= 2;
+        run->depth++;
 }
 
 struct stride_plan stride_next(struct stride *s, const struct stride_read *r)

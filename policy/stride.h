@@ -3,11 +3,12 @@
  *
  * Who is in no run of policy/prefetch and came to a place as far from the one before as that was
  * from the one before it, and that from another, is taken to go on so: what it needs of the next
- * places comes ahead, 4 at first and up to 64. Several may do so at once. Steps that leave out
- * little are taken as whole blocks, one after the other.
+ * places comes ahead, 4 at first, one more with each that was right, and up to 64. Several may do
+ * so at once. Steps that leave out little are taken as whole blocks, one after the other.
  *
  * Places may have been left out where what is there was in the reader's hands already. Wrong
- * guesses are bounded for each stream: no more than 16 and half of those that were right. */
+ * guesses are bounded for each stream: once more than 16 and half of those that were right came in
+ * vain, no other way is begun; and what is ahead of a way is 4 more than were right on it. */
 #ifndef WARMPATH_POLICY_STRIDE_H
 #define WARMPATH_POLICY_STRIDE_H
 

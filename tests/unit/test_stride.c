@@ -177,6 +177,20 @@ static void test_forwards_is_no_stride(void **state)
     free(r);
 }
 
+/* Ways that end soon, one after the other, bring little more than was right on them. */
+static void test_short_ways_are_bounded(void **state)
+{
+    struct reader *r = reader_new(SIZE);
+    uint64_t right = 0;
+    (void)state;
+    for (uint64_t way = 0; way < 40; way++)
+        for (uint64_t n = 0; n < 9; n++)
+            right += read_at(r, way * 100 * MIB + n * (5 + way % 5) * MIB, 4 * KIB);
+    assert_true(right >= 10);
+    assert_true(r->spans <= 2 * right + right / 2 + 16 + 2 * 9);
+    free(r);
+}
+
 /* Reads without order bring little, however small the file. */
 static void test_random_is_bounded(void **state)
 {
@@ -206,6 +220,7 @@ int main(void)
         cmocka_unit_test(test_interleaved),
         cmocka_unit_test(test_parts_of_a_read_are_no_steps),
         cmocka_unit_test(test_forwards_is_no_stride),
+        cmocka_unit_test(test_short_ways_are_bounded),
         cmocka_unit_test(test_random_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
