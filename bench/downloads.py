@@ -3,7 +3,7 @@
 curl   throws away what it fetches
 kept   the same curls write files, as a job does that downloads first
 floor  the least that a reader can do that stores what it fetches and hands it to another process
-       (bench/src/download_and_read.c)
+       (bench/src/download_and_read.c); figures_small.py has its own
 """
 
 import contextlib

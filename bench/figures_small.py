@@ -19,6 +19,9 @@ FOLDER = "cold-small"
 FILE_BYTES = 64 * 1024
 PARALLEL = 16
 
+SMALL_FLOOR_NOTE = ("least work: the least that any reader can do that stores what it fetches and hands it to another process: "
+                    f"{PARALLEL} plain connections, received into files, which a second process reads; no listing, no checksum, no retry")
+
 
 def make_files(bench):
     """Uploads them, leaves them locally for JuiceFS, and writes lists of their names: in order, and shuffled."""
@@ -71,6 +74,20 @@ class ParallelGets:
             read = self.bench.programs.in_world(Local(folder), "small_files", folder, listed)
             return {**result, "sum": read["sum"]}
 
+    def least_work(self, listed):
+        """Its files are numbered in the order of the URLs; the sum as above."""
+        bench, places = self.bench, {name: f"{place:06d}" for place, name in enumerate(self.urls)}
+        urls, numbers = f"{bench.stage.work}/cold-small.urls", f"{bench.stage.work}/cold-small.numbers"
+        with open(urls, "w", encoding="ascii") as file:
+            file.writelines(f"{url}\n" for url in self.urls.values())
+        with open(listed, encoding="ascii") as names, open(numbers, "w", encoding="ascii") as file:
+            file.writelines(f"{places[name.strip()]}\n" for name in names)
+        with new_folder(bench, "floor") as folder:
+            program = f"{bench.programs.folder}/download_and_read"
+            result = bench.programs.timed("floor", {}, program, f"@{urls}", FILE_BYTES, folder)
+            read = bench.programs.in_world(Local(folder), "small_files", folder, numbers)
+            return {**result, "sum": read["sum"]}
+
 
 def read_cold(bench, world, listed, names):
     program = f"{bench.programs.folder}/small_files"
@@ -93,6 +110,7 @@ def cold_small_files(bench):
     rows = []
     for order, listed, goal in (("in order", False, ">= 0.8"), ("shuffled", True, "")):
         arms = {"curl": curl.thrown_away, "kept": lambda: curl.kept(lists[order]),
+                "floor": lambda: curl.least_work(lists[order]),
                 **{world.name: lambda w=world: read_cold(bench, w, listed, lists[order]) for world in worlds}}
         arms = {name: lambda m=measure: in_warm_memory(bench, m) for name, measure in arms.items()}
         samples, failed = take_rounds("g", bench.sizes.cold_rounds, arms)
@@ -105,5 +123,5 @@ def cold_small_files(bench):
         rows.append(Row("g", title, "MB/s", "curl",
                         values(samples, lambda r: r["bytes"] / r["process_ns"] * 1000), goal, failed=failed,
                         notes=[f"curl: one process, {PARALLEL} GETs at a time, to /dev/null; whole processes are timed",
-                               KEPT_NOTE]))
+                               KEPT_NOTE, SMALL_FLOOR_NOTE]))
     return rows

@@ -1,5 +1,6 @@
 /*
  * download_and_read URL BYTES FOLDER
+ * download_and_read @LIST BYTES FOLDER
  *
  * The least that a reader can do that stores what it fetches and hands it to
  * another process of the same machine: threads, a plain connection each, receive
@@ -8,6 +9,9 @@
  * hash, no retry, no protocol between them but the numbers of complete blocks.
  * Leaves the files in FOLDER, which is empty before. Prints how many bytes the
  * second process read.
+ *
+ * A list names small objects, a URL a line, all of one server and of BYTES bytes
+ * each: every one is a file and a request of its own.
  */
 #include "bench.h"
 
@@ -21,19 +25,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CONNECTIONS  8
-#define PART_BYTES   (8u << 20) /* what one request asks for */
-#define BLOCK_BYTES  (4u << 20)
-#define CHUNK_BYTES  (256u << 10)
-#define PIECE_BYTES  (1u << 20)
+#define CONNECTIONS_MOST 16 /* to a list; half of them to one object */
+#define PART_BYTES  (8u << 20) /* what one request asks for of one object */
+#define BLOCK_BYTES (4u << 20)
+#define CHUNK_BYTES (256u << 10)
+#define PIECE_BYTES (1u << 20)
 #define HEADER_BYTES 4096
 
 /* The URL, taken apart, and what else all threads know. */
 static struct {
 	char host[INET_ADDRSTRLEN];
 	uint16_t port;
-	const char *target; /* path and query */
-	uint64_t bytes;
+	const char **targets; /* path and query of each object */
+	uint64_t n_targets;
+	uint64_t bytes;	      /* of all of them */
+	uint64_t block_bytes, part_bytes;
+	int connections;
 	const char *folder;
 	int complete; /* where numbers of complete blocks are written */
 } job;
@@ -51,7 +58,43 @@ static void take_url(const char *url)
 
 	if (sscanf(url, "http://%15[0-9.]:%" SCNu16 "%n", job.host, &job.port, &end) != 2 || url[end] != '/')
 		usage("download_and_read http://ADDRESS:PORT/PATH BYTES FOLDER");
-	job.target = url + end;
+	job.targets = realloc(job.targets, (job.n_targets + 1) * sizeof(*job.targets));
+	if (job.targets == NULL)
+		die("memory", "URLs");
+	job.targets[job.n_targets++] = url + end;
+}
+
+static void take_list(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char *line = NULL;
+	size_t room = 0;
+
+	if (file == NULL)
+		die("open", path);
+	while (getline(&line, &room, file) > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		take_url(line);
+		line = NULL; /* the target is part of it */
+		room = 0;
+	}
+	free(line);
+	fclose(file);
+}
+
+static void take_job(const char *what, uint64_t bytes)
+{
+	if (what[0] == '@') {
+		take_list(what + 1);
+		job.connections = CONNECTIONS_MOST;
+		job.block_bytes = job.part_bytes = bytes;
+	} else {
+		take_url(what);
+		job.connections = CONNECTIONS_MOST / 2;
+		job.block_bytes = BLOCK_BYTES;
+		job.part_bytes = PART_BYTES;
+	}
+	job.bytes = job.n_targets * bytes;
 }
 
 static int open_block(uint64_t block, int flags)
@@ -78,13 +121,15 @@ static int connection(void)
 	return s;
 }
 
-/* Bytes from to end, without end. */
+/* Bytes from to end, without end, as if all objects were one. */
 static void ask(int s, uint64_t from, uint64_t end)
 {
+	uint64_t object_bytes = job.bytes / job.n_targets, object = from / object_bytes;
+	uint64_t start = object * object_bytes;
 	char *text;
 	int len =
 	    asprintf(&text, "GET %s HTTP/1.1\r\nHost: %s:%u\r\nRange: bytes=%" PRIu64 "-%" PRIu64 "\r\n\r\n",
-		     job.target, job.host, job.port, from, end - 1);
+		     job.targets[object], job.host, job.port, from - start, end - 1 - start);
 
 	if (len < 0 || write(s, text, (size_t)len) != len)
 		die("write", "request");
@@ -118,7 +163,7 @@ static void skip_header(int s)
 
 static void receive_block(int s, char *buf, uint64_t at, uint64_t end)
 {
-	uint64_t block = at / BLOCK_BYTES;
+	uint64_t block = at / job.block_bytes;
 	int fd = open_block(block, O_WRONLY | O_CREAT | O_EXCL);
 
 	for (off_t offset = 0; at < end;) {
@@ -143,13 +188,13 @@ static void *download(void *arg)
 	uint64_t at;
 
 	(void)arg;
-	while ((at = __atomic_fetch_add(&next_part, PART_BYTES, __ATOMIC_RELAXED)) < job.bytes) {
-		uint64_t end = lesser(at + PART_BYTES, job.bytes);
+	while ((at = __atomic_fetch_add(&next_part, job.part_bytes, __ATOMIC_RELAXED)) < job.bytes) {
+		uint64_t end = lesser(at + job.part_bytes, job.bytes);
 
 		ask(s, at, end);
 		skip_header(s);
-		for (; at < end; at += BLOCK_BYTES)
-			receive_block(s, buf, at, lesser(at + BLOCK_BYTES, end));
+		for (; at < end; at += job.block_bytes)
+			receive_block(s, buf, at, lesser(at + job.block_bytes, end));
 	}
 	close(s);
 	free(buf);
@@ -158,14 +203,14 @@ static void *download(void *arg)
 
 static void download_all(void)
 {
-	pthread_t threads[CONNECTIONS];
+	pthread_t threads[CONNECTIONS_MOST];
 
-	for (int i = 0; i < CONNECTIONS; i++) {
+	for (int i = 0; i < job.connections; i++) {
 		errno = pthread_create(&threads[i], NULL, download, NULL);
 		if (errno != 0)
 			die("thread", "download");
 	}
-	for (int i = 0; i < CONNECTIONS; i++)
+	for (int i = 0; i < job.connections; i++)
 		pthread_join(threads[i], NULL);
 }
 
@@ -199,7 +244,7 @@ static void await_block(int complete, char *have, uint64_t wanted)
 
 static void read_all(int complete)
 {
-	uint64_t blocks = (job.bytes + BLOCK_BYTES - 1) / BLOCK_BYTES, bytes = 0;
+	uint64_t blocks = (job.bytes + job.block_bytes - 1) / job.block_bytes, bytes = 0;
 	char *have = calloc(blocks, 1), *buf = new_buffer(PIECE_BYTES);
 
 	if (have == NULL)
@@ -217,9 +262,8 @@ int main(int argc, char **argv)
 	pid_t reader;
 
 	if (argc != 4)
-		usage("download_and_read URL BYTES FOLDER");
-	take_url(argv[1]);
-	job.bytes = parse_count(argv[2]);
+		usage("download_and_read URL|@LIST BYTES FOLDER");
+	take_job(argv[1], parse_count(argv[2]));
 	job.folder = argv[3];
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		die("pipe", "blocks");

@@ -41,6 +41,9 @@ def setup_in(folder):
 
 # The least work
 
+SMALL = 5000
+
+
 @contextlib.contextmanager
 def serving(answer):
     """A server that answers ranges of OBJECT by answer(handler, piece); gives its URL."""
@@ -84,12 +87,17 @@ def refuse(handler, _piece):
     handler.end_headers()
 
 
-def download_and_read(folder, answer):
+def download_and_read(folder, answer, objects=1):
     program, blocks = f"{folder}/program", f"{folder}/blocks"
     subprocess.run(["gcc", "-std=gnu11", "-D_GNU_SOURCE", "-o", program, f"{SOURCES}/download_and_read.c"], check=True)
     os.mkdir(blocks)
     with serving(answer) as url:
-        child = subprocess.run([program, url, str(len(OBJECT)), blocks], capture_output=True, text=True, timeout=30,
+        what, size = url, len(OBJECT)
+        if objects > 1:
+            what, size = f"@{folder}/list", SMALL
+            with open(f"{folder}/list", "w", encoding="ascii") as file:
+                file.writelines(f"{url}&n={n}\n" for n in range(objects))
+        child = subprocess.run([program, what, str(size), blocks], capture_output=True, text=True, timeout=30,
                                check=False)
     return child, blocks
 
@@ -103,6 +111,17 @@ def check_least_work_has_every_byte(folder):
         with open(f"{blocks}/{name}", "rb") as file:
             digest.update(file.read())
     same(digest.hexdigest(), hashlib.sha256(OBJECT).hexdigest())
+
+
+def check_least_work_of_small_objects(folder):
+    """Each is a file, in the list's order, and asked for from its beginning."""
+    child, blocks = download_and_read(folder, whole, objects=50)
+    same((child.returncode, child.stderr), (0, ""))
+    same(json.loads(child.stdout), {"bytes": 50 * SMALL})
+    same(sorted(os.listdir(blocks)), [f"{n:06}" for n in range(50)])
+    for name in os.listdir(blocks):
+        with open(f"{blocks}/{name}", "rb") as file:
+            same(file.read(), OBJECT[:SMALL])
 
 
 def check_least_work_fails_on_a_cut_answer(folder):
