@@ -60,6 +60,10 @@ class Reader:
         self.fd = os.open(path, os.O_RDONLY)
         return f"opened {path}"
 
+    def do_random(self):
+        os.posix_fadvise(self.fd, 0, 0, os.POSIX_FADV_RANDOM)
+        return "random"
+
     def do_read(self):
         offset, length = int(next(self.words)), int(next(self.words))
         try:
