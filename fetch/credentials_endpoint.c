@@ -2,7 +2,6 @@
  * instance's metadata service (IMDSv2).
  * Source: AWS SDKs and Tools Reference Guide, "Container credential provider" and "IMDS credential
  * provider"; Amazon EC2 User Guide, "Use IMDSv2". */
-#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -12,6 +11,7 @@
 #include <strings.h>
 
 #include "common/cleanup.h"
+#include "common/loopback.h"
 #include "fetch/credentials_internal.h"
 
 #define ECS_HOST             "http://169.254.170.2"
@@ -30,22 +30,6 @@ static bool is_true(const struct search *s, const char *variable)
 
 /* ---- containers ---- */
 
-static bool is_loopback(const char *host)
-{
-    struct in_addr four;
-    struct in6_addr six;
-    char bare[64];
-    size_t len = strlen(host);
-    if (strcasecmp(host, "localhost") == 0)
-        return true;
-    if (inet_pton(AF_INET, host, &four) == 1)
-        return (ntohl(four.s_addr) >> 24) == 127;
-    if (len < 3 || len >= sizeof(bare) || host[0] != '[')
-        return false;
-    snprintf(bare, sizeof(bare), "%.*s", (int)(len - 2), host + 1);
-    return inet_pton(AF_INET6, bare, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
-}
-
 /* The token goes to this host in clear: https, this machine, or the addresses of ECS and EKS. */
 bool credentials_host_allowed(const char *url)
 {
@@ -58,7 +42,7 @@ bool credentials_host_allowed(const char *url)
         curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
         allowed = strcmp(scheme, "https") == 0;
         if (strcmp(scheme, "http") == 0) {
-            allowed = is_loopback(host);
+            allowed = loopback_is(host);
             for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
                 allowed |= strcasecmp(host, known[i]) == 0;
         }
