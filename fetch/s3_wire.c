@@ -33,29 +33,21 @@ static bool fits_host(const char *bucket, bool tls)
     return true;
 }
 
-static void put_encoded(UT_string *out, const char *text, int keep_slash)
-{
-    size_t len = strlen(text);
-    utstring_reserve(out, 3 * len + 1);
-    int n = sigv4_encode(text, len, keep_slash, out->d + out->i, 3 * len + 1);
-    out->i += n > 0 ? (size_t)n : 0;
-}
-
 /* The parameters stand in the order that the signature wants: sorted by name. */
 static void put_list_query(UT_string *out, const struct s3_request *r)
 {
     if (r->token) {
         text_put(out, "continuation-token=");
-        put_encoded(out, r->token, 0);
+        sigv4_put_encoded(out, r->token, 0);
         text_put_char(out, '&');
     }
     utstring_printf(
         out,
         "delimiter=%%2F&encoding-type=url&list-type=2&max-keys=%" PRIu32 "&prefix=", r->max_keys);
-    put_encoded(out, r->prefix ? r->prefix : "", 0);
+    sigv4_put_encoded(out, r->prefix ? r->prefix : "", 0);
     if (r->start_after) {
         text_put(out, "&start-after=");
-        put_encoded(out, r->start_after, 0);
+        sigv4_put_encoded(out, r->start_after, 0);
     }
 }
 
@@ -67,7 +59,7 @@ static char *build_query(const struct s3_request *r, const char *version_id)
         put_list_query(&text, r);
     } else if (version_id) {
         text_put(&text, "versionId=");
-        put_encoded(&text, version_id, 0);
+        sigv4_put_encoded(&text, version_id, 0);
     }
     return utstring_body(&text);
 }
@@ -79,11 +71,11 @@ static char *build_path(const struct s3_endpoint *e, const struct s3_request *r,
     text_put(&text, e->base_path);
     text_put_char(&text, '/');
     if (!virtual_host)
-        put_encoded(&text, r->bucket, 0);
+        sigv4_put_encoded(&text, r->bucket, 0);
     if (r->op != S3_LIST) {
         if (!virtual_host)
             text_put_char(&text, '/');
-        put_encoded(&text, r->key, 1);
+        sigv4_put_encoded(&text, r->key, 1);
     }
     return utstring_body(&text);
 }

@@ -9,8 +9,6 @@
 #include <strings.h>
 #include <time.h>
 
-#include "common/text.h"
-
 #define ALGORITHM   "AWS4-HMAC-SHA256"
 #define HEX_SIZE    (SHA256_HEX_CHARS + 1)
 #define MAX_HEADERS 32
@@ -51,6 +49,14 @@ int sigv4_encode(const char *in, size_t in_len, int keep_slash, char *out, size_
         return -ENOSPC;
     out[len] = '\0';
     return (int)len;
+}
+
+void sigv4_put_encoded(UT_string *out, const char *text, int keep_slash)
+{
+    size_t len = strlen(text);
+    text_grow(out, 3 * len + 1);
+    int n = sigv4_encode(text, len, keep_slash, out->d + out->i, 3 * len + 1);
+    out->i += n > 0 ? (size_t)n : 0;
 }
 
 static int by_name(const void *a, const void *b)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "common/sha256.h"
+#include "common/text.h"
 #include "fetch/credentials.h"
 
 struct sigv4_header {
@@ -54,5 +55,8 @@ void sigv4_date(int64_t when_s, char out[17]);
 /* Percent-encodes as SigV4 asks (unreserved A-Z a-z 0-9 - _ . ~; '/' kept when keep_slash).
  * Length, or -ENOSPC. */
 int sigv4_encode(const char *in, size_t in_len, int keep_slash, char *out, size_t out_size);
+
+/* The same, put behind a text. */
+void sigv4_put_encoded(UT_string *out, const char *text, int keep_slash);
 
 #endif

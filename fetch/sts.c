@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/cleanup.h"
 #include "common/clock.h"
 #include "fetch/credentials_internal.h"
 #include "fetch/sigv4.h"
@@ -142,39 +141,28 @@ static int find_place(const struct search *s, struct place *p)
     return 1;
 }
 
-static bool put_field(FILE *out, const char *name, const char *value)
+static void put_field(UT_string *out, const char *name, const char *value)
 {
-    size_t len = value ? strlen(value) : 0;
     if (!value)
-        return true;
-    CLEANUP_FREE char *encoded = malloc(3 * len + 1);
-    if (!encoded || sigv4_encode(value, len, 0, encoded, 3 * len + 1) < 0)
-        return false;
-    fprintf(out, "&%s=%s", name, encoded);
-    OPENSSL_cleanse(encoded, strlen(encoded));
-    return true;
+        return;
+    utstring_printf(out, "&%s=", name);
+    sigv4_put_encoded(out, value, 0);
 }
 
 static char *make_form(const struct sts_role *role)
 {
-    char *text = NULL, name[64];
-    size_t len = 0;
-    FILE *out = open_memstream(&text, &len);
-    if (!out)
-        return NULL;
+    UT_string form;
+    char name[64];
+    text_init(&form);
     snprintf(name, sizeof(name), "warmpath-%" PRId64, clock_wall_s());
-    fprintf(out, "Action=AssumeRole%s&Version=2011-06-15",
-            role->web_identity_token ? "WithWebIdentity" : "");
-    bool ok = put_field(out, "RoleArn", role->arn) &&
-              put_field(out, "RoleSessionName", role->session_name ? role->session_name : name) &&
-              put_field(out, "ExternalId", role->external_id) &&
-              put_field(out, "DurationSeconds", role->duration_s) &&
-              put_field(out, "WebIdentityToken", role->web_identity_token);
-    if (fclose(out) != 0 || !ok) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    utstring_printf(&form, "Action=AssumeRole%s&Version=2011-06-15",
+                    role->web_identity_token ? "WithWebIdentity" : "");
+    put_field(&form, "RoleArn", role->arn);
+    put_field(&form, "RoleSessionName", role->session_name ? role->session_name : name);
+    put_field(&form, "ExternalId", role->external_id);
+    put_field(&form, "DurationSeconds", role->duration_s);
+    put_field(&form, "WebIdentityToken", role->web_identity_token);
+    return utstring_body(&form);
 }
 
 /* Headers of the request, signed where there is something to sign with. */
@@ -295,8 +283,6 @@ int sts_assume(const struct search *s, const struct sts_role *role, struct crede
     if (found != 1)
         return found;
     char *form = make_form(role);
-    if (!form)
-        return search_fail(s, "out of memory");
     found = converse(s, &place, role, form, ca ? ca_path : NULL, out);
     if (found == 1)
         snprintf(out->source, sizeof(out->source), "role %.55s", role->arn);
