@@ -57,7 +57,10 @@ def _program(bed, path, program):
 
 
 def _messages(text, name):
-    """The comment lines that follow the failed test."""
+    """The comment lines that follow the failed test; cmocka says fail_msg()'s words elsewhere, on stderr."""
     rest = text.partition(name + "\n")[2]
     comments = re.match(r"(?:#.*\n)*", rest).group(0)
-    return " ".join(line.lstrip("# ") for line in comments.splitlines())
+    said = " ".join(line.lstrip("# ") for line in comments.splitlines())
+    if said.endswith("Failure!"):
+        said += " " + "; ".join(re.findall(r"^ERROR: (.*)$", text, re.M))
+    return said

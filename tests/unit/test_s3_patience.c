@@ -16,22 +16,39 @@ static int64_t timed(struct call *c, const struct fake_step *steps, size_t n)
     return clock_monotonic_ms() - before_ms;
 }
 
-/* In seconds, as a date, and as a date of a server whose clock is an hour off. */
+/* In seconds, as a date, and as a date of a server whose clock is an hour off. Dates are full
+ * seconds, so each is made just before it is told: two seconds on are one at least. */
+static void in_seconds(char *reply, size_t size)
+{
+    snprintf(reply, size, "HTTP/1.1 503 Busy\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n");
+}
+
+static void as_a_date(char *reply, size_t size)
+{
+    char soon[64];
+    http_date(soon, sizeof(soon), 2);
+    snprintf(reply, size, "HTTP/1.1 429 Busy\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n",
+             soon);
+}
+
+static void by_another_clock(char *reply, size_t size)
+{
+    char there[64], soon[64];
+    http_date(there, sizeof(there), 3600);
+    http_date(soon, sizeof(soon), 3602);
+    snprintf(reply, size,
+             "HTTP/1.1 503 Busy\r\nDate: %s\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n", there,
+             soon);
+}
+
 static void test_as_long_as_the_server_says(void **unused)
 {
     (void)unused;
-    char soon[64], later[64], now_there[64], replies[3][256];
-    http_date(soon, sizeof(soon), 2);
-    http_date(later, sizeof(later), 3602);
-    http_date(now_there, sizeof(now_there), 3600);
-    snprintf(replies[0], 256, "HTTP/1.1 503 Busy\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n");
-    snprintf(replies[1], 256, "HTTP/1.1 429 Busy\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n",
-             soon);
-    snprintf(replies[2], 256,
-             "HTTP/1.1 503 Busy\r\nDate: %s\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n",
-             now_there, later);
-    for (size_t i = 0; i < 3; i++) {
-        const struct fake_step steps[] = {{replies[i], FAKE_KEEP}, {GOOD, FAKE_KEEP}};
+    static void (*const says[])(char *, size_t) = {in_seconds, as_a_date, by_another_clock};
+    for (size_t i = 0; i < sizeof(says) / sizeof(says[0]); i++) {
+        char reply[256];
+        says[i](reply, sizeof(reply));
+        const struct fake_step steps[] = {{reply, FAKE_KEEP}, {GOOD, FAKE_KEEP}};
         struct call c;
         call_init(&c, S3_GET);
         int64_t took_ms = timed(&c, steps, 2);
