@@ -52,17 +52,6 @@ struct store {
     bool was_refused; /* room is wanted though the numbers may say that there is some */
 };
 
-/* A whole block that the disk doesn't take. */
-struct store_memory_block {
-    struct version version;
-    uint64_t index;
-    const void *data;
-    uint32_t len, trailer_len;
-    uint8_t trailer[BLOCK_FILE_TRAILER_MAX];
-};
-/* A read-only descriptor of it, or -errno. */
-int store_keep_in_memory(struct store *s, const struct store_memory_block *b);
-
 /* Tells the watcher. */
 void store_tell_published(struct store *s, const struct version *v, uint64_t index);
 void store_tell_kept(struct store *s, const struct version *v, uint64_t index);

@@ -11,11 +11,14 @@
 #include "agent/alloc.h"
 #include "agent/block_file.h"
 #include "agent/buffer.h"
+#include "agent/memory_file.h"
 #include "agent/store_behind.h"
 #include "agent/store_evict.h"
 #include "agent/store_internal.h"
 #include "agent/store_jobs.h"
 #include "agent/xxh3.h"
+#include "common/cleanup.h"
+#include "common/clock.h"
 
 /* The disk's, which may keep it for longer than anybody waits. */
 struct put_job {
@@ -27,11 +30,20 @@ struct put_job {
     bool found;
 };
 
+/* A whole block that the disk doesn't take. */
+struct memory_block {
+    struct version version;
+    uint64_t index;
+    const void *data;
+    uint32_t len, trailer_len;
+    uint8_t trailer[BLOCK_FILE_TRAILER_MAX];
+};
+
 /* The caller's. */
 struct put {
     struct put_job *job;
     struct store *store;
-    struct store_memory_block block;
+    struct memory_block block;
     store_put_done *done;
     void *user;
 };
@@ -90,6 +102,27 @@ static void discard_put(struct disk_job *j)
     free(p);
 }
 
+/* --- memory in place of the disk -------------------------------------------------------- */
+
+/* A read-only descriptor of it, or -errno. */
+static int keep_in_memory(struct store *s, const struct memory_block *b)
+{
+    CLEANUP_CLOSE int fd = memory_file_new();
+    if (fd < 0)
+        return fd;
+    int r = store_job_write_all(fd, b->data, b->len, 0);
+    if (r == 0)
+        r = store_job_write_all(fd, b->trailer, b->trailer_len, block_file_trailer_at(b->len));
+    if (r == 0)
+        r = memory_file_reader(fd);
+    if (r >= 0) {
+        store_memory_book(s->memory, b->len);
+        store_memory_keep(s->memory, &b->version, b->index, r, b->len, clock_monotonic_ms());
+        store_behind_go_on(s);
+    }
+    return r;
+}
+
 /* --- done ------------------------------------------------------------------------------ */
 
 /* Tells, and ends. `fd` is given away. */
@@ -117,7 +150,7 @@ static void on_finished(void *user, int result)
         store_refused(p->store, -result);
         if (fd >= 0)
             close(fd);
-        fd = store_keep_in_memory(p->store, &p->block);
+        fd = keep_in_memory(p->store, &p->block);
     }
     tell(p, fd, found);
 }
@@ -151,6 +184,6 @@ void store_put(struct store *s, const struct version *v, uint64_t index, const c
         disk_start(s->disk, &j->job);
     } else {
         discard_put(&j->job);
-        tell(p, store_keep_in_memory(s, &p->block), false);
+        tell(p, keep_in_memory(s, &p->block), false);
     }
 }

@@ -3,19 +3,16 @@
 #include "agent/store.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "agent/alloc.h"
 #include "agent/block_file.h"
+#include "agent/memory_file.h"
 #include "agent/store_behind.h"
 #include "agent/store_evict.h"
 #include "agent/store_internal.h"
 #include "agent/store_jobs.h"
-#include "common/cleanup.h"
 #include "common/clock.h"
 
 #define RANGES_MAX 64 /* pieces of a block, see partial.h */
@@ -53,65 +50,10 @@ static void refused(struct store_writer *w, int error)
     w->is_refused |= !is_stall(error);
 }
 
-/* A memory file for a block. */
-static int open_memory(void)
-{
-    int fd = memfd_create("warmpath block", MFD_CLOEXEC);
-    return fd < 0 ? -ENOBUFS : fd;
-}
-
-static int open_read_only(int fd)
-{
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    int reader = open(path, O_RDONLY | O_CLOEXEC);
-    return reader < 0 ? -errno : reader;
-}
-
-int store_keep_in_memory(struct store *s, const struct store_memory_block *b)
-{
-    CLEANUP_CLOSE int fd = open_memory();
-    if (fd < 0)
-        return fd;
-    int r = store_job_write_all(fd, b->data, b->len, 0);
-    if (r == 0)
-        r = store_job_write_all(fd, b->trailer, b->trailer_len, block_file_trailer_at(b->len));
-    if (r == 0)
-        r = open_read_only(fd);
-    if (r >= 0) {
-        store_memory_book(s->memory, b->len);
-        store_memory_keep(s->memory, &b->version, b->index, r, b->len, clock_monotonic_ms());
-        store_behind_go_on(s);
-    }
-    return r;
-}
-
-/* From the page cache alone where that can be asked for: the disk may not answer. */
-static ssize_t read_cached(int fd, void *data, size_t len, uint64_t at)
-{
-    struct iovec room = {data, len};
-    ssize_t n = preadv2(fd, &room, 1, (off_t)at, RWF_NOWAIT);
-    return n < 0 && errno == EOPNOTSUPP ? pread(fd, data, len, (off_t)at) : n;
-}
-
-static bool copy_cached(int from, int to, struct range range)
-{
-    char piece[65536];
-    while (range.from < range.to) {
-        uint64_t left = range.to - range.from;
-        ssize_t n =
-            read_cached(from, piece, left < sizeof(piece) ? left : sizeof(piece), range.from);
-        if (n <= 0 || store_job_write_all(to, piece, (size_t)n, range.from) < 0)
-            return false;
-        range.from += (uint64_t)n;
-    }
-    return true;
-}
-
 /* A disk that refuses writes can still be read; a stalled one is not asked. */
 static bool copy_range(struct store_writer *w, int to, struct range range, int error)
 {
-    return copy_cached(w->fd, to, range) ||
+    return memory_file_take_cached(to, w->fd, range.from, range.to) ||
            (!is_stall(error) && store_job_copy(w->store, w->fd, to, range.from, range.to) == 0);
 }
 
@@ -135,7 +77,7 @@ static int write_memory(struct store_writer *w, uint32_t offset, const void *dat
  * says so, and where the disk is only slow (-EBUSY), it isn't asked. On failure nothing changed. */
 static int move_to_memory(struct store_writer *w, int error)
 {
-    int memory = open_memory();
+    int memory = memory_file_new();
     if (memory < 0)
         return memory;
     int64_t bytes = 0;
@@ -200,7 +142,7 @@ static int open_file(struct store_writer *w)
     }
     if (w->fd < 0) {
         w->in_memory = true;
-        w->fd = open_memory();
+        w->fd = memory_file_new();
     }
     return w->fd >= 0 ? 0 : w->fd;
 }
@@ -240,7 +182,7 @@ int store_write(struct store_writer *w, uint32_t offset, const void *data, size_
 int store_reader(struct store_writer *w)
 {
     int r = open_file(w);
-    return r < 0 ? r : open_read_only(w->fd);
+    return r < 0 ? r : memory_file_reader(w->fd);
 }
 
 bool store_in_memory(const struct store_writer *w)
