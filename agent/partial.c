@@ -18,8 +18,8 @@ struct partial {
 
     pthread_mutex_t lock;        /* guards the following; held while the disk is written to */
     struct store_writer *writer; /* NULL once complete, or when completing it failed */
-    bool in_memory;              /* the reader shows memory, as the disk failed */
-    int retired[2], n_retired;   /* former readers: somebody may be copying one */
+    bool in_memory;              /* the reader shows memory */
+    int retired[3], n_retired;   /* former readers: somebody may be copying one */
     int error;                   /* why it could not be completed */
 };
 
@@ -148,13 +148,27 @@ static void replace_reader(struct partial *p, int fd)
         p->retired[p->n_retired++] = former;
 }
 
+/* With the lock held: a reader that shows what is written now. 0 or -errno. */
+static int follow(struct partial *p)
+{
+    bool in_memory = store_in_memory(p->writer);
+    if (atomic_load(&p->reader) >= 0 && p->in_memory == in_memory)
+        return 0;
+    int fd = store_reader(p->writer);
+    if (fd < 0)
+        return fd;
+    p->in_memory = store_in_memory(p->writer); /* it may have made the file */
+    replace_reader(p, fd);
+    return 0;
+}
+
 void partial_prepare(struct partial *p, bool all)
 {
     pthread_mutex_lock(&p->lock);
     if (p->writer && all)
         store_expect_all(p->writer);
-    if (p->writer && atomic_load(&p->reader) < 0)
-        atomic_store(&p->reader, store_reader(p->writer));
+    if (p->writer)
+        follow(p);
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -175,17 +189,7 @@ static void complete(struct partial *p, const uint64_t *hash)
 static int write_piece(struct partial *p, uint32_t offset, const void *data, size_t len)
 {
     int r = store_write(p->writer, offset, data, len);
-    if (r < 0)
-        return r;
-    bool in_memory = store_in_memory(p->writer);
-    if (atomic_load(&p->reader) >= 0 && p->in_memory == in_memory)
-        return 0;
-    int fd = store_reader(p->writer);
-    if (fd < 0)
-        return fd;
-    p->in_memory = in_memory;
-    replace_reader(p, fd);
-    return 0;
+    return r < 0 ? r : follow(p);
 }
 
 int partial_write(struct partial *p, uint32_t offset, const void *data, size_t len,

@@ -58,7 +58,7 @@ uint64_t partial_have(const struct partial *p);
 uint64_t partial_missing(const struct partial *p, uint64_t wanted);
 /* All there, and in the store unless the disk failed. */
 bool partial_is_complete(const struct partial *p);
-/* Bytes that an incomplete one takes of memory, as the disk failed. Nothing is under way for it. */
+/* Bytes that an incomplete one takes of memory. Nothing is under way for it. */
 uint32_t partial_memory_bytes(const struct partial *p);
 /* The longest range around `need` that is there; empty when part of `need` isn't. */
 struct span partial_ready(const struct partial *p, struct span need);

@@ -35,6 +35,10 @@
 #define STORE_MEMORY_MAX (256ull << 20)
 /* Of that, for blocks that come ahead of their readers, those under way included. */
 #define STORE_MEMORY_AHEAD_MAX (STORE_MEMORY_MAX / 2)
+/* Up to so much of a block is written to memory first, while all that is there is below the second:
+ * that spares a random reader two hand-overs to the disk's threads. */
+#define STORE_FEW_BYTES      (256u << 10)
+#define STORE_FEW_MOST_BYTES (STORE_MEMORY_MAX / 8)
 
 struct store;
 struct store_writer;
@@ -114,17 +118,18 @@ void store_read_block_ahead(struct store *s, const struct version *v, uint64_t i
 /* Starts a block. Never fails for want of disk: see store_commit(). Touches no disk itself: the
  * first store_write() or store_reader() makes the file. */
 struct store_writer *store_begin(struct store *s, const struct version *v, uint64_t index);
-/* All of it comes now, in large pieces. A file that is made after this is made with its room on the
- * disk, which takes a third off what writing costs, and says at once when the disk is full. */
+/* All of it comes now, in large pieces: it goes to the disk from the start. A file that is made
+ * after this is made with its room on the disk, which takes a third off what writing costs, and
+ * says at once when the disk is full. Few pieces that are in memory move there. */
 void store_expect_all(struct store_writer *w);
 /* Writes a piece of it, in any order; a piece may come again with the same bytes. 0 or -errno;
  * -ENOBUFS when there is neither disk nor memory. `data` may have to stay where it is for longer
  * than the call (agent/buffer.h). */
 int store_write(struct store_writer *w, uint32_t offset, const void *data, size_t len);
 /* A read-only descriptor, the caller's, of what was written so far; it goes on to show what is
- * written later, unless the disk fails: then a new one is needed for that. -errno. */
+ * written later until store_in_memory() changes: then a new one is needed for that. -errno. */
 int store_reader(struct store_writer *w);
-/* Did the disk fail, so that the block is in memory? */
+/* Is it in memory: few pieces, or what the disk did not take? */
 bool store_in_memory(const struct store_writer *w);
 /* Publishes a block that was written completely and frees the writer. `hash` is the XXH3 of its
  * data, NULL to have it computed. Returns a read-only descriptor of it, owned by the caller. When

@@ -1,5 +1,6 @@
 /* The store's writing side: a block comes in pieces, goes to a temporary file, and is published.
- * Where the disk is full, fails or is stalled, it goes to memory. */
+ * Where the disk is full, fails or is stalled, it goes to memory; and so do a few pieces that
+ * nothing more may come to, as the reader who waits for them has them sooner then. */
 #include "agent/store.h"
 
 #include <errno.h>
@@ -8,6 +9,7 @@
 
 #include "agent/alloc.h"
 #include "agent/block_file.h"
+#include "agent/buffer.h"
 #include "agent/memory_file.h"
 #include "agent/store_behind.h"
 #include "agent/store_evict.h"
@@ -31,6 +33,7 @@ struct store_writer {
     int64_t booked;    /* of memory */
     int fd; /* -1: nobody asked for it yet; -ENOBUFS: there is no more memory for blocks */
     bool in_memory;
+    bool is_few;     /* in memory because it is no more than a few pieces */
     bool is_refused; /* that is because the disk takes nothing, and not because it is slow */
     struct range written[RANGES_MAX]; /* what the file holds, as it came */
     unsigned n_written;
@@ -55,6 +58,12 @@ static bool copy_range(struct store_writer *w, int to, struct range range, int e
 {
     return memory_file_take_cached(to, w->fd, range.from, range.to) ||
            (!is_stall(error) && store_job_copy(w->store, w->fd, to, range.from, range.to) == 0);
+}
+
+/* That the file is made with. */
+static size_t file_room(const struct store_writer *w)
+{
+    return w->expects_all ? block_file_trailer_at(w->len) + BLOCK_FILE_TRAILER_MAX : 0;
 }
 
 static void account(struct store_writer *w, int64_t bytes)
@@ -97,6 +106,67 @@ static int move_to_memory(struct store_writer *w, int error)
     return 0;
 }
 
+/* --- a few pieces in memory ------------------------------------------------------------- */
+
+static bool are_few(const struct store_writer *w, size_t more)
+{
+    return !w->expects_all && w->booked + (int64_t)more <= STORE_FEW_BYTES &&
+           w->n_written < RANGES_MAX &&
+           store_memory_bytes(w->store->memory) + more <= STORE_FEW_MOST_BYTES;
+}
+
+static int write_range(struct store_writer *w, int to, struct range range)
+{
+    char *piece = buffer_take();
+    int r = 0;
+    while (r == 0 && range.from < range.to) {
+        uint64_t left = range.to - range.from;
+        size_t n = left < BUFFER_BYTES ? left : BUFFER_BYTES;
+        r = pread(w->fd, piece, n, (off_t)range.from) == (ssize_t)n
+                ? store_job_write(w->store, to, w->tmp_name, piece, n, range.from)
+                : -EIO;
+        range.from += n;
+    }
+    buffer_give(piece);
+    return r;
+}
+
+/* More comes. On failure it stays where it is, as what a disk that fails does not take. */
+static int move_to_disk(struct store_writer *w)
+{
+    struct store *s = w->store;
+    size_t room = file_room(w);
+    int fd = store_job_create(s, w->tmp_name, room), r = fd < 0 ? fd : 0;
+    for (unsigned i = 0; r == 0 && i < w->n_written; i++)
+        r = write_range(w, fd, w->written[i]);
+    if (r < 0) {
+        if (fd >= 0)
+            store_job_remove(s, fd, -1, w->tmp_name);
+        return r;
+    }
+    account(w, room > 0 ? (int64_t)room : w->booked);
+    store_memory_book(s->memory, -w->booked);
+    w->booked = 0;
+    close(w->fd);
+    w->fd = fd;
+    w->in_memory = false;
+    return 0;
+}
+
+static void leave_memory(struct store_writer *w)
+{
+    w->is_few = false;
+    if (store_is_behind(w->store))
+        return;
+    if (!store_may_try(w->store)) {
+        w->is_refused = true;
+        return;
+    }
+    int r = move_to_disk(w);
+    if (r < 0)
+        refused(w, r);
+}
+
 /* --- writing ------------------------------------------------------------------ */
 
 struct store_writer *store_begin(struct store *s, const struct version *v, uint64_t index)
@@ -118,19 +188,23 @@ void store_tmp_name(char out[STORE_TMP_NAME_MAX])
 
 void store_expect_all(struct store_writer *w)
 {
-    w->expects_all |= w->fd == -1;
+    w->expects_all |= w->fd == -1 || w->is_few;
+    if (w->is_few)
+        leave_memory(w);
 }
 
 /* Makes the file, if that was not done yet. 0 or -errno. */
 static int open_file(struct store_writer *w)
 {
     struct store *s = w->store;
-    size_t room = w->expects_all ? block_file_trailer_at(w->len) + BLOCK_FILE_TRAILER_MAX : 0;
+    size_t room = file_room(w);
     if (w->fd != -1)
         return w->fd >= 0 ? 0 : w->fd;
     store_tmp_name(w->tmp_name);
     if (store_is_behind(s)) {
         /* to memory, and from there to the disk */
+    } else if (are_few(w, 0)) {
+        w->is_few = true;
     } else if (!store_may_try(s)) {
         w->is_refused = true;
     } else {
@@ -165,6 +239,8 @@ int store_write(struct store_writer *w, uint32_t offset, const void *data, size_
     if (offset > w->len || len > w->len - offset)
         return -EIO;
     int r = open_file(w);
+    if (r == 0 && w->is_few && !are_few(w, len))
+        leave_memory(w);
     if (r == 0 && !w->in_memory && store_is_behind(w->store))
         move_to_memory(w, -EBUSY);
     if (r == 0 && !w->in_memory) {
@@ -176,7 +252,9 @@ int store_write(struct store_writer *w, uint32_t offset, const void *data, size_
         refused(w, r);
         r = move_to_memory(w, r);
     }
-    return r == 0 ? write_memory(w, offset, data, len) : r;
+    if (r == 0)
+        r = write_memory(w, offset, data, len);
+    return r == 0 && w->is_few ? note_written(w, offset, offset + len) : r;
 }
 
 int store_reader(struct store_writer *w)
@@ -236,6 +314,8 @@ int store_commit(struct store_writer *w, const uint64_t *hash, bool *published)
         store_abort(w, -1);
         return -EIO;
     }
+    if (w->is_few)
+        leave_memory(w);
     int r = publish(w, hash ? *hash : computed, published);
     if (r < 0) {
         store_abort(w, -1);
