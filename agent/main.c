@@ -29,10 +29,10 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/options.h"
+#include "common/thread.h"
 #include "fetch/keyring.h"
 
 #define TICK_MS        STORE_WATCH_MS
-#define ENGINE_THREADS 2
 #define LISTEN_BACKLOG 512
 
 static struct agent agent;
@@ -223,7 +223,7 @@ static void start_parts(const char *dir)
     agent.store = store_open(dir, why, sizeof(why));
     if (!agent.store)
         fail(why);
-    agent.engine = http_engine_new(ENGINE_THREADS);
+    agent.engine = http_engine_new(thread_carriers());
     if (!agent.engine)
         fail("the agent cannot start: no threads for HTTP");
 }

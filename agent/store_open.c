@@ -15,10 +15,10 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/options.h"
+#include "common/thread.h"
 
 #define LOCK_TRIES   250 /* five seconds */
 #define LOCK_WAIT_US 20000
-#define DISK_THREADS 4 /* as many writes at once as there are threads that receive, and some */
 
 static int make_dirs(const char *path)
 {
@@ -173,7 +173,7 @@ struct store *store_open(const char *dir, char *why, size_t why_size)
     pthread_rwlock_init(&s->watch_lock, NULL);
     pthread_cond_init(&s->wanted, NULL);
     s->memory = store_memory_new(on_left_memory, s);
-    s->disk = disk_new(DISK_THREADS);
+    s->disk = disk_new(thread_carriers()); /* one for each that receives */
     if (!s->disk)
         snprintf(why, why_size, "the agent cannot start: no threads for the disk");
     if (!s->disk || !prepare(s, why, why_size)) {
