@@ -156,6 +156,7 @@ void blocks_fetch(struct agent *a, const struct version *v, uint64_t index, stru
     } else {
         w->gather = g;
         DL_APPEND(g->waiters, w);
+        partial_await(g->partial);
         route_hurry(g->partial);
     }
     e.eager = false;

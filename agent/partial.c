@@ -12,7 +12,7 @@ struct partial {
     uint32_t len, piece_bytes;
     uint64_t all; /* the mask of a complete block */
     _Atomic uint64_t have;
-    atomic_bool complete;
+    atomic_bool complete, awaited;
 
     atomic_int reader; /* of what is there; negative: not yet, or it can't be had */
 
@@ -207,6 +207,16 @@ int partial_write(struct partial *p, uint32_t offset, const void *data, size_t l
         r = p->error;
     pthread_mutex_unlock(&p->lock);
     return r;
+}
+
+void partial_await(struct partial *p)
+{
+    atomic_store(&p->awaited, true);
+}
+
+bool partial_is_awaited(const struct partial *p)
+{
+    return atomic_load(&p->awaited);
 }
 
 void partial_adopt(struct partial *p, int fd)

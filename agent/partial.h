@@ -6,8 +6,9 @@
  * A block has up to 64 pieces, so that a word tells which are there. Bytes that were given to a
  * reader never change: they are of one version, and a piece that comes twice is the same twice.
  *
- * Threads: partial_prepare, partial_write, partial_adopt, partial_have, partial_missing and
- * partial_reader from any; the rest on the loop's, or the thread's that alone has it. */
+ * Threads: partial_prepare, partial_write, partial_adopt, partial_await, partial_is_awaited,
+ * partial_have, partial_missing and partial_reader from any; the rest on the loop's, or the
+ * thread's that alone has it. */
 #ifndef WARMPATH_AGENT_PARTIAL_H
 #define WARMPATH_AGENT_PARTIAL_H
 
@@ -48,6 +49,10 @@ void partial_prepare(struct partial *p, bool all);
  * caller knows it, else NULL. 0 or -errno. */
 int partial_write(struct partial *p, uint32_t offset, const void *data, size_t len,
                   const uint64_t *hash);
+
+/* Somebody waits for what is under way; so it stays. */
+void partial_await(struct partial *p);
+bool partial_is_awaited(const struct partial *p);
 
 /* The whole block came in another way and is in the store: `fd` (duplicated) is it. */
 void partial_adopt(struct partial *p, int fd);

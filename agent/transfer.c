@@ -99,6 +99,15 @@ static void on_sent(struct s3_request *r)
         partial_prepare(t->parts[i].partial, brings_all(&t->parts[i]));
 }
 
+static bool is_awaited(struct s3_request *r)
+{
+    const struct transfer *t = r->user;
+    for (size_t i = 0; i < t->n_parts; i++)
+        if (partial_is_awaited(t->parts[i].partial))
+            return true;
+    return false;
+}
+
 static int on_body(struct s3_request *r, uint64_t offset, const void *data, size_t len)
 {
     struct transfer *t = r->user;
@@ -255,6 +264,7 @@ struct transfer *transfer_start(const struct transfer *how, int *error, char *wh
                             .version_id = pinned_get(&s->version.id),
                             .deadline_ms = t->agent->deadline_ms,
                             .urgent = t->eager,
+                            .awaited = is_awaited,
                             .sent = on_sent,
                             .write = on_body,
                             .done = on_done,

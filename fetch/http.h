@@ -48,6 +48,9 @@ struct http_request {
      * first is heard, and `head`, `body`, `done` are called as if it had been alone. */
     int64_t hedge_after_ms;
     bool (*hedge)(struct http_request *r);
+    /* Does it matter? Asked before, every few milliseconds from then on, until it does. On the
+     * engine's thread. NULL: it does. */
+    bool (*hedge_matters)(struct http_request *r);
     /* Handed to the network: time to prepare for the answer, which takes a while. Called once,
      * before the following. May be NULL. */
     void (*sent)(struct http_request *r);

@@ -4,12 +4,16 @@
 
 #include "common/clock.h"
 
-int64_t http_hedge_due_ms(const struct http_transfer *t)
+#define LOOK_AGAIN_MS 20
+
+int64_t http_hedge_due_ms(const struct http_transfer *t, int64_t now_ms)
 {
-    const struct http_request *r = t->request;
+    struct http_request *r = t->request;
     if (!r->hedge || r->hedge_after_ms <= 0 || t->asked_hedge || t->headers_complete || t->lost)
         return INT64_MAX;
-    return t->started_ms + r->hedge_after_ms;
+    int64_t due_ms = t->started_ms + r->hedge_after_ms;
+    bool counts = due_ms > now_ms || !r->hedge_matters || r->hedge_matters(r);
+    return counts ? due_ms : now_ms + LOOK_AGAIN_MS;
 }
 
 struct http_transfer *http_hedge_make(struct http_transfer *t)

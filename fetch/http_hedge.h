@@ -9,8 +9,9 @@
 
 #include "fetch/http_transfer.h"
 
-/* When a twin may be made, unless headers come; INT64_MAX: never. */
-int64_t http_hedge_due_ms(const struct http_transfer *t);
+/* When a twin may be made, unless headers come; INT64_MAX: never. Where nobody waits for the answer
+ * yet, when to look again. */
+int64_t http_hedge_due_ms(const struct http_transfer *t, int64_t now_ms);
 
 /* The twin, to be started, or NULL where the caller doesn't want one. Asks once. */
 struct http_transfer *http_hedge_make(struct http_transfer *t);

@@ -157,7 +157,7 @@ static void reap(struct http_worker *w)
 /* Sends a request a second time where its answer is late. */
 static void hedge(struct http_worker *w, struct http_transfer *t, int64_t now_ms)
 {
-    int64_t due_ms = http_hedge_due_ms(t);
+    int64_t due_ms = http_hedge_due_ms(t, now_ms);
     if (due_ms > now_ms) {
         if (due_ms < w->next_check_ms)
             w->next_check_ms = due_ms;

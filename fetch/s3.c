@@ -96,6 +96,12 @@ static bool may_hedge(struct http_request *http)
     return s3_lore_hedge_take(a->request->context->lore, clock_monotonic_ms());
 }
 
+static bool is_awaited(struct http_request *http)
+{
+    struct s3_attempt *a = http->user;
+    return a->request->awaited(a->request);
+}
+
 static int send_it(struct s3_attempt *a, int64_t delay_ms, int64_t left_ms)
 {
     struct s3_request *r = a->request;
@@ -127,8 +133,9 @@ static int send_it(struct s3_attempt *a, int64_t delay_ms, int64_t left_ms)
     a->http.ca_bundle = c->endpoint.ca_bundle;
     a->http.delay_ms = delay_ms;
     a->http.sent = r->sent && r->result.attempts == 0 ? on_sent : NULL;
-    if (r->urgent && r->op != S3_LIST) {
+    if ((r->urgent || r->awaited) && r->op != S3_LIST) {
         a->http.hedge = may_hedge;
+        a->http.hedge_matters = r->urgent ? NULL : is_awaited;
         a->http.hedge_after_ms = s3_lore_hedge_after_ms(c->lore, clock_monotonic_ms());
     }
     a->http.head = s3_receive_head;

@@ -102,7 +102,10 @@ struct s3_request {
     const char *start_after;   /* LIST: NULL, or a key: the first page begins behind it */
     uint32_t max_keys;         /* LIST: 1 to 1000 */
     bool urgent;               /* GET, HEAD: somebody waits: where the answer is late, ask twice */
-    int64_t deadline_ms;       /* budget for all attempts, relative to submit; 0: 60 s */
+    /* Not urgent: does somebody wait by now? Asked while the answer is late, on the engine's
+     * thread. May be NULL: nobody will. */
+    bool (*awaited)(struct s3_request *r);
+    int64_t deadline_ms; /* budget for all attempts, relative to submit; 0: 60 s */
 
     /* GET: the first attempt was handed to the network: time to make room for what comes. Called at
      * most once, before `write`. May be NULL. */

@@ -60,6 +60,28 @@ def case_late_and_broken(bed):
     check.that(counters["s3_errors"] == 0, f"errors: {counters['s3_errors']}")
 
 
+def case_late_ahead(bed):
+    """What comes ahead is late, and the job comes to where it is: from then on it is asked for twice as well."""
+    data, asked = content("late ahead", SIZE), []
+
+    def one_late(r):
+        """One of those that are made ahead."""
+        if not (r.is_block and r.path.endswith("object")):
+            return None
+        asked.append(r.range)
+        return proxy.delay(LATE_S) if len(asked) == 6 else None
+
+    with Scene(bed, "ahead", WARMPATH_BLOCK_SIZE="64K") as s:
+        usual, key = s.put("usual", data), s.put("object", data)
+        s.through_proxy(one_late)
+        words = [word for n in range(120) for word in ("read", n * 7919 % COUNT * BLOCK, 1000)]
+        s.read("open", s.path(usual), "random", *words, deadline_s=60)
+        done = s.read("cat", s.path(key), deadline_s=60)
+        check.that(digest(data) in done.text, f"wrong bytes: {done.text}")
+        check.that(s.node.counters()["s3_hedges_won"] >= 1, "nothing was asked for twice")
+        check.that(done.seconds < LATE_S, f"{done.seconds:.1f} s: the late one was waited for")
+
+
 def case_late_all(bed):
     """Everything has become slow: no more than the budget is asked for twice."""
     late = proxy.delay(0.05)
