@@ -193,8 +193,8 @@ void store_expect_all(struct store_writer *w)
         leave_memory(w);
 }
 
-/* Makes the file, if that was not done yet. 0 or -errno. */
-static int open_file(struct store_writer *w)
+/* Makes the file, if that was not done yet, for so many bytes at first. 0 or -errno. */
+static int open_file(struct store_writer *w, size_t len)
 {
     struct store *s = w->store;
     size_t room = file_room(w);
@@ -203,7 +203,7 @@ static int open_file(struct store_writer *w)
     store_tmp_name(w->tmp_name);
     if (store_is_behind(s)) {
         /* to memory, and from there to the disk */
-    } else if (are_few(w, 0)) {
+    } else if (len < w->len && are_few(w, len)) {
         w->is_few = true;
     } else if (!store_may_try(s)) {
         w->is_refused = true;
@@ -238,7 +238,7 @@ int store_write(struct store_writer *w, uint32_t offset, const void *data, size_
 {
     if (offset > w->len || len > w->len - offset)
         return -EIO;
-    int r = open_file(w);
+    int r = open_file(w, len);
     if (r == 0 && w->is_few && !are_few(w, len))
         leave_memory(w);
     if (r == 0 && !w->in_memory && store_is_behind(w->store))
@@ -259,7 +259,7 @@ int store_write(struct store_writer *w, uint32_t offset, const void *data, size_
 
 int store_reader(struct store_writer *w)
 {
-    int r = open_file(w);
+    int r = open_file(w, 0);
     return r < 0 ? r : memory_file_reader(w->fd);
 }
 
