@@ -130,7 +130,8 @@ def case_node_that_was_cut_off_is_found_again(bed):
         first, second, third = w.nodes
         w.right(first.cat("big"), "big")
         first.link_is("down")
-        check.that(wait_until(lambda: second.cluster()["nodes"] == 1, 15), "it is cut off and still one to ask")
+        check.that(wait_until(lambda: all(n.cluster()["nodes"] == 1 for n in (second, third)), 15),
+                   "it is cut off and still one to ask")
         check.that(wait_until(lambda: first.cluster()["index"] == "away", 10), "it doesn't notice")
         first.link_is("up")
         check.that(wait_until(lambda: third.cluster()["peers"] == 2, 30), "it is back and nobody asks it", first.log())
