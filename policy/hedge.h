@@ -24,8 +24,8 @@ struct hedge { /* zeros: nothing is known yet */
     int64_t quiet_until_ms;
 };
 
-/* A request that somebody waits for, or may come to, is about to be sent. After so many milliseconds without a byte
- * of the answer a second one is worth it; 0: never. */
+/* A request that somebody waits for, or may come to, is about to be sent. After so many
+ * milliseconds without a byte of the answer a second one is worth it; 0: never. */
 int64_t hedge_after_ms(struct hedge *h, int64_t now_ms);
 
 /* That time is over. May the second one be sent? Then it is paid for. */
