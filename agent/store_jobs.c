@@ -191,12 +191,12 @@ static void discard_copy(struct disk_job *j)
     free(c);
 }
 
-int store_job_copy(struct store *s, int fd, int memory, uint64_t from, uint64_t to)
+int store_job_copy(struct store *s, int from_fd, int to_fd, uint64_t from, uint64_t to)
 {
     struct copy_job *c = must_calloc(1, sizeof(*c));
     *c = (struct copy_job){.job = {.work = work_copy, .discard = discard_copy},
-                           .from_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0),
-                           .to_fd = fcntl(memory, F_DUPFD_CLOEXEC, 0),
+                           .from_fd = fcntl(from_fd, F_DUPFD_CLOEXEC, 0),
+                           .to_fd = fcntl(to_fd, F_DUPFD_CLOEXEC, 0),
                            .at = from,
                            .to = to};
     int r = disk_do(s->disk, &c->job);

@@ -26,9 +26,9 @@ int store_job_create(struct store *s, const char *tmp_name, size_t room_bytes);
 int store_job_write(struct store *s, int fd, const char *tmp_name, const void *data, size_t len,
                     uint64_t at);
 
-/* Copies bytes [from, to) of it to `memory`, a memory file. After -ETIMEDOUT that one may still be
- * written to. */
-int store_job_copy(struct store *s, int fd, int memory, uint64_t from, uint64_t to);
+/* Copies bytes [from, to) between it and a memory file, either way. After -ETIMEDOUT
+ * what is copied to may still be written to. */
+int store_job_copy(struct store *s, int from_fd, int to_fd, uint64_t from, uint64_t to);
 
 /* Opens a block's file, verifies it where that is needed, and reads it ahead; nobody waits. */
 void store_verify_ahead(struct store *s, const struct version *v, uint64_t index);

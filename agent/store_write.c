@@ -9,7 +9,6 @@
 
 #include "agent/alloc.h"
 #include "agent/block_file.h"
-#include "agent/buffer.h"
 #include "agent/memory_file.h"
 #include "agent/store_behind.h"
 #include "agent/store_evict.h"
@@ -115,22 +114,6 @@ static bool are_few(const struct store_writer *w, size_t more)
            store_memory_bytes(w->store->memory) + more <= STORE_FEW_MOST_BYTES;
 }
 
-static int write_range(struct store_writer *w, int to, struct range range)
-{
-    char *piece = buffer_take();
-    int r = 0;
-    while (r == 0 && range.from < range.to) {
-        uint64_t left = range.to - range.from;
-        size_t n = left < BUFFER_BYTES ? left : BUFFER_BYTES;
-        r = pread(w->fd, piece, n, (off_t)range.from) == (ssize_t)n
-                ? store_job_write(w->store, to, w->tmp_name, piece, n, range.from)
-                : -EIO;
-        range.from += n;
-    }
-    buffer_give(piece);
-    return r;
-}
-
 /* More comes. On failure it stays where it is, as what a disk that fails does not take. */
 static int move_to_disk(struct store_writer *w)
 {
@@ -138,7 +121,7 @@ static int move_to_disk(struct store_writer *w)
     size_t room = file_room(w);
     int fd = store_job_create(s, w->tmp_name, room), r = fd < 0 ? fd : 0;
     for (unsigned i = 0; r == 0 && i < w->n_written; i++)
-        r = write_range(w, fd, w->written[i]);
+        r = store_job_copy(s, w->fd, fd, w->written[i].from, w->written[i].to);
     if (r < 0) {
         if (fd >= 0)
             store_job_remove(s, fd, -1, w->tmp_name);
