@@ -143,6 +143,13 @@ static bool begin(struct store *s)
     return true;
 }
 
+/* On a full disk one block would make way for another, which is no better off there than in memory.
+ * But a disk that is behind is written to by nobody else, who could find out that it has room. */
+static bool is_worth_a_try(struct store *s)
+{
+    return store_is_behind(s) ? store_may_try(s) : !store_was_full_lately(s);
+}
+
 void store_behind_go_on(struct store *s)
 {
     if (atomic_load(&s->ends) || disk_is_stalled(s->disk))
@@ -152,7 +159,7 @@ void store_behind_go_on(struct store *s)
             caught_up(s);
         return;
     }
-    if (store_was_full_lately(s)) /* one for another: what is in memory is no better off there */
+    if (!is_worth_a_try(s))
         return;
     if (atomic_exchange(&s->writes_behind, true))
         return;

@@ -139,8 +139,10 @@ static int move_to_disk(struct store_writer *w)
 static void leave_memory(struct store_writer *w)
 {
     w->is_few = false;
-    if (store_is_behind(w->store))
+    if (store_is_behind(w->store)) {
+        w->is_refused = store_was_full_lately(w->store);
         return;
+    }
     if (!store_may_try(w->store)) {
         w->is_refused = true;
         return;
@@ -184,8 +186,8 @@ static int open_file(struct store_writer *w, size_t len)
     if (w->fd != -1)
         return w->fd >= 0 ? 0 : w->fd;
     store_tmp_name(w->tmp_name);
-    if (store_is_behind(s)) {
-        /* to memory, and from there to the disk */
+    if (store_is_behind(s)) { /* to memory, and from there to the disk */
+        w->is_refused = store_was_full_lately(s);
     } else if (len < w->len && are_few(w, len)) {
         w->is_few = true;
     } else if (!store_may_try(s)) {

@@ -1,12 +1,14 @@
 /* agent/store_behind: what a slow disk didn't get at once, it gets later. */
 #include "tests/unit/temp_store.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "agent/block_file.h"
 #include "agent/store_behind.h"
+#include "agent/store_evict.h"
 #include "agent/store_internal.h"
 
 #define BLOCK  65536
@@ -97,6 +99,12 @@ static void on_kept(void *user, const struct version *v, uint64_t index)
 {
     (void)user, (void)v;
     fail_msg("block %d is given up", (int)index);
+}
+
+static void count_kept(void *user, const struct version *v, uint64_t index)
+{
+    (void)v, (void)index;
+    ++*(int *)user;
 }
 
 static void test_written_later(void **state)
@@ -208,15 +216,36 @@ static void test_no_room(void **state)
     assert_true(n.evicted_blocks > 0);
 }
 
+/* Full and slow at once: other nodes don't wait for the block, and it's tried again, though no new
+ * one goes there. */
+static void test_full(void **state)
+{
+    struct version v = version();
+    struct store_place place = {v.id, 1};
+    int kept = 0;
+    (void)state;
+    store_watch(store, &(struct store_watcher){.kept = count_kept, .user = &kept});
+    fall_behind();
+    store_refused(store, ENOSPC);
+    put(&v, 1);
+    assert_int_equal(kept, 1);
+    assert_true(store_keeps_in_memory(store, &place));
+    for (int i = 0; i < WAITS && store_keeps_in_memory(store, &place); i++) {
+        store_watch_disk(store);
+        usleep(WAIT_U);
+    }
+    wait_written(&v, 1);
+    assert_right(store_get(store, &v, 1), &v, 1);
+    store_watch(store, NULL);
+}
+
 #define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, open_store, close_store)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_STORE(test_written_later),
-        WITH_STORE(test_under_way),
-        WITH_STORE(test_it_ends),
-        WITH_STORE(test_no_room),
+        WITH_STORE(test_written_later), WITH_STORE(test_under_way), WITH_STORE(test_it_ends),
+        WITH_STORE(test_no_room),       WITH_STORE(test_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
