@@ -1,12 +1,10 @@
 /* How long a request waits between its attempts, and when it doesn't. */
-#include "tests/unit/s3_call.h"
+#include "tests/unit/s3_session.h"
 
 #include <errno.h>
 
 #include "common/clock.h"
 #include "fetch/s3_lore.h"
-
-#define GOOD OK_206("0-9/10", "10") "0123456789"
 
 /* Sleeps included: what the call took. */
 static int64_t timed(struct call *c, const struct fake_step *steps, size_t n)
@@ -96,28 +94,12 @@ static void test_slow_down_by_any_status(void **unused)
 /* ---- the pace of a prefix ---- */
 
 /* A server, an engine and a context; and what is remembered of that endpoint. */
-struct session {
-    struct fake_server *server;
-    struct http_engine *engine;
-    struct s3_context *context;
-    struct s3_lore *lore;
-};
-
-static void begin(struct session *s, const struct fake_step *steps, size_t n)
+/* Borrowed from its context. */
+static struct s3_lore *lore_of(const struct session *s)
 {
-    s->server = fake_start(steps, n);
-    s->engine = http_engine_new(1);
-    s->context = context_for(s->server->url + strlen("http://"), true);
-    s->lore = s3_lore_get(s3_context_endpoint(s->context));
-}
-
-static void end(struct session *s)
-{
-    http_engine_free(s->engine);
-    s3_context_unref(s->context);
-    s3_lore_unref(s->lore);
-    fake_stop(s->server);
-    fake_free(s->server);
+    struct s3_lore *lore = s3_lore_get(s3_context_endpoint(s->context));
+    s3_lore_unref(lore);
+    return lore;
 }
 
 static void test_refusals_set_a_pace(void **unused)
@@ -139,10 +121,10 @@ static void test_refusals_set_a_pace(void **unused)
         }
         int64_t now_ms = clock_monotonic_ms(), delay_ms = 0;
         for (int n = 0; n < 3; n++)
-            delay_ms = s3_lore_delay_ms(s.lore, "bucket", "hot/other", now_ms);
+            delay_ms = s3_lore_delay_ms(lore_of(&s), "bucket", "hot/other", now_ms);
         assert_true(delay_ms > 0);
-        assert_int_equal(s3_lore_delay_ms(s.lore, "bucket", "cold/other", now_ms), 0);
-        end(&s);
+        assert_int_equal(s3_lore_delay_ms(lore_of(&s), "bucket", "cold/other", now_ms), 0);
+        fake_free(end(&s));
     }
 }
 
@@ -156,11 +138,11 @@ static void test_the_pace_is_kept(void **unused)
     for (int i = 0; i < 2; i++) { /* a queue of two seconds; nobody waits half a life in it */
         int64_t now_ms = clock_monotonic_ms();
         for (int n = 0; n < 20; n++)
-            s3_lore_delay_ms(s.lore, "bucket", "hot/key", now_ms);
+            s3_lore_delay_ms(lore_of(&s), "bucket", "hot/key", now_ms);
         for (int n = 0; n < 20; n++)
-            s3_lore_rate(s.lore, "bucket", "hot/key", true, now_ms);
+            s3_lore_rate(lore_of(&s), "bucket", "hot/key", true, now_ms);
         for (int n = 0; n < 400; n++)
-            s3_lore_delay_ms(s.lore, "bucket", "hot/key", now_ms);
+            s3_lore_delay_ms(lore_of(&s), "bucket", "hot/key", now_ms);
         struct call c;
         call_init(&c, S3_GET);
         c.s3.key = "hot/key";
@@ -170,32 +152,30 @@ static void test_the_pace_is_kept(void **unused)
         int64_t took_ms = clock_monotonic_ms() - now_ms;
         assert_in_range(took_ms, i == 0 ? 1000 : 400, i == 0 ? 9000 : 900);
     }
-    end(&s);
+    fake_free(end(&s));
 }
 
 /* ---- silence ---- */
 
-/* A context whose endpoint refuses connections. */
+/* One whose endpoint refuses connections. */
 static void begin_dead(struct session *s)
 {
     char authority[32];
     snprintf(authority, sizeof(authority), "127.0.0.1:%d", fake_dead_port());
     s->engine = http_engine_new(1);
     s->context = context_for(authority, true);
-    s->lore = s3_lore_get(s3_context_endpoint(s->context));
 }
 
 static void end_dead(struct session *s)
 {
     http_engine_free(s->engine);
     s3_context_unref(s->context);
-    s3_lore_unref(s->lore);
 }
 
 static enum s3_lore_answer may_ask(struct session *s, int64_t in_ms)
 {
     char why[384];
-    return s3_lore_may_ask(s->lore, clock_monotonic_ms() + in_ms, why, sizeof(why));
+    return s3_lore_may_ask(lore_of(s), clock_monotonic_ms() + in_ms, why, sizeof(why));
 }
 
 /* Is it back? One attempt finds out. */
@@ -205,7 +185,7 @@ static void test_a_probe_is_one_attempt(void **unused)
     struct session s;
     struct call c;
     begin_dead(&s);
-    s3_lore_silent(s.lore, clock_monotonic_ms() - 5000, "nothing");
+    s3_lore_silent(lore_of(&s), clock_monotonic_ms() - 5000, "nothing");
     call_init(&c, S3_GET);
     call_run(&c, s.engine, s.context);
     assert_int_equal(c.s3.result.error, -EIO);
@@ -226,7 +206,7 @@ static void test_others_were_answered(void **unused)
     c.s3.context = s.context;
     assert_int_equal(s3_submit(s.engine, &c.s3), 0);
     usleep(50000);
-    s3_lore_heard(s.lore, clock_monotonic_ms());
+    s3_lore_heard(lore_of(&s), clock_monotonic_ms());
     sem_wait(&c.done);
     assert_int_equal(c.s3.result.error, -EIO);
     assert_int_equal(may_ask(&s, 0), S3_LORE_ASK);
