@@ -4,6 +4,7 @@
 #define WARMPATH_TESTS_INDEX_NODES_H
 
 #include <setjmp.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,12 +44,12 @@ static inline bool holds_nothing(void *user, const struct index_block *b)
     return false;
 }
 
-static int times_told;
+static atomic_int times_told;
 
 static inline void tells_nothing(void *user)
 {
     (void)user;
-    times_told++;
+    atomic_fetch_add(&times_told, 1);
 }
 
 static inline bool offers_all(void *user)

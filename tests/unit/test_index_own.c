@@ -69,18 +69,18 @@ static void test_who_comes_back_is_told(void **state)
     strcpy(nodes, a->nodes_key);
     index_free(a);
     forget(nodes);
-    times_told = 0;
+    atomic_store(&times_told, 0);
     a = join(1, 107);
     wait_until_fine(a);
     index_publish(a, &block);
     segment_key_of(a, &block, key);
     index_free(a);
-    assert_int_equal(times_told, 1);
+    assert_int_equal(atomic_load(&times_told), 1);
     assert_true(is_said(nodes, 1) && is_said(key, 1));
     a = join(1, 107);
     wait_until_fine(a);
     index_free(a);
-    assert_int_equal(times_told, 1);
+    assert_int_equal(atomic_load(&times_told), 1);
 }
 
 static bool holds_all(void *user, const struct index_block *b)
