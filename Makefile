@@ -29,7 +29,7 @@ TOOL_LIBS := -ljansson -lcrypto
 
 COMMON_SRC  := $(wildcard common/*.c)
 PRELOAD_SRC := $(wildcard preload/*.c)
-AGENT_SRC   := $(wildcard agent/*.c)
+AGENT_SRC   := $(wildcard agent/*.c agent/store/*.c)
 FETCH_SRC   := $(wildcard fetch/*.c)
 POLICY_SRC  := $(wildcard policy/*.c)
 TOOL_SRC    := $(wildcard tool/*.c)
@@ -146,7 +146,7 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(PARTS_OBJ)
 
 # --- checks ------------------------------------------------------------------------
 
-C_FILES := $(wildcard common/*.[ch] preload/*.[ch] agent/*.[ch] fetch/*.[ch] policy/*.[ch] tool/*.[ch] sim/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch])
+C_FILES := $(wildcard common/*.[ch] preload/*.[ch] agent/*.[ch] agent/store/*.[ch] fetch/*.[ch] policy/*.[ch] tool/*.[ch] sim/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch])
 
 lint: layers
 	@scripts/deps lint

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "agent/loop.h"
-#include "agent/store.h"
+#include "agent/store/store.h"
 #include "fetch/http.h"
 
 struct cluster;

@@ -6,7 +6,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #include "agent/agent.h"
-#include "agent/version.h"
+#include "agent/store/version.h"
 #include "fetch/index.h"
 #include "fetch/peer.h"
 

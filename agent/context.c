@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <uthash.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 
 void directory_clear(struct directory *d)
 {

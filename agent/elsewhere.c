@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 #include "agent/cluster.h"
 #include "agent/peer_block.h"
 #include "common/cleanup.h"

@@ -15,7 +15,7 @@
 
 #include "agent/agent.h"
 #include "agent/job.h"
-#include "agent/version.h"
+#include "agent/store/version.h"
 
 struct elsewhere;
 

@@ -2,7 +2,7 @@
 
 #include <uthash.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 #include "agent/blocks.h"
 #include "agent/cluster.h"
 #include "common/clock.h"

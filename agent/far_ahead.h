@@ -10,7 +10,7 @@
 #include "agent/agent.h"
 #include "agent/context.h"
 #include "agent/job.h"
-#include "agent/version.h"
+#include "agent/store/version.h"
 
 struct far_run;
 

@@ -4,7 +4,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 
 #define IDLE_MAX        1024
 #define IDLE_MEMORY_MAX (STORE_MEMORY_MAX / 4)

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <utlist.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 #include "agent/blocks.h"
 #include "common/log.h"
 

@@ -3,7 +3,7 @@
 #define WARMPATH_AGENT_HERE_H
 
 #include "agent/agent.h"
-#include "agent/version.h"
+#include "agent/store/version.h"
 
 /* Up to `len` bytes from `at` on, as far as they are here without a gap; how many. Never waits for
  * S3, and for the disk as store_get() does: what is stored but not in the page cache is not here.

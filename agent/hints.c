@@ -3,7 +3,7 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 #include "agent/blocks.h"
 #include "agent/route.h"
 #include "agent/transfer.h"

@@ -8,7 +8,7 @@
 #include "agent/agent.h"
 #include "agent/context.h"
 #include "agent/job.h"
-#include "agent/version.h"
+#include "agent/store/version.h"
 
 #define HINTS_MAX 256 /* hints that are not fetched yet; more are ignored */
 

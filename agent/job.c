@@ -7,7 +7,7 @@
 #include <uthash.h>
 #include <utlist.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 
 #define REMEMBERED_JOBS 64
 

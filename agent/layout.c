@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 #include "agent/layout_format.h"
 
 #define ROOM_FIRST 64

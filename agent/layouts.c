@@ -2,7 +2,7 @@
 
 #include <uthash.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 #include "agent/here.h"
 #include "common/cleanup.h"
 

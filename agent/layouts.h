@@ -7,7 +7,7 @@
 
 #include "agent/agent.h"
 #include "agent/layout.h"
-#include "agent/version.h"
+#include "agent/store/version.h"
 
 #define LAYOUTS_MAX 64 /* 16 MiB at most, where each has as many parts as may be */
 

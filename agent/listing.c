@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 #include "agent/listing_cache.h"
 #include "agent/s3_count.h"
 #include "agent/session_internal.h"

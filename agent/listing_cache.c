@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <uthash.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 #include "agent/meta.h"
 #include "common/clock.h"
 

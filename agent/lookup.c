@@ -6,9 +6,9 @@
 #include <uthash.h>
 #include <utlist.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 #include "agent/blocks.h"
-#include "agent/buffer.h"
+#include "agent/store/buffer.h"
 #include "agent/cluster.h"
 #include "agent/lookup_ask.h"
 #include "agent/lookup_known.h"

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "agent/agent.h"
-#include "agent/buffer.h"
+#include "agent/store/buffer.h"
 #include "agent/context.h"
 #include "agent/job.h"
 #include "agent/meta.h"

@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "agent/blocks.h"
-#include "agent/buffer.h"
-#include "agent/store_put.h"
+#include "agent/store/buffer.h"
+#include "agent/store/put.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 

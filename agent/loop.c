@@ -9,7 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 #include "common/clock.h"
 
 #define EVENTS_AT_ONCE 64

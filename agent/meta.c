@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <uthash.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 #include "common/clock.h"
 
 /* What uthash and malloc need for each, beside the entry's own bytes. */

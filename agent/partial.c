@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 
 struct partial {
     uint32_t len, piece_bytes;

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/store.h"
+#include "agent/store/store.h"
 
 #define PARTIAL_PIECES    64
 #define PARTIAL_PIECE_MIN 4096u

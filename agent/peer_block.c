@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "agent/alloc.h"
-#include "agent/block_file.h"
-#include "agent/buffer.h"
-#include "agent/xxh3.h"
+#include "common/alloc.h"
+#include "agent/store/block_file.h"
+#include "agent/store/buffer.h"
+#include "agent/store/xxh3.h"
 
 struct peer_block {
     struct version version;

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/store.h"
+#include "agent/store/store.h"
 
 struct peer_block;
 

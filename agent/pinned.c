@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <uthash.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 #include "fetch/s3.h"
 
 #define PINNED_MAX 65536

@@ -4,7 +4,7 @@
 #ifndef WARMPATH_AGENT_PINNED_H
 #define WARMPATH_AGENT_PINNED_H
 
-#include "agent/version.h"
+#include "agent/store/version.h"
 
 void pinned_put(const struct version_id *id, const char *version_id);
 /* "" where none is known. Borrowed until the next pinned_put(). */

@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <uthash.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 #include "common/cleanup.h"
 #include "common/placeholder_name.h"
 

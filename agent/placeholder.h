@@ -7,7 +7,7 @@
 #ifndef WARMPATH_AGENT_PLACEHOLDER_H
 #define WARMPATH_AGENT_PLACEHOLDER_H
 
-#include "agent/version.h"
+#include "agent/store/version.h"
 
 /* A new open file description, owned by the caller, or -errno. */
 int placeholder_open(const struct version *v, int64_t mtime_s);

@@ -2,7 +2,7 @@
 
 #include <uthash.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 #include "agent/elsewhere.h"
 
 /* One block on its way, first from elsewhere, then perhaps from S3. */

@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 #include "agent/blocks.h"
 #include "agent/listing.h"
 #include "agent/lookup.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 
 bool shard_index_is_name(const char *key)
 {

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <uthash.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 #include "agent/here.h"
 #include "agent/hints.h"
 #include "agent/shard_index.h"

@@ -9,7 +9,7 @@
 #define WARMPATH_AGENT_SHARDS_H
 
 #include "agent/guess.h"
-#include "agent/version.h"
+#include "agent/store/version.h"
 
 #define SHARDS_AHEAD 16
 

@@ -1,6 +1,6 @@
 #include "agent/sibling_list.h"
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 #include "agent/s3_count.h"
 #include "common/clock.h"
 #include "common/log.h"

@@ -4,7 +4,7 @@
 #include <uthash.h>
 #include <utlist.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 #include "agent/directory.h"
 #include "agent/sibling_list.h"
 #include "common/clock.h"

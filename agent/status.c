@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "agent/blocks.h"
-#include "agent/buffer.h"
+#include "agent/store/buffer.h"
 #include "agent/cluster.h"
 #include "agent/job.h"
 #include "agent/listing_cache.h"

@@ -2,7 +2,7 @@
 
 #include <uthash.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 
 #define STREAMS_MAX 1024
 

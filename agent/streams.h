@@ -3,7 +3,7 @@
 #define WARMPATH_AGENT_STREAMS_H
 
 #include "agent/job.h"
-#include "agent/version.h"
+#include "agent/store/version.h"
 #include "policy/prefetch.h"
 
 /* Made if need be. Borrowed until the next call. */

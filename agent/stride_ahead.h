@@ -6,7 +6,7 @@
 #include "agent/agent.h"
 #include "agent/context.h"
 #include "agent/job.h"
-#include "agent/version.h"
+#include "agent/store/version.h"
 #include "policy/stride.h"
 
 void stride_ahead(struct agent *a, const struct version *v, struct context *context,

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "agent/alloc.h"
-#include "agent/buffer.h"
+#include "common/alloc.h"
+#include "agent/store/buffer.h"
 #include "agent/pinned.h"
 #include "agent/s3_count.h"
 #include "common/cleanup.h"

@@ -11,7 +11,7 @@
 #include "agent/context.h"
 #include "agent/job.h"
 #include "agent/partial.h"
-#include "agent/xxh3.h"
+#include "agent/store/xxh3.h"
 
 #define TRANSFER_BLOCKS 256 /* 16 MiB of the smallest blocks */
 

@@ -4,7 +4,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "agent/block_file.h"
+#include "agent/store/block_file.h"
 #include "tests/fuzz/fuzz.h"
 
 #define LEN 5000

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/store_internal.h"
+#include "agent/store/internal.h"
 #include "tests/unit/temp_store.h"
 
 #define BLOCK 65536

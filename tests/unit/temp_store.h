@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "agent/store.h"
+#include "agent/store/store.h"
 
 static char dir[64];
 static struct store *store;

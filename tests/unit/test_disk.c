@@ -1,5 +1,5 @@
-/* agent/disk: a disk that works, one that is stalled, one that comes back; and buffers that it
- * holds. */
+/* agent/store/disk: a disk that works, one that is stalled, one that comes back; and buffers that
+ * it holds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/buffer.h"
-#include "agent/disk.h"
+#include "agent/store/buffer.h"
+#include "agent/store/disk.h"
 
 struct job {
     struct disk_job job;

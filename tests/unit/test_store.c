@@ -1,11 +1,11 @@
-/* agent/store: publishing, finding, verifying, a full disk, eviction. */
+/* agent/store/store: publishing, finding, verifying, a full disk, eviction. */
 #include "tests/unit/stored_blocks.h"
 
 #include <errno.h>
 
-#include "agent/block_file.h"
-#include "agent/store_look.h"
-#include "agent/xxh3.h"
+#include "agent/store/block_file.h"
+#include "agent/store/look.h"
+#include "agent/store/xxh3.h"
 #include "common/options.h"
 
 static void test_publish_and_find(void **state)

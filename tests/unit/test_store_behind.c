@@ -1,4 +1,4 @@
-/* agent/store_behind: what a slow disk didn't get at once, it gets later. */
+/* agent/store/behind: what a slow disk didn't get at once, it gets later. */
 #include "tests/unit/temp_store.h"
 
 #include <errno.h>
@@ -6,10 +6,10 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "agent/block_file.h"
-#include "agent/store_behind.h"
-#include "agent/store_evict.h"
-#include "agent/store_internal.h"
+#include "agent/store/block_file.h"
+#include "agent/store/behind.h"
+#include "agent/store/evict.h"
+#include "agent/store/internal.h"
 
 #define BLOCK  65536
 #define PIECE  4096u

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/block_file.h"
+#include "agent/store/block_file.h"
 #include "agent/partial.h"
 
 #define BLOCK (4u << 20)

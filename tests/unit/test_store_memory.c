@@ -1,4 +1,4 @@
-/* agent/store_memory: what is kept, what goes first, and when. */
+/* agent/store/memory: what is kept, what goes first, and when. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "agent/store_memory.h"
+#include "agent/store/memory.h"
 
 #define BLOCK (16u << 20)
 #define MOST  (STORE_MEMORY_MAX / BLOCK)

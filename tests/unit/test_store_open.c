@@ -1,4 +1,4 @@
-/* agent/store_open, and what a store knows of its directory without looking: is it one's own, is it
+/* agent/store/open, and what a store knows of its directory without looking: is it one's own, is it
  * offered to others, what can it hold? */
 #include "tests/unit/stored_blocks.h"
 

@@ -1,11 +1,11 @@
-/* agent/store_put: a whole block at once, where the disk takes it and where it doesn't. */
+/* agent/store/put: a whole block at once, where the disk takes it and where it doesn't. */
 #include "tests/unit/stored_blocks.h"
 
 #include <semaphore.h>
 
-#include "agent/block_file.h"
-#include "agent/buffer.h"
-#include "agent/store_put.h"
+#include "agent/store/block_file.h"
+#include "agent/store/buffer.h"
+#include "agent/store/put.h"
 
 struct put_answer {
     sem_t done;

@@ -1,4 +1,4 @@
-/* agent/store_evict: what a store tells of all that it holds, and what goes on meanwhile. */
+/* agent/store/evict: what a store tells of all that it holds, and what goes on meanwhile. */
 #include "tests/unit/stored_blocks.h"
 
 struct told {

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/store.h"
+#include "agent/store/store.h"
 
 /* A block that nobody asked for within this time goes. */
 #define STORE_MEMORY_UNUSED_MS 60000

@@ -1,11 +1,11 @@
-#include "agent/block_file.h"
+#include "agent/store/block_file.h"
 
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/xxh3.h"
+#include "agent/store/xxh3.h"
 #include "common/wire.h"
 
 static const char magic[8] = {'W', 'A', 'R', 'M', 'B', 'L', 'K', '1'};

@@ -1,7 +1,7 @@
-/* Memory for the agent. It cannot do its work without, and the next job starts a new one:
- * running out ends it with a line in its log. */
-#ifndef WARMPATH_AGENT_ALLOC_H
-#define WARMPATH_AGENT_ALLOC_H
+/* Memory for the agent; the library has none of this. It cannot do its work without, and the next
+ * job starts a new one: running out ends it with a line in its log. */
+#ifndef WARMPATH_COMMON_ALLOC_H
+#define WARMPATH_COMMON_ALLOC_H
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "agent/disk.h"
+#include "agent/store/disk.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/thread.h"

@@ -1,19 +1,19 @@
 /* The store's writing side: a block comes in pieces, goes to a temporary file, and is published.
  * Where the disk is full, fails or is stalled, it goes to memory; and so do a few pieces that
  * nothing more may come to, as the reader who waits for them has them sooner then. */
-#include "agent/store.h"
+#include "agent/store/store.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#include "agent/alloc.h"
-#include "agent/block_file.h"
-#include "agent/memory_file.h"
-#include "agent/store_behind.h"
-#include "agent/store_evict.h"
-#include "agent/store_internal.h"
-#include "agent/store_jobs.h"
+#include "common/alloc.h"
+#include "agent/store/block_file.h"
+#include "agent/store/memory_file.h"
+#include "agent/store/behind.h"
+#include "agent/store/evict.h"
+#include "agent/store/internal.h"
+#include "agent/store/jobs.h"
 #include "common/clock.h"
 
 #define RANGES_MAX 64 /* pieces of a block, see partial.h */

@@ -1,6 +1,6 @@
 /* Files in memory, for blocks that the disk hasn't, or not yet. Descriptors are the caller's. */
-#ifndef WARMPATH_AGENT_MEMORY_FILE_H
-#define WARMPATH_AGENT_MEMORY_FILE_H
+#ifndef WARMPATH_AGENT_STORE_MEMORY_FILE_H
+#define WARMPATH_AGENT_STORE_MEMORY_FILE_H
 
 #include <stdbool.h>
 #include <stdint.h>

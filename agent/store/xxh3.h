@@ -2,8 +2,8 @@
  * the oldest processor of an architecture; on x86-64 it can choose at run time (SSE2, AVX2,
  * AVX-512), which hashes three times as fast, but only those get that who ask for it by name. The
  * values are the same. Source: xxh_x86dispatch.h of libxxhash. */
-#ifndef WARMPATH_AGENT_XXH3_H
-#define WARMPATH_AGENT_XXH3_H
+#ifndef WARMPATH_AGENT_STORE_XXH3_H
+#define WARMPATH_AGENT_STORE_XXH3_H
 
 #include <xxhash.h>
 

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/store.h"
+#include "agent/store/store.h"
 
 #define STORE_FILTER_BITS (1u << 21)
 

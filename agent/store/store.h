@@ -13,23 +13,23 @@
  * After a reboot what was published may not be what is on disk (a rename can outlive the data),
  * so each block is then verified before its first use; within one boot the page cache is coherent.
  *
- * The disk may be stalled at any time (agent/disk.h). Nothing here waits for it for longer than
- * DISK_PATIENCE_MS: a block is then not found. What a stalled, full or failing disk does not take
- * goes to memory, where it is found, too, as long as STORE_MEMORY_MAX allows
- * (agent/store_memory.h); from there it goes to the disk as soon as that takes it, and so does what
- * comes while the disk is slower (agent/store_behind.h). A full disk is tried again every second,
+ * The disk may be stalled at any time (agent/store/disk.h). Nothing here waits for it for longer
+ * than DISK_PATIENCE_MS: a block is then not found. What a stalled, full or failing disk does not
+ * take goes to memory, where it is found, too, as long as STORE_MEMORY_MAX allows
+ * (agent/store/memory.h); from there it goes to the disk as soon as that takes it, and so does what
+ * comes while the disk is slower (agent/store/behind.h). A full disk is tried again every second,
  * and as soon as blocks were evicted, which a full disk asks for.
  *
  * Threads: get, begin, write, commit, abort may be called from any thread; one writer by one
  * thread at a time. */
-#ifndef WARMPATH_AGENT_STORE_H
-#define WARMPATH_AGENT_STORE_H
+#ifndef WARMPATH_AGENT_STORE_STORE_H
+#define WARMPATH_AGENT_STORE_STORE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/version.h"
+#include "agent/store/version.h"
 
 /* Blocks in memory take no more, but for those under way that somebody waits for. */
 #define STORE_MEMORY_MAX (256ull << 20)
@@ -124,7 +124,7 @@ struct store_writer *store_begin(struct store *s, const struct version *v, uint6
 void store_expect_all(struct store_writer *w);
 /* Writes a piece of it, in any order; a piece may come again with the same bytes. 0 or -errno;
  * -ENOBUFS when there is neither disk nor memory. `data` may have to stay where it is for longer
- * than the call (agent/buffer.h). */
+ * than the call (agent/store/buffer.h). */
 int store_write(struct store_writer *w, uint32_t offset, const void *data, size_t len);
 /* A read-only descriptor, the caller's, of what was written so far; it goes on to show what is
  * written later until store_in_memory() changes: then a new one is needed for that. -errno. */

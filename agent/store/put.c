@@ -1,4 +1,4 @@
-#include "agent/store_put.h"
+#include "agent/store/put.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,15 +8,15 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "agent/alloc.h"
-#include "agent/block_file.h"
-#include "agent/buffer.h"
-#include "agent/memory_file.h"
-#include "agent/store_behind.h"
-#include "agent/store_evict.h"
-#include "agent/store_internal.h"
-#include "agent/store_jobs.h"
-#include "agent/xxh3.h"
+#include "common/alloc.h"
+#include "agent/store/block_file.h"
+#include "agent/store/buffer.h"
+#include "agent/store/memory_file.h"
+#include "agent/store/behind.h"
+#include "agent/store/evict.h"
+#include "agent/store/internal.h"
+#include "agent/store/jobs.h"
+#include "agent/store/xxh3.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 

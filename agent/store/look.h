@@ -1,11 +1,11 @@
 /* A block's file as it is on the disk: is it there, may it be trusted, when was it used? Done by
- * the disk's threads; results as in agent/store_jobs.h. Any thread. */
+ * the disk's threads; results as in agent/store/jobs.h. Any thread. */
 #ifndef WARMPATH_AGENT_STORE_LOOK_H
 #define WARMPATH_AGENT_STORE_LOOK_H
 
 #include <sys/stat.h>
 
-#include "agent/store.h"
+#include "agent/store/store.h"
 
 /* Must it be verified before it is used? */
 bool store_is_suspect(const struct store *s, const struct stat *st);

@@ -1,4 +1,4 @@
-#include "agent/store.h"
+#include "agent/store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,12 +8,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "agent/block_file.h"
-#include "agent/store_behind.h"
-#include "agent/store_evict.h"
-#include "agent/store_internal.h"
-#include "agent/store_jobs.h"
-#include "agent/store_look.h"
+#include "agent/store/block_file.h"
+#include "agent/store/behind.h"
+#include "agent/store/evict.h"
+#include "agent/store/internal.h"
+#include "agent/store/jobs.h"
+#include "agent/store/look.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/options.h"

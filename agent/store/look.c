@@ -1,12 +1,12 @@
-#include "agent/store_look.h"
+#include "agent/store/look.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "agent/alloc.h"
-#include "agent/block_file.h"
-#include "agent/store_internal.h"
+#include "common/alloc.h"
+#include "agent/store/block_file.h"
+#include "agent/store/internal.h"
 #include "common/clock.h"
 #include "common/log.h"
 

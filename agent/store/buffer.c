@@ -1,4 +1,4 @@
-#include "agent/buffer.h"
+#include "agent/store/buffer.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 
 #define KEPT 64
 

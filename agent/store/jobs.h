@@ -1,13 +1,13 @@
-/* The files that become blocks: what the store has the disk's threads do with them (agent/disk.h).
- * For store*.c alone.
+/* The files that become blocks: what the store has the disk's threads do with them
+ * (agent/store/disk.h). For store*.c alone.
  *
  * All of them give -EBUSY when the disk is stalled and nothing was done, -ETIMEDOUT when it became
  * so meanwhile: what is under way then ends by itself, once the disk comes back. Any thread. */
 #ifndef WARMPATH_AGENT_STORE_JOBS_H
 #define WARMPATH_AGENT_STORE_JOBS_H
 
-#include "agent/block_file.h"
-#include "agent/store.h"
+#include "agent/store/block_file.h"
+#include "agent/store/store.h"
 
 /* A name for a file below tmp/ that no other has. */
 #define STORE_TMP_NAME_MAX 64

@@ -5,13 +5,13 @@
  *   char magic[8] "WARMBLK1", u64 xxh3 of the data, u64 block index, u64 object size,
  *   u32 block length, u32 block size, u8 id[16], u16 lengths of bucket, key and ETag,
  *   the three texts, u64 xxh3 of the trailer up to here. Little-endian. */
-#ifndef WARMPATH_AGENT_BLOCK_FILE_H
-#define WARMPATH_AGENT_BLOCK_FILE_H
+#ifndef WARMPATH_AGENT_STORE_BLOCK_FILE_H
+#define WARMPATH_AGENT_STORE_BLOCK_FILE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/version.h"
+#include "agent/store/version.h"
 
 #define BLOCK_FILE_ALIGN 4096u
 

@@ -1,4 +1,4 @@
-#include "agent/store_memory.h"
+#include "agent/store/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <uthash.h>
 #include <utlist.h>
 
-#include "agent/alloc.h"
+#include "common/alloc.h"
 #include "common/cleanup.h"
 
 struct kept {

@@ -1,4 +1,4 @@
-#include "agent/memory_file.h"
+#include "agent/store/memory_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +7,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "agent/store_jobs.h"
+#include "agent/store/jobs.h"
 
 int memory_file_new(void)
 {

@@ -9,11 +9,11 @@
 #include <stdatomic.h>
 #include <sys/stat.h>
 
-#include "agent/block_file.h"
-#include "agent/disk.h"
-#include "agent/store.h"
-#include "agent/store_filter.h"
-#include "agent/store_memory.h"
+#include "agent/store/block_file.h"
+#include "agent/store/disk.h"
+#include "agent/store/store.h"
+#include "agent/store/filter.h"
+#include "agent/store/memory.h"
 #include "policy/lag.h"
 
 #define STORE_SHARDS 256

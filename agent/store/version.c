@@ -1,4 +1,4 @@
-#include "agent/version.h"
+#include "agent/store/version.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "agent/store_filter.h"
+#include "agent/store/filter.h"
 
 #include <string.h>
 

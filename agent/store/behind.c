@@ -1,4 +1,4 @@
-#include "agent/store_behind.h"
+#include "agent/store/behind.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,11 +7,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "agent/alloc.h"
-#include "agent/buffer.h"
-#include "agent/store_evict.h"
-#include "agent/store_internal.h"
-#include "agent/store_jobs.h"
+#include "common/alloc.h"
+#include "agent/store/buffer.h"
+#include "agent/store/evict.h"
+#include "agent/store/internal.h"
+#include "agent/store/jobs.h"
 #include "common/clock.h"
 
 #define SPARE 4 /* the disk must have room for so many */

@@ -3,7 +3,7 @@
 #ifndef WARMPATH_AGENT_STORE_EVICT_H
 #define WARMPATH_AGENT_STORE_EVICT_H
 
-#include "agent/store.h"
+#include "agent/store/store.h"
 
 /* The thread's body: counts once, then evicts whenever asked, until the store closes. */
 void store_evict_run(struct store *s);

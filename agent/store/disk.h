@@ -12,8 +12,8 @@
  * at the same cost (docs/architecture.md), and container runtimes forbid it.
  *
  * Thread-safe. */
-#ifndef WARMPATH_AGENT_DISK_H
-#define WARMPATH_AGENT_DISK_H
+#ifndef WARMPATH_AGENT_STORE_DISK_H
+#define WARMPATH_AGENT_STORE_DISK_H
 
 #include <pthread.h>
 #include <stdbool.h>

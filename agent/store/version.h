@@ -1,6 +1,6 @@
 /* Names: an object, and one immutable content of it. */
-#ifndef WARMPATH_AGENT_VERSION_H
-#define WARMPATH_AGENT_VERSION_H
+#ifndef WARMPATH_AGENT_STORE_VERSION_H
+#define WARMPATH_AGENT_STORE_VERSION_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  *
  * What is written to a file in large pieces lies in large folios of the page cache, and is read
  * twice as fast as what was written in small ones (measured on ext4). */
-#ifndef WARMPATH_AGENT_BUFFER_H
-#define WARMPATH_AGENT_BUFFER_H
+#ifndef WARMPATH_AGENT_STORE_BUFFER_H
+#define WARMPATH_AGENT_STORE_BUFFER_H
 
 #include <stddef.h>
 
