@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/alloc.h"
+#include "agent/store/block_file.h"
 #include "agent/store/buffer.h"
 #include "agent/store/evict.h"
 #include "agent/store/internal.h"
@@ -60,7 +61,7 @@ static int copy(struct store *s, int from, int to, uint64_t len)
             break;
         }
         int64_t began_ns = clock_monotonic_ns();
-        r = store_job_write_all(to, piece, (size_t)n, at);
+        r = block_file_write(to, piece, (size_t)n, at);
         if (r == 0)
             store_behind_wrote(s, (uint64_t)n, clock_monotonic_ns() - began_ns);
     }

@@ -1,5 +1,6 @@
 #include "agent/store/block_file.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -9,6 +10,22 @@
 #include "common/wire.h"
 
 static const char magic[8] = {'W', 'A', 'R', 'M', 'B', 'L', 'K', '1'};
+
+int block_file_write(int fd, const void *data, size_t len, uint64_t at)
+{
+    const char *p = data;
+    while (len > 0) {
+        ssize_t n = pwrite(fd, p, len, (off_t)at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
+        p += n;
+        len -= (size_t)n;
+        at += (uint64_t)n;
+    }
+    return 0;
+}
 
 uint32_t block_file_trailer(const struct version *v, uint64_t index, uint64_t data_hash,
                             uint8_t *out)

@@ -9,6 +9,7 @@
 #define WARMPATH_AGENT_STORE_BLOCK_FILE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "agent/store/version.h"
@@ -20,6 +21,9 @@ static inline uint64_t block_file_trailer_at(uint32_t len)
 {
     return ((uint64_t)len + BLOCK_FILE_ALIGN - 1) / BLOCK_FILE_ALIGN * BLOCK_FILE_ALIGN;
 }
+
+/* Writes all of it there: to memory, or by a thread that may wait for the disk. 0 or -errno. */
+int block_file_write(int fd, const void *data, size_t len, uint64_t at);
 
 /* Writes the trailer into `out` (at least BLOCK_FILE_TRAILER_MAX bytes); its length. */
 #define BLOCK_FILE_TRAILER_MAX 2048

@@ -118,27 +118,11 @@ int store_job_exists(struct store *s, const char *name)
     return do_file_job(file_job(s, name, work_exists, discard_plain));
 }
 
-int store_job_write_all(int fd, const void *data, size_t len, uint64_t at)
-{
-    const char *p = data;
-    while (len > 0) {
-        ssize_t n = pwrite(fd, p, len, (off_t)at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? -errno : -EIO;
-        p += n;
-        len -= (size_t)n;
-        at += (uint64_t)n;
-    }
-    return 0;
-}
-
 static void work_write(struct disk_job *j)
 {
     struct file_job *f = (struct file_job *)j;
     int64_t began_ns = clock_monotonic_ns();
-    f->result = store_job_write_all(f->fd, f->data, f->len, f->at);
+    f->result = block_file_write(f->fd, f->data, f->len, f->at);
     store_behind_wrote(f->store, f->len, clock_monotonic_ns() - began_ns);
 }
 
@@ -176,7 +160,7 @@ static void work_copy(struct disk_job *j)
     while (c->result == 0 && c->at < c->to) {
         size_t len = c->to - c->at < sizeof(piece) ? (size_t)(c->to - c->at) : sizeof(piece);
         ssize_t n = pread(c->from_fd, piece, len, (off_t)c->at);
-        c->result = n > 0 ? store_job_write_all(c->to_fd, piece, (size_t)n, c->at) : -EIO;
+        c->result = n > 0 ? block_file_write(c->to_fd, piece, (size_t)n, c->at) : -EIO;
         c->at += n > 0 ? (uint64_t)n : 0;
     }
 }
@@ -272,7 +256,7 @@ static void work_publish(struct disk_job *j)
     struct publish_job *p = (struct publish_job *)j;
     const struct store_publish *b = &p->block;
     uint64_t at = block_file_trailer_at(version_block_len(&b->version, b->index));
-    p->result = store_job_write_all(p->fd, b->trailer, b->trailer_len, at);
+    p->result = block_file_write(p->fd, b->trailer, b->trailer_len, at);
     if (p->result == 0)
         p->result = store_job_publish_file(p->store, p->fd, b);
 }

@@ -57,7 +57,4 @@ int store_job_publish_file(struct store *s, int fd, const struct store_publish *
 /* Removes a file that didn't become a block; closes `fd` and, where it isn't -1, `reader`. */
 void store_job_remove(struct store *s, int fd, int reader, const char *tmp_name);
 
-/* The write itself, at once: of memory, or by a thread that may wait for the disk. 0 or -errno. */
-int store_job_write_all(int fd, const void *data, size_t len, uint64_t at);
-
 #endif

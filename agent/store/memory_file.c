@@ -7,7 +7,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "agent/store/jobs.h"
+#include "agent/store/block_file.h"
 
 int memory_file_new(void)
 {
@@ -36,7 +36,7 @@ bool memory_file_take_cached(int memory, int fd, uint64_t from, uint64_t to)
     while (from < to) {
         uint64_t left = to - from;
         ssize_t n = read_cached(fd, piece, left < sizeof(piece) ? left : sizeof(piece), from);
-        if (n <= 0 || store_job_write_all(memory, piece, (size_t)n, from) < 0)
+        if (n <= 0 || block_file_write(memory, piece, (size_t)n, from) < 0)
             return false;
         from += (uint64_t)n;
     }

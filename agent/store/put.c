@@ -110,9 +110,9 @@ static int keep_in_memory(struct store *s, const struct memory_block *b)
     CLEANUP_CLOSE int fd = memory_file_new();
     if (fd < 0)
         return fd;
-    int r = store_job_write_all(fd, b->data, b->len, 0);
+    int r = block_file_write(fd, b->data, b->len, 0);
     if (r == 0)
-        r = store_job_write_all(fd, b->trailer, b->trailer_len, block_file_trailer_at(b->len));
+        r = block_file_write(fd, b->trailer, b->trailer_len, block_file_trailer_at(b->len));
     if (r == 0)
         r = memory_file_reader(fd);
     if (r >= 0) {

@@ -73,7 +73,7 @@ static void account(struct store_writer *w, int64_t bytes)
 
 static int write_memory(struct store_writer *w, uint32_t offset, const void *data, size_t len)
 {
-    int r = store_job_write_all(w->fd, data, len, offset);
+    int r = block_file_write(w->fd, data, len, offset);
     if (r == 0) {
         w->booked += (int64_t)len;
         store_memory_book(w->store->memory, (int64_t)len);
@@ -277,7 +277,7 @@ static int publish(struct store_writer *w, uint64_t hash, bool *published)
     struct store_publish p = {.version = w->version, .index = w->index, .accounted = w->accounted};
     p.trailer_len = block_file_trailer(&w->version, w->index, hash, p.trailer);
     if (w->in_memory)
-        return store_job_write_all(w->fd, p.trailer, p.trailer_len, block_file_trailer_at(w->len));
+        return block_file_write(w->fd, p.trailer, p.trailer_len, block_file_trailer_at(w->len));
     memcpy(p.tmp_name, w->tmp_name, sizeof(p.tmp_name));
     int r = store_job_publish(w->store, w->fd, &p);
     *published = r == 0;
@@ -286,9 +286,8 @@ static int publish(struct store_writer *w, uint64_t hash, bool *published)
         return 0;
     refused(w, r);
     r = move_to_memory(w, r);
-    return r == 0
-               ? store_job_write_all(w->fd, p.trailer, p.trailer_len, block_file_trailer_at(w->len))
-               : r;
+    return r == 0 ? block_file_write(w->fd, p.trailer, p.trailer_len, block_file_trailer_at(w->len))
+                  : r;
 }
 
 int store_commit(struct store_writer *w, const uint64_t *hash, bool *published)
