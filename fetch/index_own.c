@@ -81,7 +81,10 @@ void index_add_looks(struct index *ix, struct index_batch *b)
 
 /* --- own blocks -------------------------------------------------------------------- */
 
-/* What of this segment lies in the store? Once; from then on news keep it right. */
+/* What of this segment lies in the store? Once; from then on news keep it right.
+ *
+ * Without the lock: looking at hundreds of blocks takes milliseconds. A segment is this thread's
+ * until it ends; what else happens to its blocks is among the news, which come after. */
 static void know_own(struct index *ix, struct segment *s)
 {
     if (s->own_known)
@@ -95,6 +98,16 @@ static void know_own(struct index *ix, struct segment *s)
         if (ix->config.holds(ix->config.user, &b))
             segment_set_own(s, b.block, true);
     }
+}
+
+/* With the lock, which is let go of for as long as that takes. */
+static void know_own_unlocked(struct index *ix, struct segment *s)
+{
+    if (s->own_known)
+        return;
+    pthread_mutex_unlock(&ix->lock);
+    know_own(ix, s);
+    pthread_mutex_lock(&ix->lock);
 }
 
 /* Removes nodes' entries of a segment: to be given as the command's further arguments. */
@@ -118,21 +131,21 @@ size_t index_take_news(struct index *ix, struct index_batch *b)
 {
     size_t taken = 0;
     for (; taken < ix->n_news && batch_has_room(b); taken++) {
-        const struct index_news *n = &ix->news[taken];
+        const struct index_news n = ix->news[taken];
         struct segment *s =
-            segment_find(ix->segments, n->block.version, segment_number(n->block.block));
-        if (!s && n->block.blocks > n->block.block)
-            s = segment_get(&ix->segments, &n->block, &ix->config.secret);
+            segment_find(ix->segments, n.block.version, segment_number(n.block.block));
+        if (!s && n.block.blocks > n.block.block)
+            s = segment_get(&ix->segments, &n.block, &ix->config.secret);
         if (!s) {
-            drop_unknown(ix, b, &n->block);
+            drop_unknown(ix, b, &n.block);
             continue;
         }
-        if (n->held)
-            know_own(ix, s);
-        segment_set_own(s, n->block.block, n->held);
+        if (n.held)
+            know_own_unlocked(ix, s);
+        segment_set_own(s, n.block.block, n.held);
         index_queue(ix, s);
         struct segment_id id = s->id;
-        id.number = n->block.block;
+        id.number = n.block.block;
         index_end_locks(ix, id);
     }
     ix->n_news -= taken;
@@ -147,7 +160,7 @@ void index_take_opened(struct index *ix, int64_t now)
         struct index_block b = ix->opened[i];
         for (int k = 0; k < OPENED_SEGMENTS && b.block < b.blocks; k++) {
             struct segment *s = segment_get(&ix->segments, &b, &ix->config.secret);
-            know_own(ix, s);
+            know_own_unlocked(ix, s);
             if (b.block == 0 && b.blocks > PLACEMENT_EXTENT_BLOCKS && !s->own_reads)
                 s->own_reads = s->dirty = true;
             s->look_up |= s->viewed_ms == 0 || now - s->viewed_ms > VIEW_FRESH_MS;
@@ -173,8 +186,6 @@ static int take_found(struct index *ix, int64_t now, struct segment *due[FOUND_A
     return n;
 }
 
-/* Looking at hundreds of blocks of each takes milliseconds: nobody waits for the lock meanwhile.
- * What else happens to them is among the news, which come after. */
 void index_look_at_found(struct index *ix, int64_t now)
 {
     struct segment *due[FOUND_AT_ONCE];

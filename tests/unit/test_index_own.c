@@ -122,6 +122,55 @@ static void test_what_was_found_is_bounded(void **state)
     index_free(a);
 }
 
+/* What is asked of the store may take its time: nobody else waits for that. */
+static atomic_int looks, locked_looks;
+
+static bool looks_and_has_all(void *user, const struct index_block *b)
+{
+    struct index *ix = *(struct index **)user;
+    (void)b;
+    atomic_fetch_add(&looks, 1);
+    if (pthread_mutex_trylock(&ix->lock) != 0)
+        atomic_fetch_add(&locked_looks, 1);
+    else
+        pthread_mutex_unlock(&ix->lock);
+    return true;
+}
+
+static void wait_until_said(const char *key, uint64_t node)
+{
+    while (!is_said(key, node))
+        usleep(20000);
+}
+
+/* By an open, by news, by what was found: one after the other, as calls take the lock, too. */
+static void test_the_store_is_asked_without_the_lock(void **state)
+{
+    struct index_block opened = {.version = {4, 7}, .block = 1, .blocks = 600};
+    struct index_block news = {.version = {4, 8}, .block = 513, .blocks = 2000};
+    struct index_block found = {.version = {4, 9}, .block = 3, .blocks = 10};
+    char keys[3][SEGMENT_KEY_SIZE];
+    (void)state;
+    struct index *a = join(1, 113);
+    wait_until_fine(a);
+    pthread_mutex_lock(&a->lock);
+    a->config.holds = looks_and_has_all;
+    a->config.user = &a;
+    pthread_mutex_unlock(&a->lock);
+    segment_key_of(a, &opened, keys[0]);
+    segment_key_of(a, &news, keys[1]);
+    segment_key_of(a, &found, keys[2]);
+    index_opened(a, opened.version, opened.blocks);
+    wait_until_said(keys[0], 1);
+    index_publish(a, &news);
+    wait_until_said(keys[1], 1);
+    index_announce(a, &found);
+    wait_until_said(keys[2], 1);
+    index_free(a);
+    assert_int_equal(atomic_load(&looks), 600 + 512 + 10);
+    assert_int_equal(atomic_load(&locked_looks), 0);
+}
+
 /* Seconds. */
 static int64_t left_to_live(const char *key)
 {
@@ -195,6 +244,7 @@ int main(void)
         cmocka_unit_test(test_who_comes_back_is_told),
         cmocka_unit_test(test_what_was_found_is_announced),
         cmocka_unit_test(test_what_was_found_is_bounded),
+        cmocka_unit_test(test_the_store_is_asked_without_the_lock),
         cmocka_unit_test(test_what_is_used_is_kept),
         cmocka_unit_test(test_what_is_said_again_ends),
     };
