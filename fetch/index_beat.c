@@ -35,10 +35,27 @@ static bool read_time(const redisReply *reply, int64_t *now_ms)
 
 struct beat {
     int64_t redis_ms, now_ms;
+    int64_t alive_after_ms; /* whose lease ends later is there */
     bool found_self;
     char dead[SWEEP_AT_ONCE][sizeof(uint64_t)];
     int n_dead;
 };
+
+/* Where nobody's lease is renewed, those count that were there when the last one was. */
+static int64_t alive_after(const redisReply *all, int64_t redis_ms)
+{
+    struct member m;
+    int64_t newest_ms = 0, expires_ms;
+    for (size_t i = 1; i < all->elements; i += 2) {
+        const redisReply *value = all->element[i];
+        if (value->type == REDIS_REPLY_STRING &&
+            member_parse(value->str, (size_t)value->len, &expires_ms, &m) && expires_ms > newest_ms)
+            newest_ms = expires_ms;
+    }
+    if (newest_ms + DEAD_FOR_GOOD_MS < redis_ms)
+        return redis_ms;
+    return (newest_ms < redis_ms ? newest_ms : redis_ms) - LEASE_MS;
+}
 
 /* With the lock. */
 static void take_member(struct index *ix, const redisReply *field, const redisReply *value,
@@ -54,7 +71,7 @@ static void take_member(struct index *ix, const redisReply *field, const redisRe
     bool readable = member_parse(value->str, (size_t)value->len, &expires_ms, &m);
     if (node == ix->config.node) {
         beat->found_self = true;
-    } else if (readable && expires_ms > beat->redis_ms) {
+    } else if (readable && expires_ms > beat->alive_after_ms) {
         m.node = node;
         if (!members_put(&ix->members, &m, ix->config.zone))
             members_listed(&ix->members, node, beat->now_ms); /* too many, but there */
@@ -99,6 +116,7 @@ static bool take_answer(struct index *ix, const struct redis_command *c, struct 
         return false;
     }
     beat->now_ms = clock_monotonic_ms();
+    beat->alive_after_ms = ix->is_refused ? alive_after(all, beat->redis_ms) : beat->redis_ms;
     ix->redis_ahead_ms = beat->redis_ms - beat->now_ms;
     pthread_mutex_lock(&ix->lock);
     if (!ix->is_refused)
@@ -175,8 +193,10 @@ void index_beat(struct index *ix)
     size_t tries = ix->state == INDEX_FINE ? 0 : ALLOWED;
     snprintf(key, sizeof(key), "w{%s}p", ix->token);
     add_allowed(c + 2, key);
-    bool answered = index_call(ix, c, 2 + tries) == 0 && take_answer(ix, c, &beat);
+    bool answered = index_call(ix, c, 2 + tries) == 0;
     bool allowed = answered && is_allowed(ix, c + 2, tries);
+    ix->is_refused |= answered && !allowed;
+    answered = answered && take_answer(ix, c, &beat);
     redis_free_replies(c, 2 + tries);
     if (!answered)
         return;

@@ -129,8 +129,9 @@ static void wait_for_work(struct index *ix)
     }
 }
 
-/* While Redis is away nothing is sent but beats; what happened to own blocks is remembered in the
- * segments and announced when it is back. How much news was taken. */
+/* While Redis is away nothing is sent but beats, and while it is full look-ups; what happened to
+ * own blocks is remembered in the segments and announced when it is back. How much news was taken.
+ */
 static size_t put_together(struct index *ix, struct index_batch *b, int64_t now,
                            struct index_want **answered)
 {
@@ -145,10 +146,10 @@ static size_t put_together(struct index *ix, struct index_batch *b, int64_t now,
     }
     index_add_locks(ix, b, now);
     index_take_wants(ix, b, now, true, answered);
-    if (usable)
-        index_add_looks(ix, b);
-    else
+    if (!usable)
         b->n = 0;
+    if (usable || ix->state == INDEX_FULL) /* it can still be asked */
+        index_add_looks(ix, b);
     if (b->n > 0)
         ix->next_batch_ms = now + want_batch_gap_ms(index_nodes(ix));
     return taken;

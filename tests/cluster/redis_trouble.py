@@ -143,6 +143,27 @@ def case_nodes_know_each_other_while_redis_is_full(bed):
         check.that(wait_until(lambda: all(n.cluster()["nodes"] == 3 for n in w.nodes), 10), "nodes lost each other")
 
 
+def case_node_starts_while_redis_is_full(bed):
+    """It can't say that it is there, but learns who is and who holds what, though everybody's lease is over."""
+    with World(bed, 3, redis_options=NO_EVICTION) as w:
+        w.joined()
+        first, _, third = w.nodes
+        w.right(first.cat("wide"), "wide")
+        blocks = blocks_of(w.objects["wide"])
+        check.that(wait_until(lambda: len(w.redis.cli("keys", "*s0").split()) >= 1, 10), "nothing is announced")
+        fill(w.redis)
+        check.that(wait_until(lambda: all(n.cluster()["index"] == "full" for n in w.nodes), 10), "nobody notices")
+        third.stop()
+        time.sleep(9)   # every lease is over
+        asked = len(w.proxy.seen)
+        reader = third.start_open("wide")
+        check.that(wait_until(lambda: third.cluster()["index"] == "full", 10), "status does not say so", third.log())
+        check.equal("nodes", third.cluster()["nodes"], 2)
+        go_on(reader)
+        w.right(finish_open(reader, 60), "wide")
+        check.that(w.gets(asked) <= blocks / 4, f"{w.gets(asked)} GETs for {blocks} blocks")
+
+
 def case_redis_refuses(bed):
     """An ACL that allows nothing of what is needed."""
     with World(bed, 2) as w:
