@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
 #include "agent/cluster.h"
 #include "agent/peer_block.h"
+#include "common/alloc.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"

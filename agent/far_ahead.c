@@ -2,9 +2,9 @@
 
 #include <uthash.h>
 
-#include "common/alloc.h"
 #include "agent/blocks.h"
 #include "agent/cluster.h"
+#include "common/alloc.h"
 #include "common/clock.h"
 #include "policy/far.h"
 

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <utlist.h>
 
-#include "common/alloc.h"
 #include "agent/blocks.h"
+#include "common/alloc.h"
 #include "common/log.h"
 
 struct guess {

@@ -3,10 +3,10 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "common/alloc.h"
 #include "agent/blocks.h"
 #include "agent/route.h"
 #include "agent/transfer.h"
+#include "common/alloc.h"
 #include "common/clock.h"
 #include "policy/allowance.h"
 #include "policy/prefetch.h"

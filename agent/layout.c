@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/alloc.h"
 #include "agent/layout_format.h"
+#include "common/alloc.h"
 
 #define ROOM_FIRST 64
 

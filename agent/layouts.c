@@ -2,8 +2,8 @@
 
 #include <uthash.h>
 
-#include "common/alloc.h"
 #include "agent/here.h"
+#include "common/alloc.h"
 #include "common/cleanup.h"
 
 /* A scan is fed so much at once where it needs less. */

@@ -3,11 +3,11 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "common/alloc.h"
 #include "agent/listing_cache.h"
 #include "agent/s3_count.h"
 #include "agent/session_internal.h"
 #include "agent/siblings.h"
+#include "common/alloc.h"
 #include "common/log.h"
 
 #define PAGE_ENTRIES 1000

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <uthash.h>
 
-#include "common/alloc.h"
 #include "agent/meta.h"
+#include "common/alloc.h"
 #include "common/clock.h"
 
 #define NAME_MAX_BYTES 8192 /* context, bucket, prefix and the longest token */

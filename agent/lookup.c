@@ -6,14 +6,14 @@
 #include <uthash.h>
 #include <utlist.h>
 
-#include "common/alloc.h"
 #include "agent/blocks.h"
-#include "agent/store/buffer.h"
 #include "agent/cluster.h"
 #include "agent/lookup_ask.h"
 #include "agent/lookup_known.h"
 #include "agent/pinned.h"
 #include "agent/s3_count.h"
+#include "agent/store/buffer.h"
+#include "common/alloc.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 

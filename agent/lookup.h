@@ -12,10 +12,10 @@
 #include <stdint.h>
 
 #include "agent/agent.h"
-#include "agent/store/buffer.h"
 #include "agent/context.h"
 #include "agent/job.h"
 #include "agent/meta.h"
+#include "agent/store/buffer.h"
 
 /* An open asks for so many bytes, or for a block where that is less. */
 #define LOOKUP_BEGINNING BUFFER_BYTES

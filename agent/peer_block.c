@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "common/alloc.h"
 #include "agent/store/block_file.h"
 #include "agent/store/buffer.h"
 #include "agent/store/xxh3.h"
+#include "common/alloc.h"
 
 struct peer_block {
     struct version version;

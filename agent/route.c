@@ -2,8 +2,8 @@
 
 #include <uthash.h>
 
-#include "common/alloc.h"
 #include "agent/elsewhere.h"
+#include "common/alloc.h"
 
 /* One block on its way, first from elsewhere, then perhaps from S3. */
 struct route {

@@ -6,12 +6,12 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#include "common/alloc.h"
 #include "agent/blocks.h"
 #include "agent/listing.h"
 #include "agent/lookup.h"
 #include "agent/session_internal.h"
 #include "agent/status.h"
+#include "common/alloc.h"
 #include "common/cleanup.h"
 #include "common/log.h"
 

@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <uthash.h>
 
-#include "common/alloc.h"
 #include "agent/here.h"
 #include "agent/hints.h"
 #include "agent/shard_index.h"
 #include "agent/transfer.h"
+#include "common/alloc.h"
 #include "common/cleanup.h"
 
 #define SETS_MAX 64

@@ -1,7 +1,7 @@
 #include "agent/sibling_list.h"
 
-#include "common/alloc.h"
 #include "agent/s3_count.h"
+#include "common/alloc.h"
 #include "common/clock.h"
 #include "common/log.h"
 

@@ -4,9 +4,9 @@
 #include <uthash.h>
 #include <utlist.h>
 
-#include "common/alloc.h"
 #include "agent/directory.h"
 #include "agent/sibling_list.h"
+#include "common/alloc.h"
 #include "common/clock.h"
 
 #define FAMILIES_MAX   1024

@@ -6,12 +6,12 @@
 #include <unistd.h>
 
 #include "agent/blocks.h"
-#include "agent/store/buffer.h"
 #include "agent/cluster.h"
 #include "agent/job.h"
 #include "agent/listing_cache.h"
 #include "agent/meta.h"
 #include "agent/session.h"
+#include "agent/store/buffer.h"
 #include "common/clock.h"
 #include "fetch/s3.h"
 

@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "common/alloc.h"
-#include "agent/store/buffer.h"
 #include "agent/pinned.h"
 #include "agent/s3_count.h"
+#include "agent/store/buffer.h"
+#include "common/alloc.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "policy/pipe.h"

@@ -6,10 +6,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
 #include "agent/store/internal.h"
 #include "agent/store/jobs.h"
 #include "agent/store/look.h"
+#include "common/alloc.h"
 
 /* In the disk's queue at once: what others want of the disk must not wait for long behind it. */
 #define UNDER_WAY_MAX (64u << 20)

@@ -7,12 +7,12 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
 #include "agent/store/block_file.h"
 #include "agent/store/buffer.h"
 #include "agent/store/evict.h"
 #include "agent/store/internal.h"
 #include "agent/store/jobs.h"
+#include "common/alloc.h"
 #include "common/clock.h"
 
 #define SPARE 4 /* the disk must have room for so many */

@@ -1,7 +1,6 @@
-/* What store.c (reading), store_open.c, store_look.c (is it on the disk?), store_ahead.c,
- * store_write.c, store_behind.c, store_put.c (whole blocks), store_jobs.c (the disk) and
- * store_evict.c (room) share; nobody else includes it but the store's test, which stalls the disk.
- */
+/* What store.c (reading), open.c, look.c (is it on the disk?), ahead.c, write.c, behind.c, put.c
+ * (whole blocks), jobs.c (the disk), evict.c (room), shard.c and tell.c (what there is) share;
+ * nobody else includes it but the store's test, which stalls the disk. */
 #ifndef WARMPATH_AGENT_STORE_INTERNAL_H
 #define WARMPATH_AGENT_STORE_INTERNAL_H
 
@@ -11,9 +10,9 @@
 
 #include "agent/store/block_file.h"
 #include "agent/store/disk.h"
-#include "agent/store/store.h"
 #include "agent/store/filter.h"
 #include "agent/store/memory.h"
+#include "agent/store/store.h"
 #include "policy/lag.h"
 
 #define STORE_SHARDS 256
@@ -26,9 +25,9 @@ struct store {
     struct timespec suspect_before; /* blocks older than that are verified before use */
     atomic_int_fast64_t used_bytes; /* as the disk counts; complete once `counted` */
     atomic_uint_fast64_t evicted_blocks, bad_blocks;
-    atomic_uint_fast32_t ahead_bytes; /* being read ahead (store_ahead.c) */
+    atomic_uint_fast32_t ahead_bytes; /* being read ahead (ahead.c) */
     struct store_memory *memory;      /* blocks that the disk didn't take */
-    struct lag lag;                   /* guarded by the next (store_behind.c) */
+    struct lag lag;                   /* guarded by the next (behind.c) */
     pthread_mutex_t lag_lock;
     atomic_bool is_behind;     /* as `lag` says */
     atomic_bool writes_behind; /* a block of memory is being written to the disk */

@@ -7,12 +7,12 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
+#include "agent/store/behind.h"
 #include "agent/store/block_file.h"
 #include "agent/store/buffer.h"
-#include "agent/store/behind.h"
 #include "agent/store/evict.h"
 #include "agent/store/internal.h"
+#include "common/alloc.h"
 #include "common/clock.h"
 
 /* --- files for blocks --------------------------------------------------------------------- */

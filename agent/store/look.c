@@ -4,9 +4,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
 #include "agent/store/block_file.h"
 #include "agent/store/internal.h"
+#include "common/alloc.h"
 #include "common/clock.h"
 #include "common/log.h"
 

@@ -1,7 +1,7 @@
 /* The store's blocks that its disk did not take (it is full, stalled, or too slow): in memory
  * files, found like those on the disk, and bounded.
  *
- *   booked while it is written ── kept once complete ──> gone: the disk has it (store_behind.h),
+ *   booked while it is written ── kept once complete ──> gone: the disk has it (behind.h),
  *                                                        room is needed, or nobody asked
  *
  * Room is made by those that were used, the least recently used first; then by those that wait for

@@ -8,9 +8,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
 #include "agent/store/evict.h"
 #include "agent/store/internal.h"
+#include "common/alloc.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"

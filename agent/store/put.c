@@ -8,15 +8,15 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
+#include "agent/store/behind.h"
 #include "agent/store/block_file.h"
 #include "agent/store/buffer.h"
-#include "agent/store/memory_file.h"
-#include "agent/store/behind.h"
 #include "agent/store/evict.h"
 #include "agent/store/internal.h"
 #include "agent/store/jobs.h"
+#include "agent/store/memory_file.h"
 #include "agent/store/xxh3.h"
+#include "common/alloc.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 

@@ -8,8 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "agent/store/block_file.h"
 #include "agent/store/behind.h"
+#include "agent/store/block_file.h"
 #include "agent/store/evict.h"
 #include "agent/store/internal.h"
 #include "agent/store/jobs.h"

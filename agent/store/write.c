@@ -7,13 +7,13 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
-#include "agent/store/block_file.h"
-#include "agent/store/memory_file.h"
 #include "agent/store/behind.h"
+#include "agent/store/block_file.h"
 #include "agent/store/evict.h"
 #include "agent/store/internal.h"
 #include "agent/store/jobs.h"
+#include "agent/store/memory_file.h"
+#include "common/alloc.h"
 #include "common/clock.h"
 
 #define RANGES_MAX 64 /* pieces of a block, see partial.h */

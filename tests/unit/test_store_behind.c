@@ -6,8 +6,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "agent/store/block_file.h"
 #include "agent/store/behind.h"
+#include "agent/store/block_file.h"
 #include "agent/store/evict.h"
 #include "agent/store/internal.h"
 

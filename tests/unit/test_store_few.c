@@ -4,8 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/store/block_file.h"
 #include "agent/partial.h"
+#include "agent/store/block_file.h"
 
 #define BLOCK (4u << 20)
 #define PIECE (BLOCK / PARTIAL_PIECES)
