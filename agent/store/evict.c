@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "agent/store/internal.h"
+#include "agent/store/shard.h"
+#include "agent/store/tell.h"
 #include "common/alloc.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
@@ -21,64 +23,6 @@
 #define REFUSED_LEAST     (64ull << 20) /* a full disk whose numbers don't say so: free this, or */
 #define REFUSED_SHARE     32            /* that share of what is used */
 #define COMPLAIN_EVERY_MS 60000
-
-static bool is_closing(struct store *s)
-{
-    pthread_mutex_lock(&s->lock);
-    bool closing = s->closing;
-    pthread_mutex_unlock(&s->lock);
-    return closing;
-}
-
-/* --- looking at one shard ------------------------------------------------------ */
-
-struct listing {
-    struct evict_candidate *candidates;
-    char (*names)[48];
-    size_t n, room;
-};
-
-static void listing_clear(struct listing *l)
-{
-    free(l->candidates);
-    free(l->names);
-}
-
-static void listing_add(struct listing *l, const char *name, const struct stat *st)
-{
-    if (l->n == l->room) {
-        l->room = l->room ? l->room * 2 : 256;
-        l->candidates = must(reallocarray(l->candidates, l->room, sizeof(*l->candidates)));
-        l->names = must(reallocarray(l->names, l->room, sizeof(*l->names)));
-    }
-    memcpy(l->names[l->n], name, strlen(name) + 1); /* list_shard() looked at its length */
-    l->candidates[l->n] = (struct evict_candidate){.last_used_s = st->st_atim.tv_sec,
-                                                   .changed_s = st->st_ctim.tv_sec,
-                                                   .bytes = (uint64_t)st->st_blocks * 512,
-                                                   .ref = (uint32_t)l->n};
-    l->n++;
-}
-
-static int open_shard(struct store *s, int shard)
-{
-    char name[16];
-    snprintf(name, sizeof(name), "blocks/%02x", shard & (STORE_SHARDS - 1));
-    return openat(s->dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
-
-static bool list_shard(int shard_fd, struct listing *l)
-{
-    int fd = openat(shard_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    CLEANUP_CLOSEDIR DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    if (!dir)
-        return false;
-    struct stat st;
-    for (struct dirent *e; (e = readdir(dir));)
-        if (e->d_name[0] != '.' && strlen(e->d_name) < sizeof(l->names[0]) &&
-            fstatat(shard_fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-            listing_add(l, e->d_name, &st);
-    return true;
-}
 
 /* --- evicting ------------------------------------------------------------------ */
 
@@ -99,30 +43,13 @@ static uint64_t goal(struct store *s)
     return evict_goal(used > 0 ? (uint64_t)used : 0, s->limit_bytes, spare_bytes(s));
 }
 
-static unsigned hex(char c)
-{
-    return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'a' + 10) & 15;
-}
-
-/* "<version>-<index>" */
-static bool read_name(const char *name, struct store_place *out)
-{
-    size_t bytes = sizeof(out->version.bytes);
-    if (strspn(name, "0123456789abcdef") != 2 * bytes || name[2 * bytes] != '-')
-        return false;
-    for (size_t i = 0; i < bytes; i++)
-        out->version.bytes[i] = (uint8_t)(hex(name[2 * i]) << 4 | hex(name[2 * i + 1]));
-    out->index = strtoull(name + 2 * bytes + 1, NULL, 16);
-    return true;
-}
-
 /* Other nodes must not be sent here for what is about to go. */
-static void tell_leaving(struct store *s, const struct listing *l, size_t n)
+static void tell_leaving(struct store *s, const struct shard *l, size_t n)
 {
     struct store_place *places = must_calloc(n + 1, sizeof(*places));
     size_t known = 0;
     for (size_t i = 0; i < n; i++)
-        known += read_name(l->names[l->candidates[i].ref], &places[known]);
+        known += shard_read_name(l->names[l->candidates[i].ref], &places[known]);
     store_tell_leaving(s, places, known, true);
     free(places);
 }
@@ -130,12 +57,12 @@ static void tell_leaving(struct store *s, const struct listing *l, size_t n)
 /* Frees up to `goal_bytes` from a shard. Bytes freed. */
 static uint64_t evict_shard(struct store *s, int shard, uint64_t goal_bytes, bool all)
 {
-    struct listing l = {0};
+    struct shard l = {0};
     uint64_t freed = 0;
-    CLEANUP_CLOSE int fd = open_shard(s, shard);
+    CLEANUP_CLOSE int fd = shard_open(s, shard);
     if (fd < 0)
         return 0;
-    list_shard(fd, &l);
+    shard_list(fd, &l);
     size_t n = all ? l.n : evict_pick(l.candidates, l.n, goal_bytes);
     tell_leaving(s, &l, n);
     for (size_t i = 0; i < n; i++) {
@@ -145,7 +72,7 @@ static uint64_t evict_shard(struct store *s, int shard, uint64_t goal_bytes, boo
         atomic_fetch_add(&s->evicted_blocks, 1);
     }
     store_account(s, -(int64_t)freed);
-    listing_clear(&l);
+    shard_clear(&l);
     return freed;
 }
 
@@ -160,7 +87,7 @@ static void evict_until_fits(struct store *s, uint64_t least_bytes)
         uint64_t want = goal(s);
         if (want == 0 && freed < least_bytes)
             want = least_bytes - freed;
-        if (want == 0 || is_closing(s))
+        if (want == 0 || store_is_closing(s))
             break;
         freed += evict_shard(s, (int)shard + i, want, false);
     }
@@ -179,57 +106,9 @@ static uint64_t refused_bytes(struct store *s)
 uint64_t store_evict_all(struct store *s)
 {
     uint64_t freed = 0;
-    for (int i = 0; i < STORE_SHARDS && !is_closing(s); i++)
+    for (int i = 0; i < STORE_SHARDS && !store_is_closing(s); i++)
         freed += evict_shard(s, i, UINT64_MAX, true);
     return freed;
-}
-
-/* --- telling what there is ------------------------------------------------------ */
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(a, b);
-}
-
-/* That somebody looked doesn't make it used. */
-static uint64_t blocks_of_version(int shard_fd, const char *name)
-{
-    CLEANUP_CLOSE int fd = openat(shard_fd, name, O_RDONLY | O_NOATIME | O_CLOEXEC | O_NOFOLLOW);
-    return fd < 0 ? 0 : block_file_blocks(fd);
-}
-
-/* All blocks of a version lie in one shard. False: no more is wanted. */
-static bool tell_shard(struct store *s, int shard)
-{
-    struct listing l = {0};
-    struct store_place place, last = {.index = 0};
-    uint64_t blocks = 0;
-    bool goes_on = true;
-    CLEANUP_CLOSE int fd = open_shard(s, shard);
-    if (fd < 0)
-        return true;
-    list_shard(fd, &l);
-    if (l.n > 0)
-        qsort(l.names, l.n, sizeof(l.names[0]), compare_names);
-    for (size_t i = 0; i < l.n && goes_on && !is_closing(s); i++) {
-        if (!read_name(l.names[i], &place))
-            continue;
-        if (blocks == 0 || memcmp(&place.version, &last.version, sizeof(last.version)) != 0)
-            blocks = blocks_of_version(fd, l.names[i]);
-        last = place;
-        if (blocks > place.index)
-            goes_on = store_tell_found(s, &place, blocks);
-    }
-    listing_clear(&l);
-    return goes_on;
-}
-
-void store_tell_all_soon(struct store *s)
-{
-    pthread_mutex_lock(&s->lock);
-    s->want_told = true;
-    pthread_cond_signal(&s->wanted);
-    pthread_mutex_unlock(&s->lock);
 }
 
 /* --- the thread ---------------------------------------------------------------- */
@@ -240,23 +119,23 @@ static void count(struct store *s)
     size_t blocks = 0;
     int64_t begun_s = clock_wall_s();
     bool all_seen = true;
-    for (int i = 0; i < STORE_SHARDS && !is_closing(s); i++) {
-        struct listing l = {0};
-        CLEANUP_CLOSE int fd = open_shard(s, i);
-        all_seen &= fd >= 0 ? list_shard(fd, &l) : errno == ENOENT;
+    for (int i = 0; i < STORE_SHARDS && !store_is_closing(s); i++) {
+        struct shard l = {0};
+        CLEANUP_CLOSE int fd = shard_open(s, i);
+        all_seen &= fd >= 0 ? shard_list(fd, &l) : errno == ENOENT;
         for (size_t k = 0; k < l.n; k++) {
             struct store_place place;
-            if (read_name(l.names[k], &place))
+            if (shard_read_name(l.names[k], &place))
                 store_filter_add(&s->filter, &place);
             if (l.candidates[k].changed_s >= begun_s)
                 continue; /* published since, and booked then */
             bytes += (int64_t)l.candidates[k].bytes;
             blocks++;
         }
-        listing_clear(&l);
+        shard_clear(&l);
     }
     store_account(s, bytes);
-    atomic_store(&s->filter.complete, all_seen && !is_closing(s));
+    atomic_store(&s->filter.complete, all_seen && !store_is_closing(s));
     atomic_store(&s->counted, true);
     log_info("store", "found %zu blocks, %lld MiB", blocks, (long long)(bytes >> 20));
 }
@@ -303,7 +182,7 @@ void store_evict_run(struct store *s)
         else if (room)
             evict_until_fits(s, refused ? refused_bytes(s) : 0);
         if (told < STORE_SHARDS)
-            told = tell_shard(s, told) ? told + 1 : STORE_SHARDS;
+            told = store_tell_shard(s, told) ? told + 1 : STORE_SHARDS;
     }
 }
 

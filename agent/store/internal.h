@@ -58,6 +58,8 @@ void store_tell_leaving(struct store *s, const struct store_place *places, size_
 /* False: no more is wanted. */
 bool store_tell_found(struct store *s, const struct store_place *place, uint64_t blocks);
 
+bool store_is_closing(struct store *s);
+
 static inline void store_account(struct store *s, int64_t bytes)
 {
     atomic_fetch_add(&s->used_bytes, bytes);

@@ -77,6 +77,14 @@ bool store_tell_found(struct store *s, const struct store_place *place, uint64_t
     return goes_on;
 }
 
+bool store_is_closing(struct store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool closing = s->closing;
+    pthread_mutex_unlock(&s->lock);
+    return closing;
+}
+
 /* --- reading ------------------------------------------------------------------ */
 
 /* Opens a name that the kernel knows without asking the disk: the descriptor, -ENOENT, or -EAGAIN
