@@ -47,6 +47,12 @@ static void tell_all(void *user)
     store_tell_all_soon(c->store);
 }
 
+static void tell_more(void *user)
+{
+    const struct cluster *c = user;
+    store_tell_more_soon(c->store);
+}
+
 static struct index_block block_of(const struct version *v, uint64_t index)
 {
     struct index_block b = {.block = index, .blocks = version_blocks(v)};
@@ -186,7 +192,8 @@ static bool read_access(struct cluster *c, struct secret *secret)
 struct cluster *cluster_start(struct store *store)
 {
     const char *url = option_text(OPT_REDIS);
-    struct index_config config = {.holds = holds, .offers = offers, .tell_all = tell_all};
+    struct index_config config = {
+        .holds = holds, .offers = offers, .tell_all = tell_all, .tell_more = tell_more};
     char why[400];
     if (!*url)
         return NULL;

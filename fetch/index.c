@@ -128,12 +128,13 @@ bool index_announce(struct index *ix, const struct index_block *b)
     const struct index_block *last = ix->n_found ? &ix->found[ix->n_found - 1] : NULL;
     bool is_new = !last || segment_number(last->block) != segment_number(b->block) ||
                   memcmp(last->version, b->version, sizeof(b->version)) != 0;
-    if (is_new && ix->n_found < FOUND_MAX) {
+    bool has_room = !is_new || ix->n_found < FOUND_MAX;
+    if (is_new && has_room) {
         ix->found = index_grow(ix->found, ix->n_found, &ix->room_found, sizeof(*ix->found));
         ix->found[ix->n_found++] = *b;
         pthread_cond_signal(&ix->wake);
     }
-    bool has_room = ix->n_found < FOUND_MAX;
+    ix->is_more_found |= !has_room;
     pthread_mutex_unlock(&ix->lock);
     return has_room;
 }

@@ -49,6 +49,8 @@ struct index_config {
     /* Redis doesn't know this node: index_announce() shall follow for all that it holds. The same
      * thread. */
     void (*tell_all)(void *user);
+    /* There is room again for what index_announce() had none for. The same thread. */
+    void (*tell_more)(void *user);
     void *user;
 };
 
@@ -64,8 +66,8 @@ void index_free(struct index *ix);
 /* The store has it now. */
 void index_publish(struct index *ix, const struct index_block *b);
 
-/* The store has had it since before. Announced at leisure; of a great many not all are: false where
- * no more is taken now. */
+/* The store has had it since before. Announced at leisure. False: no more is taken until
+ * tell_more() says so. */
 bool index_announce(struct index *ix, const struct index_block *b);
 
 /* It did not come, or can't be had from here: the locks of it that this node has end, and whoever

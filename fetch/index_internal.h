@@ -16,7 +16,7 @@
 #define LEASE_MS         8000
 #define VIEW_FRESH_MS    1000 /* who holds and reads what: looked up again after that */
 
-#define FOUND_MAX     (SEGMENTS_MAX / 2)
+#define FOUND_MAX     4096
 #define LEFTOVERS_MAX 256
 
 /* Something happened to an own block. */
@@ -61,6 +61,7 @@ struct index {
     size_t n_opened, room_opened;
     struct index_block *found; /* own segments to be announced at leisure */
     size_t n_found, room_found;
+    bool is_more_found; /* there was no room for them */
     int64_t next_found_ms;
     enum index_state state;
     int64_t state_since_s;

@@ -8,11 +8,12 @@
 
 #define OPENED_SEGMENTS 16 /* looked up at once: 32 GiB in blocks of 4 MiB */
 #define KEEP_AGAIN_MS   3600000
-/* Segments that were found in the store: so many at once, and all nodes together some 4000 a
- * second. */
-#define FOUND_AT_ONCE     8
+/* Segments that were found in the store: so many at once, of so many blocks, as each is looked for;
+ * and all nodes together some 4000 a second. */
+#define FOUND_AT_ONCE     64
+#define FOUND_BLOCKS_MOST 4096
 #define FOUND_GAP_MS      50
-#define FOUND_GAP_EACH_MS 2
+#define FOUND_EACH_MS     4 /* nodes by segments of one of them */
 
 /* --- segments that the next batch has to do with ------------------------------------- */
 
@@ -177,11 +178,14 @@ void index_take_opened(struct index *ix, int64_t now)
 static int take_found(struct index *ix, int64_t now, struct segment *due[FOUND_AT_ONCE])
 {
     int n = 0;
+    uint32_t blocks = 0;
     if (ix->n_found == 0 || !index_usable(ix) || now < ix->next_found_ms)
         return 0;
-    for (; n < FOUND_AT_ONCE && ix->n_found > 0; n++)
+    while (n < FOUND_AT_ONCE && blocks < FOUND_BLOCKS_MOST && ix->n_found > 0) {
         due[n] = segment_get(&ix->segments, &ix->found[--ix->n_found], &ix->config.secret);
-    int64_t gap = (int64_t)index_nodes(ix) * FOUND_GAP_EACH_MS;
+        blocks += due[n++]->n_blocks;
+    }
+    int64_t gap = (int64_t)index_nodes(ix) * n / FOUND_EACH_MS;
     ix->next_found_ms = now + (gap > FOUND_GAP_MS ? gap : FOUND_GAP_MS);
     return n;
 }
@@ -197,7 +201,11 @@ void index_look_at_found(struct index *ix, int64_t now)
     pthread_mutex_lock(&ix->lock);
     for (int i = 0; i < n; i++)
         index_queue(ix, due[i]);
+    bool wants_more = ix->n_found == 0 && ix->is_more_found;
+    ix->is_more_found &= !wants_more;
     pthread_mutex_unlock(&ix->lock);
+    if (wants_more)
+        ix->config.tell_more(ix->config.user);
 }
 
 void index_note_leftover(struct index *ix, const struct segment *s, uint64_t node, int64_t now)

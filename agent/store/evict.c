@@ -158,21 +158,29 @@ void store_evict_all_soon(struct store *s)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* With the lock: is there more to tell now? */
+static bool tells(struct store *s, struct store_tell *t)
+{
+    t->waits &= !s->may_tell;
+    s->may_tell = false;
+    if (s->want_told && (t->waits || t->shard == STORE_SHARDS)) {
+        *t = (struct store_tell){0};
+        s->want_told = false;
+    }
+    return t->shard < STORE_SHARDS && !t->waits;
+}
+
 void store_evict_run(struct store *s)
 {
-    int told = STORE_SHARDS; /* those before it; one at a time, as room may be wanted meanwhile */
+    struct store_tell tell = {.shard = STORE_SHARDS};
+    bool tells_now;
     count(s);
     for (;;) {
         pthread_mutex_lock(&s->lock);
-        bool tells = told < STORE_SHARDS;
-        while (!tells && !s->want_room && !s->want_empty && !s->want_told && !s->closing)
+        while (!(tells_now = tells(s, &tell)) && !s->want_room && !s->want_empty && !s->closing)
             pthread_cond_wait(&s->wanted, &s->lock);
         bool closing = s->closing, empty = s->want_empty, refused = s->was_refused,
              room = s->want_room;
-        if (!tells && s->want_told) {
-            told = 0;
-            s->want_told = false;
-        }
         s->want_room = s->was_refused = false;
         pthread_mutex_unlock(&s->lock);
         if (closing)
@@ -181,8 +189,8 @@ void store_evict_run(struct store *s)
             empty_store(s);
         else if (room)
             evict_until_fits(s, refused ? refused_bytes(s) : 0);
-        if (told < STORE_SHARDS)
-            told = store_tell_shard(s, told) ? told + 1 : STORE_SHARDS;
+        if (tells_now) /* one shard at a time, as room may be wanted meanwhile */
+            store_tell_shard(s, &tell);
     }
 }
 

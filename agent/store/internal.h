@@ -48,6 +48,7 @@ struct store {
     pthread_mutex_t lock; /* guards closing and what is wanted */
     pthread_cond_t wanted;
     bool closing, want_room, want_empty, want_told;
+    bool may_tell;    /* who is told has room again */
     bool was_refused; /* room is wanted though the numbers may say that there is some */
 };
 
@@ -55,7 +56,7 @@ struct store {
 void store_tell_published(struct store *s, const struct version *v, uint64_t index);
 void store_tell_kept(struct store *s, const struct version *v, uint64_t index);
 void store_tell_leaving(struct store *s, const struct store_place *places, size_t n, bool may_wait);
-/* False: no more is wanted. */
+/* False: there is no room for it now. */
 bool store_tell_found(struct store *s, const struct store_place *place, uint64_t blocks);
 
 bool store_is_closing(struct store *s);

@@ -58,7 +58,8 @@ struct store_watcher {
     /* Right before it goes. `may_wait`: of the store's own thread, which nobody waits for. */
     void (*leaving)(void *user, const struct store_place *places, size_t n, bool may_wait);
     /* After store_tell_all_soon(): this is in its place, one of so many blocks of its version.
-     * Those of a version come one behind the other, in order. False: enough. */
+     * Those of a version come one behind the other, in order. False: not now; it is told again
+     * after store_tell_more_soon(). */
     bool (*found)(void *user, const struct store_place *place, uint64_t blocks);
     void *user;
 };
@@ -146,6 +147,8 @@ void store_evict_all_soon(struct store *s);
 
 /* Has the store's own thread tell the watcher what there is. */
 void store_tell_all_soon(struct store *s);
+/* The watcher has room again, after it had none for what was found. */
+void store_tell_more_soon(struct store *s);
 
 /* Removes all blocks. Bytes freed. Slow: not on the loop's thread. */
 uint64_t store_evict_all(struct store *s);

@@ -52,6 +52,14 @@ static inline void tells_nothing(void *user)
     atomic_fetch_add(&times_told, 1);
 }
 
+static atomic_int times_told_more;
+
+static inline void tells_no_more(void *user)
+{
+    (void)user;
+    atomic_fetch_add(&times_told_more, 1);
+}
+
 static inline bool offers_all(void *user)
 {
     (void)user;
@@ -60,8 +68,11 @@ static inline bool offers_all(void *user)
 
 static inline struct index *join_zone(uint64_t node, uint8_t tenant, const char *zone)
 {
-    struct index_config c = {
-        .node = node, .holds = holds_nothing, .offers = offers_all, .tell_all = tells_nothing};
+    struct index_config c = {.node = node,
+                             .holds = holds_nothing,
+                             .offers = offers_all,
+                             .tell_all = tells_nothing,
+                             .tell_more = tells_no_more};
     char why[256];
     const char *url = getenv("WARMPATH_TEST_REDIS");
     if (!url)

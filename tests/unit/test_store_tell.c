@@ -1,4 +1,4 @@
-/* agent/store/evict: what a store tells of all that it holds, and what goes on meanwhile. */
+/* agent/store/tell: what a store tells of all that it holds, and what goes on meanwhile. */
 #include "tests/unit/stored_blocks.h"
 
 struct told {
@@ -128,6 +128,47 @@ static void test_who_has_enough_is_told_no_more(void **state)
     store_watch(store, NULL);
 }
 
+/* Takes three, and has no room for the fourth, time and again. */
+struct small {
+    struct told told;
+    _Atomic int refused;
+};
+
+static bool on_found_small(void *user, const struct store_place *place, uint64_t blocks)
+{
+    struct small *s = user;
+    if (s->told.n - 3 * s->refused < 3)
+        return on_found(&s->told, place, blocks);
+    s->refused++;
+    return false;
+}
+
+/* It is told on from where there was no room, each block once. */
+static void test_the_rest_is_told_later(void **state)
+{
+    struct version v = make_version("a", 3 * BLOCK + 5);
+    struct small small = {.refused = 0};
+    bool published;
+    (void)state;
+    for (uint8_t shard = 10; shard < 15; shard++) {
+        v.id.bytes[0] = shard;
+        for (uint64_t i = 0; i < 4; i++)
+            close(put(&v, i, &published));
+    }
+    store_watch(store, &(struct store_watcher){.found = on_found_small, .user = &small});
+    store_tell_all_soon(store);
+    for (int told = 3; told < 20; told += 3) {
+        while (small.refused < told / 3)
+            usleep(1000);
+        assert_int_equal(small.told.n, told);
+        store_tell_more_soon(store);
+    }
+    while (small.told.n < 20)
+        usleep(1000);
+    assert_int_equal(small.refused, 6);
+    store_watch(store, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +176,7 @@ int main(void)
         WITH_STORE(test_room_is_made_while_telling),
         WITH_STORE(test_telling_is_no_use),
         WITH_STORE(test_who_has_enough_is_told_no_more),
+        WITH_STORE(test_the_rest_is_told_later),
     };
     return cmocka_run_group_tests_name("store-tell", tests, NULL, NULL);
 }
