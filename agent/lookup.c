@@ -217,6 +217,8 @@ void lookup_start(struct agent *a, const struct lookup_request *q, struct lookup
     struct lookup *l;
     HASH_FIND(hh, lookups, id, id_len, l);
     if (l) {
+        if (!q->ahead)
+            atomic_store(&l->awaited, true);
         w->lookup = l;
         DL_APPEND(l->waiters, w);
         return;
@@ -232,7 +234,7 @@ void lookup_start(struct agent *a, const struct lookup_request *q, struct lookup
     l->task.run = on_answer;
     l->agent = a;
     l->started_ms = clock_monotonic_ms();
-    l->ahead = q->ahead;
+    atomic_init(&l->awaited, !q->ahead);
     l->context = context_ref(q->context);
     l->s3 = s3_context_ref(s3);
     l->job = q->job;

@@ -67,6 +67,12 @@ static void on_entry(struct s3_request *r, const struct s3_entry *entry)
     l->entries++;
 }
 
+static bool is_awaited(struct s3_request *r)
+{
+    const struct lookup *l = r->user;
+    return atomic_load(&l->awaited);
+}
+
 /* --- asking ----------------------------------------------------------------------- */
 
 /* The beginning again only if it isn't here. */
@@ -100,7 +106,8 @@ int lookup_ask(struct lookup *l)
                                      .bucket = l->name.bucket,
                                      .key = l->step == LOOKUP_STEP_PARENT ? l->parent : l->name.key,
                                      .deadline_ms = time_left(l),
-                                     .urgent = !l->ahead,
+                                     .urgent = atomic_load(&l->awaited),
+                                     .awaited = is_awaited,
                                      .done = on_done,
                                      .user = l};
     switch (l->step) {

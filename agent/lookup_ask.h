@@ -6,6 +6,7 @@
 #ifndef WARMPATH_AGENT_LOOKUP_ASK_H
 #define WARMPATH_AGENT_LOOKUP_ASK_H
 
+#include <stdatomic.h>
 #include <uthash.h>
 
 #include "agent/lookup.h"
@@ -23,7 +24,7 @@ struct lookup {
     int64_t started_ms;
     struct lookup_name name;
     enum lookup_step step;
-    bool ahead;           /* nobody waited when it began */
+    atomic_bool awaited;  /* a job waits; else it came ahead. Set by the loop, read by the engine */
     bool list_came_first; /* an empty list then means: ask for the object */
     bool not_object;      /* seen within the time to live: there is no object of this name */
     bool is_prefix;       /* the list that came first found something below it */

@@ -1,6 +1,8 @@
 """A few answers that come late: the request is sent again over another connection, and the first answer counts. Not
 where all are late, nor where S3 asks for less."""
 
+import os
+
 import check
 import proxy
 from scene import Scene, content, digest
@@ -78,6 +80,31 @@ def case_late_ahead(bed):
         s.read("open", s.path(usual), "random", *words, deadline_s=60)
         done = s.read("cat", s.path(key), deadline_s=60)
         check.that(digest(data) in done.text, f"wrong bytes: {done.text}")
+        check.that(s.node.counters()["s3_hedges_won"] >= 1, "nothing was asked for twice")
+        check.that(done.seconds < LATE_S, f"{done.seconds:.1f} s: the late one was waited for")
+
+
+def case_late_ahead_of_its_open(bed):
+    """Small files that are opened in order are fetched before they are: where one is late, and the job comes to it, it is
+    asked for twice."""
+    count, opened, late = 300, 250, []
+
+    def one_late(r):
+        if late or not r.path.endswith(f"/{opened:03}"):
+            return None
+        late.append(r)
+        return proxy.delay(LATE_S)
+
+    with Scene(bed, "open") as s:
+        folder = os.path.dirname(s.put("mark", b""))
+        data = {f"{folder}/{number:03}": content(f"file {number}", 1000) for number in range(count)}
+        for key, text in data.items():
+            s.replace(key, text)
+        s.through_proxy(one_late)
+        done = s.read(*[word for key in data for word in ("cat", s.path(key))], deadline_s=60)
+        check.that(all(digest(text) in done.text for text in data.values()), f"wrong bytes: {done.text}")
+        check.that(late, "it was never asked for")
+        check.that(s.node.counters()["ahead_files"] > count / 2, "nothing came ahead")
         check.that(s.node.counters()["s3_hedges_won"] >= 1, "nothing was asked for twice")
         check.that(done.seconds < LATE_S, f"{done.seconds:.1f} s: the late one was waited for")
 
