@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fetch/http_socket.h"
+
 struct receipt {
     const struct ask *question;
     struct ask_answer *answer;
@@ -57,6 +59,7 @@ static void set_options(CURL *easy, const struct ask *a, struct receipt *r, char
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, detail);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, r);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, http_socket_open);
     curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(easy, CURLOPT_XFERINFODATA, r);
     curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);

@@ -1,10 +1,10 @@
 #include "fetch/http_transfer.h"
 
 #include <string.h>
-#include <sys/socket.h>
 
 #include "common/clock.h"
 #include "fetch/http_hedge.h"
+#include "fetch/http_socket.h"
 
 #define DEFAULT_CONNECT_MS    10000
 #define DEFAULT_FIRST_BYTE_MS 30000
@@ -67,15 +67,6 @@ static size_t on_body(char *data, size_t size, size_t n, void *user)
     return len;
 }
 
-/* Not for programs that are started, as a credential_process is: one that goes on for long would
- * hold the connection, and the server never see its end. */
-static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *to)
-{
-    (void)user;
-    (void)purpose;
-    return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
-}
-
 const char *http_header(const struct http_request *r, const char *name)
 {
     struct curl_header *header;
@@ -110,7 +101,7 @@ static void set_options(CURL *easy, struct http_transfer *t)
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* never wait for a resolver's thread */
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, http_socket_open);
     /* S3's name has many addresses, and others each time. Shuffled once and kept, one of them would
      * get all connections of a minute; there are few, as they are kept. */
     curl_easy_setopt(easy, CURLOPT_DNS_SHUFFLE_ADDRESSES, 1L);

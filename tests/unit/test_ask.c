@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "fetch/ask.h"
 #include "tests/unit/fake_server.h"
+#include "tests/unit/own_sockets.h"
 
 #define DEAD_PROXY "http://127.0.0.1:1"
 
@@ -98,27 +99,38 @@ static void test_connecting_ends(void **unused)
     fake_free(s);
 }
 
-static void *set_later(void *flag)
+struct end {
+    atomic_bool stop;
+    int port, connections, inherited;
+};
+
+static void *end_later(void *user)
 {
+    struct end *e = user;
     usleep(200000);
-    atomic_store((atomic_bool *)flag, true);
+    e->connections = own_sockets(e->port, false);
+    e->inherited = own_sockets(e->port, true);
+    atomic_store(&e->stop, true);
     return NULL;
 }
 
+/* And no program that is started meanwhile gets the connection. */
 static void test_the_agents_end_ends_it(void **unused)
 {
     (void)unused;
     static const struct fake_step steps[] = {{NULL, FAKE_STALL}};
-    static atomic_bool stop;
     struct fake_server *s = FAKE_START(steps);
     struct ask a = question(s->url);
-    a.stop = &stop;
+    struct end end = {.port = s->port};
+    a.stop = &end.stop;
     a.timeout_ms = 30000;
-    pthread_t setter;
-    assert_int_equal(pthread_create(&setter, NULL, set_later, &stop), 0);
+    pthread_t ender;
+    assert_int_equal(pthread_create(&ender, NULL, end_later, &end), 0);
     struct outcome o = try(&a);
-    pthread_join(setter, NULL);
+    pthread_join(ender, NULL);
     fake_stop(s);
+    assert_int_equal(end.connections, 1);
+    assert_int_equal(end.inherited, 0);
     assert_false(o.answered);
     assert_in_range(o.took_ms, 150, 5000);
     ask_answer_clear(&o.answer);
