@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "fetch/http_addresses.h"
 #include "fetch/http_hedge.h"
 #include "fetch/http_socket.h"
 
@@ -134,12 +135,53 @@ static void set_options(CURL *easy, struct http_transfer *t)
         curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method);
 }
 
+/* False: nothing has to be instead of its name, or memory is short. */
+static bool set_instead(struct http_transfer *t, int64_t now_ms)
+{
+    char entry[80];
+    if (!http_addresses_instead(t->request->url, now_ms, entry, sizeof(entry)))
+        return false;
+    t->instead = curl_slist_append(NULL, entry);
+    curl_easy_setopt(t->easy, CURLOPT_CONNECT_TO, t->instead);
+    return t->instead != NULL;
+}
+
 bool http_transfer_set_up(struct http_transfer *t)
 {
     if (!set_headers(t))
         return false;
     set_options(t->easy, t);
+    set_instead(t, clock_monotonic_ms());
     return true;
+}
+
+/* ---- names of hosts ---- */
+
+/* Also a resolver that says nothing within the time for connecting. */
+static bool is_unresolved(CURL *easy, CURLcode code)
+{
+    curl_off_t resolved_us = 0;
+    if (code == CURLE_OPERATION_TIMEDOUT)
+        curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved_us);
+    return code == CURLE_COULDNT_RESOLVE_HOST ||
+           (code == CURLE_OPERATION_TIMEDOUT && resolved_us == 0);
+}
+
+bool http_transfer_learn(struct http_transfer *t, CURLcode code, int64_t now_ms)
+{
+    const char *url = t->request->url;
+    char *address = NULL;
+    long connected = 0;
+    if (t->instead)
+        return false;
+    if (is_unresolved(t->easy, code))
+        return http_addresses_lost(url, now_ms) && set_instead(t, now_ms);
+    if (code == CURLE_OK)
+        curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connected);
+    if (connected > 0 && curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP, &address) == CURLE_OK &&
+        address)
+        http_addresses_learn(url, address);
+    return false;
 }
 
 /* ---- timeouts ---- */

@@ -17,6 +17,7 @@ struct http_transfer {
     struct http_worker *worker;
     struct http_transfer *prev, *next;
     struct curl_slist *headers;
+    struct curl_slist *instead; /* CURLOPT_CONNECT_TO: its host's name can't be resolved */
     CURL *easy;
     int64_t due_ms;           /* may start from here on */
     int64_t started_ms;       /* became active */
@@ -37,6 +38,10 @@ struct http_transfer {
 
 /* Prepares t->easy for t->request. False when memory is short. */
 bool http_transfer_set_up(struct http_transfer *t);
+
+/* It has connected, or `code` says that it could not: what that tells of its host's name. True: the
+ * name can't be resolved, but t->easy is told of an address, and may be tried again. */
+bool http_transfer_learn(struct http_transfer *t, CURLcode code, int64_t now_ms);
 
 /* When the transfer runs out of time if nothing more is heard; what to say then, for
  * http_why_timeout(). The request's `quiet` has its moment before that: it is called when that has

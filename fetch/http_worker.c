@@ -58,6 +58,7 @@ static void recycle(struct http_transfer *t)
             curl_easy_cleanup(t->easy);
     }
     curl_slist_free_all(t->headers);
+    curl_slist_free_all(t->instead);
     free(t);
 }
 
@@ -129,6 +130,15 @@ static void drop_lost(struct http_worker *w)
         end_active(w, t);
 }
 
+/* False: its host's name is all that there is. */
+static bool goes_on_without_name(struct http_worker *w, struct http_transfer *t, CURLcode code)
+{
+    if (!http_transfer_learn(t, code, clock_monotonic_ms()))
+        return false;
+    curl_multi_remove_handle(w->multi, t->easy);
+    return curl_multi_add_handle(w->multi, t->easy) == CURLM_OK;
+}
+
 static void reap(struct http_worker *w)
 {
     int left;
@@ -139,6 +149,8 @@ static void reap(struct http_worker *w)
         if (message->msg != CURLMSG_DONE)
             continue;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &t);
+        if (goes_on_without_name(w, t, code))
+            continue;
         /* curl takes an end of file in the headers for their end */
         bool is_whole = t->headers_complete || t->request->connect_only;
         if (t->refused)

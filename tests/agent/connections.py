@@ -2,6 +2,7 @@
 
 import collections
 import os
+import socket
 import ssl
 import subprocess
 
@@ -13,6 +14,7 @@ from node import Node
 MIB = 1 << 20
 NAME = "s3.many.test"
 ADDRESSES = 8
+RESOLVER = "127.0.1.53"
 MOUNTED = "/mapped/many"
 
 
@@ -38,6 +40,38 @@ def case_all_addresses_are_used(bed):
         done = job.run(["unshare", "-m", "sh", "-c", script, hosts, library, f"{MOUNTED}/{server.name(0)}", server.path], env)
         check.equal("cmp", done.status, 0, done.errors)
         check.that(len(server.addresses) > 2, f"connections: {dict(server.addresses)}")
+
+
+LOSE_NAMES = ('mount --bind "$0/hosts" /etc/hosts && mount --bind "$0/resolv.conf" /etc/resolv.conf && export LD_PRELOAD="$1" && '
+              'cmp "$2/0000000" "$3" && echo "127.0.0.1 localhost" > "$0/hosts" && cmp "$2/0000001" "$3" && cmp "$2/0000002" "$3"')
+
+
+def lose_names(bed, name, options):
+    """S3's name can't be resolved any more: new connections go where it led to (needs root, for an /etc/hosts of its own)."""
+    with Node(bed, name) as node, ManyObjects(content(node, 16 * MIB), 3, host="0.0.0.0") as server:
+        server.closes = True
+        with open(os.path.join(node.dir, "hosts"), "w") as file:
+            file.write(f"127.0.0.1 localhost\n127.0.1.1 {NAME}\n")
+        with open(os.path.join(node.dir, "resolv.conf"), "w") as file:
+            file.write(f"nameserver {RESOLVER}\noptions {options}\n")
+        node.settings = {"AWS_ENDPOINT_URL_S3": f"http://{NAME}:{server.server.server_port}",
+                         "WARMPATH_MAP": f"{MOUNTED}=s3://{BUCKET}/{DIRECTORY}"}
+        env = node.env()
+        library = env.pop("LD_PRELOAD")
+        done = job.run(["unshare", "-m", "sh", "-c", LOSE_NAMES, node.dir, library, MOUNTED, server.path], env, deadline_s=60)
+        check.equal("cmp", done.status, 0, done.errors)
+        check.equal("errors of S3", node.counters()["s3_errors"], 0)
+
+
+def case_names_may_be_lost(bed):
+    lose_names(bed, "lost", "timeout:1 attempts:1")
+
+
+def case_names_may_be_waited_for(bed):
+    """The resolver is there, and says nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as resolver:
+        resolver.bind((RESOLVER, 53))
+        lose_names(bed, "waited", "timeout:30 attempts:2")
 
 
 def case_tls_sessions_go_on(bed):

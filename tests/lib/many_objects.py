@@ -31,6 +31,7 @@ class ManyObjects(loopback.Loopback):
         self.path, self.count = path, count
         self.size = os.path.getsize(path)
         self.rule = lambda path: None
+        self.closes = False     # each connection after its answer
         self.lock = threading.Lock()
         self.requests = collections.Counter()   # by "GET", "HEAD", "LIST"
         self.addresses = collections.Counter()  # by the address that was connected to
@@ -109,7 +110,7 @@ class ManyObjects(loopback.Loopback):
                 self.send_header("Last-Modified", email.utils.formatdate(1704067200, usegmt=True))
                 for name, value in headers.items():
                     self.send_header(name, value)
-                if many.tls:
+                if many.tls or many.closes:
                     self.send_header("Connection", "close")
                 self.end_headers()
                 self.wfile.flush()
