@@ -13,6 +13,7 @@ import formats
 import hints
 import hit
 import identity
+import interleaved
 import kept
 import keys
 import library
@@ -24,7 +25,7 @@ import strides
 import tool
 
 
-FAMILIES = (life, sharing, kept, ahead, hints, formats, shards, strides, disk_ahead, keys, tool, environments, company, missed, identity, access, connections, bounds, hit, library)
+FAMILIES = (life, sharing, kept, ahead, hints, formats, shards, strides, disk_ahead, keys, tool, environments, company, missed, identity, interleaved, access, connections, bounds, hit, library)
 
 
 def cases(bed):

@@ -114,6 +114,22 @@ def case_new_name_is_seen_after_ttl(bed):
         s.right(s.read("cat", s.path(key)), key)
 
 
+def case_new_name_is_not_seen_before_ttl(bed):
+    """It was made by somebody else: within WARMPATH_META_TTL nobody asks, then it is there."""
+    with Scene(bed, "later", WARMPATH_META_TTL="3") as s:
+        s.through_proxy(lambda r: None)
+        key, began = "appears/" + s.node.dir.rpartition("/")[2], time.monotonic()
+        check.match("before", s.read("stat", s.path(key)).text, "stat ENOENT")
+        s.replace(key, b"now")
+        asked = s.proxy.count()
+        text = s.read("stat", s.path(key)).text
+        if time.monotonic() - began < 3:    # else the machine was too busy to tell
+            check.match("within it", text, "stat ENOENT")
+            check.equal("requests", s.proxy.names(asked), [])
+        check.that(wait_until(lambda: "ENOENT" not in s.read("stat", s.path(key)).text, 10), "it never appears")
+        s.right(s.read("cat", s.path(key)), key)
+
+
 def case_listings_are_remembered(bed):
     """Within WARMPATH_META_TTL a directory is listed once for all processes, and tells their stat; afterwards, and with 0
     at once, what came and went is seen."""
