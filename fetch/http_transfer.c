@@ -1,5 +1,6 @@
 #include "fetch/http_transfer.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -167,6 +168,21 @@ static bool is_unresolved(CURL *easy, CURLcode code)
            (code == CURLE_OPERATION_TIMEDOUT && resolved_us == 0);
 }
 
+/* Or a proxy is? Its port tells; curl itself says so only from 8.7 on. */
+static bool is_host_connected(CURL *easy, const char *url)
+{
+    char *text = NULL;
+    long port = 0;
+    CURLU *parts = curl_url();
+    bool same = parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+                curl_url_get(parts, CURLUPART_PORT, &text, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+                curl_easy_getinfo(easy, CURLINFO_PRIMARY_PORT, &port) == CURLE_OK &&
+                strtol(text, NULL, 10) == port;
+    curl_free(text);
+    curl_url_cleanup(parts);
+    return same;
+}
+
 bool http_transfer_learn(struct http_transfer *t, CURLcode code, int64_t now_ms)
 {
     const char *url = t->request->url;
@@ -178,8 +194,8 @@ bool http_transfer_learn(struct http_transfer *t, CURLcode code, int64_t now_ms)
         return http_addresses_lost(url, now_ms) && set_instead(t, now_ms);
     if (code == CURLE_OK)
         curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connected);
-    if (connected > 0 && curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP, &address) == CURLE_OK &&
-        address)
+    if (connected > 0 && is_host_connected(t->easy, url) &&
+        curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP, &address) == CURLE_OK && address)
         http_addresses_learn(url, address);
     return false;
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "fetch/http_addresses.h"
 #include "tests/unit/own_sockets.h"
 
 static void test_one_connection_for_many_requests(void **unused)
@@ -179,6 +180,31 @@ static void test_refused_and_unknown_hosts(void **unused)
     http_engine_free(e);
 }
 
+/* Where a host is when its name gets lost is nothing that a proxy's address tells. */
+static void test_a_proxys_address_is_not_the_hosts(void **unused)
+{
+    (void)unused;
+    static const struct fake_step steps[] = {
+        {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", FAKE_KEEP}};
+    struct fake_server *s = FAKE_START(steps);
+    struct http_engine *e = http_engine_new(1);
+    setenv("http_proxy", s->url, 1);
+    struct call *c = call_new("http://behind.test", "/");
+    run(e, c);
+    unsetenv("http_proxy");
+    assert_int_equal(c->http.error, 0);
+    assert_false(http_addresses_lost(c->url, 0));
+    free(c);
+
+    c = call_new(s->url, "/");
+    run(e, c);
+    assert_true(http_addresses_lost(c->url, 0));
+    free(c);
+    http_engine_free(e);
+    fake_stop(s);
+    fake_free(s);
+}
+
 /* What is under way, what waits and what is delayed: all are handed back, none is started anew. */
 static void test_freeing_the_engine_ends_everything(void **unused)
 {
@@ -250,6 +276,7 @@ int main(void)
         cmocka_unit_test(test_a_callback_can_give_up),
         cmocka_unit_test(test_faults_of_the_connection),
         cmocka_unit_test(test_refused_and_unknown_hosts),
+        cmocka_unit_test(test_a_proxys_address_is_not_the_hosts),
         cmocka_unit_test(test_freeing_the_engine_ends_everything),
         cmocka_unit_test(test_done_may_submit_again),
     };
