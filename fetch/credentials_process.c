@@ -72,6 +72,8 @@ static int start(const struct search *s, const char *command, int out_fd, pid_t 
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    /* Not all that libraries open is closed by exec: curl wakes its threads by pairs of sockets. */
+    posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
     int error = posix_spawn(pid, "/bin/sh", &actions, &attributes, args, all);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);

@@ -1,7 +1,9 @@
 """Where credentials come from: each way the SDKs know, with keys that a fake of AWS' endpoints
 hands out and that the real S3 then accepts."""
 
+import ast
 import contextlib
+import os
 import threading
 import time
 
@@ -71,6 +73,28 @@ def renewed(bed, name, way):
         for result in results:
             s.right(result, "big")
         check.equal("hand-outs", around.handed, 2)
+
+
+INHERITED = """
+import os, urllib.request
+names = {n: os.readlink(f"/proc/self/fd/{n}") for n in range(1024) if os.path.lexists(f"/proc/self/fd/{n}")}
+print(names, file=open("FOUND", "w"))
+print(urllib.request.urlopen("URL").read().decode())
+"""
+
+
+def case_a_program_inherits_nothing(bed):
+    """It is started while the agent has connections, files and an object open: it gets three streams, and no more."""
+    with scene(bed, "inherits") as (s, around), s.start("cat", s.path("big"), "wait", **around.container()) as reader:
+        reader.until_waiting()
+        found = os.path.join(s.node.dir, "found")
+        script = around.write("program.py", INHERITED.replace("FOUND", found).replace("URL", around.url + "/process"))
+        env = around.profile(f"[profile made]\ncredential_process = {bed.python} {script}\n", AWS_PROFILE="made")
+        s.right(s.read("cat", s.path("dir/file"), **env), "dir/file")
+        reader.rest()
+        with open(found) as file:
+            names = ast.literal_eval(file.read())
+        check.equal("descriptors", list(names), [0, 1, 2], str(names))
 
 
 def case_renewed_before_they_expire(bed):
