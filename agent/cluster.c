@@ -30,7 +30,7 @@ static bool holds(void *user, const struct index_block *b)
     const struct cluster *c = user;
     struct version v = {.style = 0};
     memcpy(v.id.bytes, b->version, sizeof(v.id.bytes));
-    return store_has_file(c->store, &v, b->block);
+    return store_offers(c->store, &v, b->block);
 }
 
 /* `warmpath node stop` leaves a file that says no. */

@@ -42,7 +42,8 @@ struct index_config {
     char url[MEMBER_URL_MAX];
     char zone[MEMBER_ZONE_MAX];
     bool other_regions;
-    /* Can others get the block from this node's own store? Called by the index's thread. */
+    /* Can others get the block from this node's own store? Not once index_withdraw() was told of
+     * it. Called by the index's thread. */
     bool (*holds)(void *user, const struct index_block *b);
     /* Is it served to others at present? The same thread, with each renewal of the lease. */
     bool (*offers)(void *user);

@@ -201,6 +201,8 @@ void index_beat(struct index *ix)
     if (!answered)
         return;
     ix->is_refused = !allowed;
+    if (tries) /* nor may others have been able to renew their leases */
+        beat.n_dead = 0;
     if (!allowed || !renew(ix, &beat))
         return;
     ix->was_member = true;

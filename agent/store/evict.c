@@ -43,6 +43,32 @@ static uint64_t goal(struct store *s)
     return evict_goal(used > 0 ? (uint64_t)used : 0, s->limit_bytes, spare_bytes(s));
 }
 
+static int compare_places(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct store_place));
+}
+
+_Static_assert(sizeof(struct store_place) == sizeof(struct version_id) + sizeof(uint64_t),
+               "compared as bytes");
+
+bool store_is_leaving(struct store *s, const struct store_place *place)
+{
+    pthread_mutex_lock(&s->leaving_lock);
+    bool leaves = s->n_leaving > 0 &&
+                  bsearch(place, s->leaving, s->n_leaving, sizeof(*s->leaving), compare_places);
+    pthread_mutex_unlock(&s->leaving_lock);
+    return leaves;
+}
+
+static void set_leaving(struct store *s, struct store_place *places, size_t n)
+{
+    pthread_mutex_lock(&s->leaving_lock);
+    free(s->leaving);
+    s->leaving = places;
+    s->n_leaving = n;
+    pthread_mutex_unlock(&s->leaving_lock);
+}
+
 /* Other nodes must not be sent here for what is about to go. */
 static void tell_leaving(struct store *s, const struct shard *l, size_t n)
 {
@@ -50,8 +76,9 @@ static void tell_leaving(struct store *s, const struct shard *l, size_t n)
     size_t known = 0;
     for (size_t i = 0; i < n; i++)
         known += shard_read_name(l->names[l->candidates[i].ref], &places[known]);
+    qsort(places, known, sizeof(*places), compare_places);
+    set_leaving(s, places, known); /* before anybody is told, who may look for them at once */
     store_tell_leaving(s, places, known, true);
-    free(places);
 }
 
 /* Frees up to `goal_bytes` from a shard. Bytes freed. */
@@ -71,6 +98,7 @@ static uint64_t evict_shard(struct store *s, int shard, uint64_t goal_bytes, boo
         freed += l.candidates[i].bytes;
         atomic_fetch_add(&s->evicted_blocks, 1);
     }
+    set_leaving(s, NULL, 0);
     store_account(s, -(int64_t)freed);
     shard_clear(&l);
     return freed;

@@ -8,6 +8,9 @@
 /* The thread's body: counts once, then evicts whenever asked, until the store closes. */
 void store_evict_run(struct store *s);
 
+/* Is it about to be evicted? The watcher was told, or is being told, that it leaves. */
+bool store_is_leaving(struct store *s, const struct store_place *place);
+
 /* Wakes the thread when the store or its disk is full. Cheap; before each new block. */
 void store_make_room(struct store *s);
 

@@ -40,6 +40,10 @@ struct store {
     atomic_bool closed;                /* as last seen; store_is_closed() */
     atomic_int_fast64_t complained_ms; /* last line about a full or failing disk */
 
+    struct store_place *leaving; /* sorted; they are being evicted; guarded by the last (evict.c) */
+    size_t n_leaving;
+    pthread_mutex_t leaving_lock;
+
     struct store_watcher watcher; /* guarded by the next */
     pthread_rwlock_t watch_lock;
 

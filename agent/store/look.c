@@ -23,11 +23,11 @@ static void drop_bad(struct store *s, const struct version *v, uint64_t index, c
                      const struct stat *st)
 {
     struct store_place place = {v->id, index};
-    store_tell_leaving(s, &place, 1, false);
     log_warn("store", "%s/%s does not verify: dropped, it will be fetched again", s->dir, name);
     atomic_fetch_add(&s->bad_blocks, 1);
     if (unlinkat(s->dir_fd, name, 0) == 0)
         store_account(s, -(int64_t)st->st_blocks * 512);
+    store_tell_leaving(s, &place, 1, false); /* it is not to be found and announced again */
 }
 
 struct look {

@@ -170,6 +170,7 @@ struct store *store_open(const char *dir, char *why, size_t why_size)
     s->dir_fd = s->lock_fd = -1;
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->lag_lock, NULL);
+    pthread_mutex_init(&s->leaving_lock, NULL);
     pthread_rwlock_init(&s->watch_lock, NULL);
     pthread_cond_init(&s->wanted, NULL);
     s->memory = store_memory_new(on_left_memory, s);

@@ -132,13 +132,7 @@ int store_get(struct store *s, const struct version *v, uint64_t index)
     return fd;
 }
 
-bool store_has(struct store *s, const struct version *v, uint64_t index)
-{
-    struct store_place place = {v->id, index};
-    return store_memory_has(s->memory, &place) || store_has_file(s, v, index);
-}
-
-bool store_has_file(struct store *s, const struct version *v, uint64_t index)
+static bool is_on_disk(struct store *s, const struct version *v, uint64_t index)
 {
     char name[STORE_NAME_MAX];
     struct store_place place = {v->id, index};
@@ -147,6 +141,18 @@ bool store_has_file(struct store *s, const struct version *v, uint64_t index)
     store_block_name(v, index, name);
     CLEANUP_CLOSE int fd = open_known(s, name, O_PATH);
     return fd >= 0 || (fd == -EAGAIN && store_look(s, v, index, false, &fd) == 0);
+}
+
+bool store_has(struct store *s, const struct version *v, uint64_t index)
+{
+    struct store_place place = {v->id, index};
+    return store_memory_has(s->memory, &place) || is_on_disk(s, v, index);
+}
+
+bool store_offers(struct store *s, const struct version *v, uint64_t index)
+{
+    struct store_place place = {v->id, index};
+    return !store_is_leaving(s, &place) && is_on_disk(s, v, index);
 }
 
 void store_read_block_ahead(struct store *s, const struct version *v, uint64_t index)

@@ -55,7 +55,8 @@ struct store_watcher {
     /* Complete, but in memory, where others don't get it: the disk takes nothing at present,
      * or had not got it yet when memory needed the room. */
     void (*kept)(void *user, const struct version *v, uint64_t index);
-    /* Right before it goes. `may_wait`: of the store's own thread, which nobody waits for. */
+    /* Right before it is evicted, by the store's own thread, which nobody waits for, so that this
+     * `may_wait`; or when one that was bad is gone. */
     void (*leaving)(void *user, const struct store_place *places, size_t n, bool may_wait);
     /* After store_tell_all_soon(): this is in its place, one of so many blocks of its version.
      * Those of a version come one behind the other, in order. False: not now; it is told again
@@ -91,8 +92,9 @@ void store_block_name(const struct version *v, uint64_t index, char out[STORE_NA
  * answer). */
 int store_get(struct store *s, const struct version *v, uint64_t index);
 bool store_has(struct store *s, const struct version *v, uint64_t index);
-/* Is it a file in its place, so that other nodes can get it? Blocks in memory are not. */
-bool store_has_file(struct store *s, const struct version *v, uint64_t index);
+/* Is it a file in its place, so that other nodes can get it? Blocks in memory are not; those that
+ * are being evicted are no more. */
+bool store_offers(struct store *s, const struct version *v, uint64_t index);
 
 /* Blocks in memory. A job should not map such a block only to read it: that pins the memory. */
 bool store_keeps_in_memory(struct store *s, const struct store_place *place);

@@ -66,7 +66,7 @@ static inline bool offers_all(void *user)
     return true;
 }
 
-static inline struct index *join_zone(uint64_t node, uint8_t tenant, const char *zone)
+static inline struct index_config config_of(uint64_t node, uint8_t tenant)
 {
     struct index_config c = {.node = node,
                              .holds = holds_nothing,
@@ -80,10 +80,21 @@ static inline struct index *join_zone(uint64_t node, uint8_t tenant, const char 
     assert_int_equal(redis_url_parse(url, &c.redis, why, sizeof(why)), 0);
     c.secret = (struct secret){.is_set = true, .key = {tenant}};
     snprintf(c.url, sizeof(c.url), "http://127.0.0.1:%d", (int)node);
-    snprintf(c.zone, sizeof(c.zone), "%s", zone);
-    struct index *ix = index_new(&c);
+    return c;
+}
+
+static inline struct index *join_as(const struct index_config *c)
+{
+    struct index *ix = index_new(c);
     index_start(ix);
     return ix;
+}
+
+static inline struct index *join_zone(uint64_t node, uint8_t tenant, const char *zone)
+{
+    struct index_config c = config_of(node, tenant);
+    snprintf(c.zone, sizeof(c.zone), "%s", zone);
+    return join_as(&c);
 }
 
 static inline struct index *join(uint64_t node, uint8_t tenant)

@@ -70,7 +70,7 @@ static inline void assert_in_memory(const struct version *v, uint64_t index)
     struct store_place place = {v->id, index};
     struct store_numbers n;
     assert_true(store_has(store, v, index) && store_keeps_in_memory(store, &place));
-    assert_false(store_has_file(store, v, index));
+    assert_false(store_offers(store, v, index));
     int fd = store_get(store, v, index);
     assert_holds(fd, v, index);
     assert_true((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY);

@@ -89,7 +89,7 @@ static void test_all_comes(void **state)
     for (unsigned i = 0; i < 63; i++)
         write_piece(p, i);
     assert_true(partial_is_complete(p));
-    assert_true(store_has_file(store, &v, 1));
+    assert_true(store_offers(store, &v, 1));
     close(before);
     close(after);
     partial_free(p);
@@ -107,7 +107,7 @@ static void test_short_block(void **state)
     assert_true(store_in_memory(w));
     assert_int_equal(store_write(w, 0, bytes(0), PIECE), 0);
     int fd = store_commit(w, NULL, &published);
-    assert_true(published && store_has_file(store, &v, 0));
+    assert_true(published && store_offers(store, &v, 0));
     assert_true(block_file_verify(fd, &v, 0, true));
     assert_int_equal(numbers().memory_bytes, 0);
     close(fd);

@@ -82,7 +82,7 @@ static void test_put_fails(void **state)
     assert_int_equal(mkdir(tmp, 0700), 0);
     assert_int_equal(unlink(shard), 0);
     close(put_at_once(&v, 0).fd);
-    assert_true(store_has(store, &v, 0) && store_has_file(store, &v, 0));
+    assert_true(store_has(store, &v, 0) && store_offers(store, &v, 0));
 }
 
 int main(void)
