@@ -208,6 +208,7 @@ bool blocks_fetch_far(struct agent *a, const struct version *v, uint64_t index,
         store_room_ahead(a->store) != UINT64_MAX)
         return false;
     struct gather *g = gather_new(a, v, index);
+    e.far = true;
     if (!errand_fetch_pieces(&e, g, UINT64_MAX, 0))
         return false;
     g->far = far;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
+#include <utlist.h>
 
 #include "agent/cluster.h"
 #include "agent/peer_block.h"
@@ -10,6 +11,8 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"
+
+#define TURNS_LOOKED_AT 8
 
 struct elsewhere {
     struct loop_task task;
@@ -22,8 +25,10 @@ struct elsewhere {
     struct index_want want;
     enum index_answer answer;
     int rounds;
-    int64_t origin_ms; /* ORIGIN was said then; 0: it wasn't */
-    bool from_peer;    /* the task brings a peer's outcome, else the index's answer */
+    int64_t origin_ms;             /* ORIGIN was said then; 0: it wasn't */
+    struct elsewhere *prev, *next; /* while it waits for its turn */
+    bool awaits_turn;
+    bool from_peer; /* the task brings a peer's outcome, else the index's answer */
 
     /* the engine's thread until the task runs */
     struct peer_request peer;
@@ -31,6 +36,10 @@ struct elsewhere {
     struct peer_block *incoming;
     int fd;
 };
+
+/* Read ahead, and enough is asked of those who have it: the first is asked for when another one is
+ * here. Loop thread. */
+static struct elsewhere *turns;
 
 static void look(struct elsewhere *e);
 
@@ -70,10 +79,11 @@ static void on_answer(struct index_want *w, enum index_answer a)
 
 /* --- on the loop's thread ------------------------------------------------------------------- */
 
-static bool ask_peer(struct elsewhere *e)
+static enum index_taken ask_peer(struct elsewhere *e)
 {
     struct index *ix = cluster_index(e->agent->cluster);
-    while (index_take_peer(ix, &e->want, &e->peer.peer)) {
+    enum index_taken taken;
+    while ((taken = index_take_peer(ix, &e->want, &e->peer.peer)) == INDEX_TAKEN) {
         e->peer.access = cluster_access(e->agent->cluster);
         e->peer.path = e->path;
         e->peer.max_bytes = peer_block_most_bytes(&e->version, e->index);
@@ -83,11 +93,24 @@ static bool ask_peer(struct elsewhere *e)
         e->from_peer = true;
         e->incoming = peer_block_begin(e->agent->store, &e->version, e->index);
         if (peer_submit(e->agent->engine, &e->peer) == 0)
-            return true;
+            break;
         peer_block_drop(take_ptr(e->incoming));
         index_give_peer(ix, &e->want, &e->peer.peer, PEER_FAILED, "its URL is too long");
     }
-    return false;
+    return taken;
+}
+
+static void await_turn(struct elsewhere *e)
+{
+    e->awaits_turn = true;
+    e->rounds -= e->rounds > 0; /* those who have it may be busy by then: that is no failure */
+    DL_APPEND(turns, e);
+}
+
+static void leave_turns(struct elsewhere *e)
+{
+    e->awaits_turn = false;
+    DL_DELETE(turns, e);
 }
 
 static void finish(struct elsewhere *e, enum elsewhere_end end)
@@ -118,17 +141,6 @@ static void take_peer_outcome(struct elsewhere *e)
     look(e);
 }
 
-static void on_task(struct loop_task *task)
-{
-    struct elsewhere *e = (struct elsewhere *)((char *)task - offsetof(struct elsewhere, task));
-    if (e->from_peer)
-        take_peer_outcome(e);
-    else if (e->answer == INDEX_PEER)
-        look(e);
-    else
-        finish(e, ELSEWHERE_ORIGIN);
-}
-
 /* Without Redis the index still knows nodes that are likely to have it. */
 static bool may_ask_index(struct elsewhere *e)
 {
@@ -136,15 +148,61 @@ static bool may_ask_index(struct elsewhere *e)
     return index_usable(ix) || index_may_guess(ix, &e->want);
 }
 
+static void ask_index(struct elsewhere *e)
+{
+    if (may_ask_index(e) && e->rounds++ < WANT_ROUNDS_MAX)
+        index_want(cluster_index(e->agent->cluster), &e->want);
+    else
+        finish(e, ELSEWHERE_ORIGIN);
+}
+
 /* A peer that is known, else the index. */
 static void look(struct elsewhere *e)
 {
-    struct index *ix = cluster_index(e->agent->cluster);
-    bool is_over = want_is_over(&e->want.want, clock_monotonic_ms());
-    if (!is_over && ask_peer(e))
+    if (want_is_over(&e->want.want, clock_monotonic_ms())) {
+        finish(e, ELSEWHERE_ORIGIN);
         return;
-    if (!is_over && may_ask_index(e) && e->rounds++ < WANT_ROUNDS_MAX)
-        index_want(ix, &e->want);
+    }
+    enum index_taken taken = ask_peer(e);
+    if (taken == INDEX_TAKE_LATER)
+        await_turn(e);
+    else if (taken == INDEX_TAKE_NONE)
+        ask_index(e);
+}
+
+/* Asks for the first whose turn it is. False: there is none among the first few, which is where to
+ * look: most wait for the same nodes. */
+static bool next_turn(void)
+{
+    struct elsewhere *e;
+    int passed = 0;
+    DL_FOREACH(turns, e)
+    {
+        bool is_over = want_is_over(&e->want.want, clock_monotonic_ms());
+        enum index_taken taken = is_over ? INDEX_TAKE_NONE : ask_peer(e);
+        if (taken == INDEX_TAKE_LATER && ++passed < TURNS_LOOKED_AT)
+            continue;
+        if (taken == INDEX_TAKE_LATER)
+            return false;
+        leave_turns(e);
+        if (is_over)
+            finish(e, ELSEWHERE_ORIGIN);
+        else if (taken == INDEX_TAKE_NONE)
+            ask_index(e);
+        return true;
+    }
+    return false;
+}
+
+static void on_task(struct loop_task *task)
+{
+    struct elsewhere *e = (struct elsewhere *)((char *)task - offsetof(struct elsewhere, task));
+    if (e->from_peer) {
+        take_peer_outcome(e);
+        while (next_turn())
+            ;
+    } else if (e->answer == INDEX_PEER)
+        look(e);
     else
         finish(e, ELSEWHERE_ORIGIN);
 }
@@ -156,7 +214,7 @@ static void elsewhere_free(struct elsewhere *e)
 }
 
 struct elsewhere *elsewhere_start(struct agent *a, const struct version *v, uint64_t index,
-                                  bool demanded, struct job *job,
+                                  enum elsewhere_for what_for, struct job *job,
                                   void (*ended)(void *user, enum elsewhere_end end, int fd),
                                   void *user)
 {
@@ -179,23 +237,30 @@ struct elsewhere *elsewhere_start(struct agent *a, const struct version *v, uint
     memcpy(e->want.what.version, v->id.bytes, sizeof(e->want.what.version));
     e->want.what.block = index;
     e->want.what.blocks = version_blocks(v);
-    e->want.want.is_demanded = demanded;
+    e->want.want.is_demanded = what_for == ELSEWHERE_FOR_JOB;
+    e->want.is_far = what_for == ELSEWHERE_FAR;
     e->want.want.wait_ms = wait_ms;
     want_start(&e->want.want, clock_monotonic_ms());
     e->want.answer = on_answer;
-    if (ask_peer(e))
-        return e;
-    if (may_ask_index(e)) {
+    enum index_taken taken = ask_peer(e);
+    if (taken == INDEX_TAKE_LATER) {
+        await_turn(e);
+    } else if (taken == INDEX_TAKE_NONE && may_ask_index(e)) {
         index_want(cluster_index(a->cluster), &e->want);
-        return e;
+    } else if (taken == INDEX_TAKE_NONE) {
+        elsewhere_free(e);
+        return NULL;
     }
-    elsewhere_free(e);
-    return NULL;
+    return e;
 }
 
 void elsewhere_hurry(struct elsewhere *e)
 {
     index_hurry(cluster_index(e->agent->cluster), &e->want);
+    if (!e->awaits_turn)
+        return;
+    leave_turns(e); /* who is waited for needs none */
+    look(e);
 }
 
 void elsewhere_done(struct elsewhere *e, bool ok)

@@ -24,10 +24,16 @@ enum elsewhere_end {
     ELSEWHERE_ORIGIN, /* fetch it from there, then tell elsewhere_done() */
 };
 
+enum elsewhere_for {
+    ELSEWHERE_FOR_JOB, /* one waits for it */
+    ELSEWHERE_AHEAD,   /* a reader will come to it: asked for in turn, where others are before it */
+    ELSEWHERE_FAR,     /* far ahead of one, for what other nodes lack (policy/far) */
+};
+
 /* Starts looking. NULL: there is nothing to look for, go to the origin. `ended` is called once,
  * never before this returns. */
 struct elsewhere *elsewhere_start(struct agent *a, const struct version *v, uint64_t index,
-                                  bool demanded, struct job *job,
+                                  enum elsewhere_for what_for, struct job *job,
                                   void (*ended)(void *user, enum elsewhere_end end, int fd),
                                   void *user);
 

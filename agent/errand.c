@@ -22,6 +22,7 @@ static bool start(struct errand *e, struct transfer_part *parts, size_t n)
                            .parts = parts,
                            .n_parts = n,
                            .eager = e->eager,
+                           .far = e->far,
                            .progress = on_progress,
                            .ended = e->ended};
     bool started = route_start(&how, &e->error, e->why, sizeof(e->why));

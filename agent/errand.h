@@ -17,9 +17,9 @@ struct errand {
     struct context *context;
     struct job *job;
     void (*ended)(struct transfer *t); /* of each one that was started */
-    bool eager;
-    bool read_ahead;      /* what is stored, from the disk */
-    uint64_t begun_bytes; /* what was started so far */
+    bool eager, far;                   /* as of a transfer */
+    bool read_ahead;                   /* what is stored, from the disk */
+    uint64_t begun_bytes;              /* what was started so far */
     int error;
     char why[384];
 };

@@ -85,6 +85,15 @@ static void ask_readers(struct agent *a, struct far_run *r, const struct version
     r->n_readers = index_readers(cluster_index(a->cluster), v->id.bytes, r->readers, READERS_MAX);
 }
 
+/* Where all others have a block, it is worth nothing to them that this node has it, too. */
+static bool somebody_lacks(struct agent *a, const struct far_run *r, const struct version *v,
+                           uint64_t block)
+{
+    struct index_block b = {.block = block, .blocks = version_blocks(v)};
+    memcpy(b.version, v->id.bytes, sizeof(b.version));
+    return index_holders(cluster_index(a->cluster), &b) < r->n_readers;
+}
+
 static void start(struct agent *a, struct far_run *r, const struct version *v,
                   struct context *context, struct job *job)
 {
@@ -99,7 +108,7 @@ static void start(struct agent *a, struct far_run *r, const struct version *v,
     if (r->n_readers == 0)
         return;
     while (far_next(&r->far, r->under_way, &block)) {
-        if (!blocks_fetch_far(a, v, block, context, job, r))
+        if (!somebody_lacks(a, r, v, block) || !blocks_fetch_far(a, v, block, context, job, r))
             continue;
         if (r->under_way++ > 0)
             continue;

@@ -85,8 +85,11 @@ static bool start_elsewhere(const struct transfer *how, const struct transfer_pa
     r->how.n_parts = 1;
     context_ref(r->how.context);
     job_ref(r->how.job);
-    r->elsewhere = elsewhere_start(how->agent, how->version, part->index, how->eager, how->job,
-                                   on_elsewhere, r);
+    enum elsewhere_for what_for = how->eager ? ELSEWHERE_FOR_JOB
+                                  : how->far ? ELSEWHERE_FAR
+                                             : ELSEWHERE_AHEAD;
+    r->elsewhere =
+        elsewhere_start(how->agent, how->version, part->index, what_for, how->job, on_elsewhere, r);
     if (!r->elsewhere) {
         route_free(r);
         return false;

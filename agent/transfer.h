@@ -32,6 +32,7 @@ struct transfer {
     struct transfer_part *parts; /* copied */
     size_t n_parts;
     void *user;
+    bool far;   /* no reader is near: it is for other nodes' sake (policy/far) */
     bool eager; /* somebody waits: show the first bytes as soon as they are there */
     /* New pieces are there; perhaps several at once. */
     void (*progress)(struct transfer *t);

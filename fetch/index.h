@@ -95,7 +95,8 @@ enum index_answer {
 /* A block that is wanted. Embedded in the caller's; zeroed but for the first members. */
 struct index_want {
     struct index_block what;
-    struct want want;                                          /* times are monotonic */
+    struct want want; /* times are monotonic */
+    bool is_far;      /* read ahead for what other nodes lack: not asked for in turns */
     void (*answer)(struct index_want *w, enum index_answer a); /* index's thread */
 
     /* the index's own */
@@ -104,6 +105,7 @@ struct index_want {
     uint32_t n_tried;
     bool is_waiting, is_locked;
     bool is_guess;       /* the peer that was taken last is not known to hold it */
+    bool is_ahead;       /* and it was asked in turn */
     enum want_step step; /* once it isn't waiting any more: how it ended */
 };
 
@@ -149,15 +151,25 @@ struct index_peer {
     bool was_silent, was_reachable;
 };
 
-/* The best node to ask that was not asked for it yet; false when there is none. Every one that is
- * taken is given back with how it went; one that was busy may be taken again in a moment. */
-bool index_take_peer(struct index *ix, struct index_want *w, struct index_peer *out);
+enum index_taken {
+    INDEX_TAKEN,
+    INDEX_TAKE_NONE,  /* there is none */
+    INDEX_TAKE_LATER, /* once another one is given back: enough is asked of them at once for what is
+                         only read ahead */
+};
+
+/* The best node to ask that was not asked for it yet. Every one that is taken is given back with
+ * how it went; one that was busy may be taken again in a moment. */
+enum index_taken index_take_peer(struct index *ix, struct index_want *w, struct index_peer *out);
 void index_give_peer(struct index *ix, struct index_want *w, const struct index_peer *p,
                      enum peer_outcome how, const char *why);
 
 /* Other nodes that read the version and may be asked, as far as it is known; how many there are. */
 size_t index_readers(struct index *ix, const uint8_t version[INDEX_VERSION_BYTES], uint64_t *nodes,
                      size_t most);
+
+/* Of them, those that are known to have the block. */
+size_t index_holders(struct index *ix, const struct index_block *b);
 
 /* --- how it goes -------------------------------------------------------------------- */
 

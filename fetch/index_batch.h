@@ -59,8 +59,6 @@ void index_look_at_found(struct index *ix, int64_t now);
  * isn't back by then. */
 void index_note_leftover(struct index *ix, const struct segment *s, uint64_t node, int64_t now);
 void index_add_leftovers(struct index *ix, struct index_batch *b, int64_t now);
-/* The segment is looked up with the next batch that has room. */
-void index_look_up(struct index *ix, struct segment *s);
 /* The last of a batch: those of the queue that are done with leave it. */
 void index_add_looks(struct index *ix, struct index_batch *b);
 

@@ -103,6 +103,8 @@ void index_set_state(struct index *ix, enum index_state state, const char *why);
 
 /* The next batch has to do with it: it is dirty, or to be looked up. With the lock. */
 void index_queue(struct index *ix, struct segment *s);
+/* It is looked up with the next batch that has room. */
+void index_look_up(struct index *ix, struct segment *s);
 
 /* Room for one more at the end of a growing array. */
 void *index_grow(void *array, size_t n, size_t *room, size_t size);
@@ -111,6 +113,7 @@ enum index_found {
     FOUND_NONE,
     FOUND_FAR,  /* another zone has it, and the lock of this one isn't ours */
     FOUND_SOON, /* nobody to ask now, but somebody has it */
+    FOUND_TURN, /* somebody to ask once one of our own requests to them has ended */
     FOUND,
 };
 
@@ -121,6 +124,12 @@ bool index_knows_gone(struct index *ix, uint64_t node, int64_t now_ms);
 /* Does any node that may be asked, and wasn't yet, hold the block? Fills `out`, which may be NULL.
  */
 enum index_found index_find_peer(struct index *ix, struct index_want *w, struct index_peer *out);
+
+/* One that may be asked, now or when it is our turn. */
+static inline bool index_is_peer(enum index_found found)
+{
+    return found == FOUND || found == FOUND_TURN;
+}
 
 /* As policy/want wants the nodes counted. */
 size_t index_nodes(const struct index *ix);

@@ -50,11 +50,18 @@ static enum index_found judge(struct index *ix, uint64_t node, const struct memb
     return now_ms < m->busy_until_ms ? FOUND_SOON : FOUND;
 }
 
+static bool takes_turns(const struct index_want *w)
+{
+    return !w->want.is_demanded && !w->is_far;
+}
+
 static void take(struct index *ix, struct index_want *w, struct member *m, int64_t now_ms,
                  struct index_peer *out)
 {
     breaker_allows(&m->breaker, &peer_rules, now_ms);
+    w->is_ahead = takes_turns(w);
     m->asked++;
+    m->ahead += w->is_ahead;
     *out =
         (struct index_peer){.node = m->node,
                             .first_byte_most_ms = silence_first_most_ms(&m->silence, &ix->silence),
@@ -111,9 +118,12 @@ enum index_found index_find_peer(struct index *ix, struct index_want *w, struct 
                                  ix->config.other_regions);
     if (best == n)
         return found;
+    struct member *m = members_find(&ix->members, holders[best].node);
+    if (takes_turns(w) && m->ahead >= PLACEMENT_AT_ONCE)
+        return FOUND_TURN;
     if (!out)
         return FOUND;
-    take(ix, w, members_find(&ix->members, holders[best].node), now, out);
+    take(ix, w, m, now, out);
     out->is_only = n == 1 && index_usable(ix) &&
                    now + HTTP_WAIT_TIMES * out->first_byte_most_ms <= w->want.until_ms;
     return FOUND;
@@ -234,16 +244,56 @@ bool index_may_hold(struct index *ix, const struct index_block *b)
     return holds;
 }
 
-bool index_take_peer(struct index *ix, struct index_want *w, struct index_peer *out)
+static size_t count_holders(struct index *ix, const struct index_block *b)
+{
+    size_t n = 0;
+    const struct segment *s = segment_find(ix->segments, b->version, segment_number(b->block));
+    for (uint32_t i = 0; s && i < s->n_holders; i++) {
+        const struct member *m = members_find(&ix->members, s->nodes[i]);
+        n += m && m->is_alive && m->distance != PLACEMENT_OTHER_REGION &&
+             segment_holds(s, i, b->block);
+    }
+    return n;
+}
+
+size_t index_holders(struct index *ix, const struct index_block *b)
+{
+    pthread_mutex_lock(&ix->lock);
+    size_t n = count_holders(ix, b);
+    pthread_mutex_unlock(&ix->lock);
+    return n;
+}
+
+/* While it waits for its turn: others who read it may have got the block meanwhile. */
+static void refresh(struct index *ix, const struct index_want *w)
+{
+    uint64_t nodes[HOLDERS_MAX];
+    struct segment *s = segment_find(ix->segments, w->what.version, segment_number(w->what.block));
+    int64_t gap_ms = want_look_gap_ms(index_nodes(ix));
+    if (gap_ms < WANT_TURN_LOOK_GAP_MS)
+        gap_ms = WANT_TURN_LOOK_GAP_MS;
+    if (!s || clock_monotonic_ms() - s->viewed_ms < gap_ms)
+        return;
+    if (count_holders(ix, &w->what) >=
+        index_known_readers(ix, w->what.version, false, nodes, HOLDERS_MAX))
+        return;
+    index_look_up(ix, s);
+    pthread_cond_signal(&ix->wake);
+}
+
+enum index_taken index_take_peer(struct index *ix, struct index_want *w, struct index_peer *out)
 {
     pthread_mutex_lock(&ix->lock);
     bool guesses = w->step == WANT_GUESS;
-    bool found = index_find_peer(ix, w, out) == FOUND;
+    enum index_found found = index_find_peer(ix, w, out);
+    if (found == FOUND_TURN)
+        refresh(ix, w);
     w->step = WANT_LATER;
-    w->is_guess = !found && guesses && index_guess_peer(ix, w, out);
-    found |= w->is_guess;
+    w->is_guess = !index_is_peer(found) && guesses && index_guess_peer(ix, w, out);
     pthread_mutex_unlock(&ix->lock);
-    return found;
+    return found == FOUND_TURN             ? INDEX_TAKE_LATER
+           : found == FOUND || w->is_guess ? INDEX_TAKEN
+                                           : INDEX_TAKE_NONE;
 }
 
 static uint32_t random_or(int64_t otherwise)
@@ -299,6 +349,8 @@ void index_give_peer(struct index *ix, struct index_want *w, const struct index_
     struct member *m = members_find(&ix->members, p->node);
     if (m && m->asked > 0)
         m->asked--;
+    if (m && m->ahead > 0)
+        m->ahead -= w->is_ahead;
     if (m && p->was_silent && p->first_byte_ms == 0)
         silence_lasted_first(&m->silence, p->first_byte_most_ms);
     else if (m && p->was_silent)

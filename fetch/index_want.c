@@ -29,7 +29,7 @@ static struct want_facts facts_for(struct index *ix, struct index_want *w, int64
                            .news_ms = index_news_ms(ix),
                            .index_ready = ready,
                            .fetch_ms = ix->fetch_ms,
-                           .has_peer = found == FOUND,
+                           .has_peer = index_is_peer(found),
                            .has_peer_soon = found == FOUND_SOON,
                            .has_far_peer = found == FOUND_FAR};
     if (f.has_peer)
@@ -120,9 +120,10 @@ void index_take_claim(struct index *ix, const struct batch_step *claim, const re
         return;
     }
     enum index_found found = index_find_peer(ix, w, NULL);
-    enum want_step step =
-        is_zone ? want_crossed(&w->want, is_ours, found == FOUND)
-                : want_claimed(is_ours, found == FOUND, found != FOUND && found != FOUND_NONE);
+    bool has_peer = index_is_peer(found);
+    enum want_step step = is_zone
+                              ? want_crossed(&w->want, is_ours, has_peer)
+                              : want_claimed(is_ours, has_peer, !has_peer && found != FOUND_NONE);
     w->is_locked = step == WANT_YOURS || w->want.crosses;
     if (is_ours)
         index_note_lock(ix, w, is_zone, now, is_zone ? !w->want.crosses : step != WANT_YOURS);

@@ -21,7 +21,8 @@ struct member {
     char zone[MEMBER_ZONE_MAX];
     enum placement_distance distance;
     bool is_alive;  /* its lease holds */
-    uint32_t asked; /* our requests to it, under way */
+    uint32_t asked; /* our requests to it, under way, */
+    uint32_t ahead; /* and those that were asked in turn */
     struct breaker breaker;
     struct silence silence;
     int64_t avoid_until_ms;  /* it sent what did not verify */

@@ -4,7 +4,8 @@
 
 #define PATIENCE_STEP_MS 60 /* about a GET of 4 MiB */
 #define PATIENCE_STEPS   3
-#define ASKED_ALIKE      4 /* one or two requests more or less make no difference */
+/* One or two requests more or less make no difference. */
+#define ASKED_ALIKE PLACEMENT_AT_ONCE
 
 /* splitmix64's finalizer. Source: G. Steele and others, "Fast Splittable Pseudorandom Number
  * Generators", 2014. */

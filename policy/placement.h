@@ -55,6 +55,13 @@ struct placement_holder {
     bool is_last;   /* it failed lately: only where there is no other */
 };
 
+/* What a reader will come to, but does not wait for yet, is asked of one holder in turns, so many
+ * blocks at once: then the first to be read come first, the holder has connections for others, and
+ * what arrives is still in the processor's cache when it is checked and written. Not what is
+ * fetched far ahead (policy/far): in the simulator, to be behind the window costs a small cluster
+ * an eighth of its time, as all nodes have the same window. */
+#define PLACEMENT_AT_ONCE 6
+
 /* Which of the holders is to be asked; `n` when none is. A near one, then one that we don't ask
  * already; among equals each asking node (`self`) and each block has an order of its own, so that
  * the holders share the load. Other regions are asked only where `other_regions` (their bytes

@@ -4,7 +4,8 @@
 #include <string.h>
 
 #define WINDOW_BYTES    (128u << 20) /* STREAM_WINDOW_BYTES */
-#define TRANSFERS_AHEAD 48           /* of agent/blocks.c */
+#define TRANSFERS_AHEAD 48           /* of agent/errand.c */
+#define TURNS_LOOKED_AT 8            /* of agent/elsewhere.c */
 
 static const char *const zones[] = {"a", "b"};
 
@@ -37,7 +38,11 @@ void route_look(struct node *n, struct route *r)
     struct found how;
     bool is_over = want_is_over(&r->want, n->world->queue.now_us / 1000);
     int peer = is_over ? -1 : peers_find(n, r, &how);
-    if (peer >= 0) {
+    if (peer >= 0 && how.turn) {
+        r->awaits_turn = true;
+        r->rounds -= r->rounds > 0;
+        index_refresh(n, r->block);
+    } else if (peer >= 0) {
         peers_ask(n, r, peer);
     } else if (!is_over && (n->index_usable || index_may_guess(n, r)) &&
                r->rounds < WANT_ROUNDS_MAX) {
@@ -50,6 +55,20 @@ void route_look(struct node *n, struct route *r)
         index_wake(n);
     } else {
         route_origin(n, r);
+    }
+}
+
+/* As next_turn() of agent/elsewhere.c: in the order in which they began. */
+void routes_next_turns(struct node *n)
+{
+    int passed = 0;
+    for (int i = 0; i < n->n_coming && passed < TURNS_LOOKED_AT; i++) {
+        struct route *r = n->routes[n->coming[i]];
+        if (!r->awaits_turn)
+            continue;
+        r->awaits_turn = false;
+        route_look(n, r);
+        passed += r->awaits_turn;
     }
 }
 
@@ -88,7 +107,7 @@ void route_origin(struct node *n, struct route *r)
     queue_at(&w->queue, w->queue.now_us + (int64_t)(latency_s * 1e6), first_byte, n, r->block);
 }
 
-static void route_start(struct node *n, uint32_t block, bool eager)
+static void route_start(struct node *n, uint32_t block, bool eager, bool is_far)
 {
     struct route *r = calloc(1, sizeof(*r));
     if (!r)
@@ -96,6 +115,7 @@ static void route_start(struct node *n, uint32_t block, bool eager)
     r->block = block;
     r->peer = -1;
     r->want.is_demanded = eager;
+    r->is_far = is_far;
     r->want.wait_ms = WANT_WAIT_MOST_MS;
     want_start(&r->want, n->world->queue.now_us / 1000);
     n->state[block] = BLOCK_COMING;
@@ -130,11 +150,10 @@ static void fetch_far(struct node *n)
     if (far_needs_plan(&n->far, count))
         far_plan(&n->far, n->world->content, n->world->shared_blocks, readers, count, n->id);
     while (far_next(&n->far, (size_t)n->n_far, &block)) {
-        if (n->state[block] != BLOCK_AWAY)
+        if (n->state[block] != BLOCK_AWAY || peers_holding(n, (uint32_t)block) >= count)
             continue;
         n->n_far++;
-        route_start(n, (uint32_t)block, false);
-        n->routes[block]->is_far = true;
+        route_start(n, (uint32_t)block, false, true);
     }
 }
 
@@ -164,7 +183,7 @@ static void fetch_plan(struct node *n, const struct prefetch_plan *plan)
             return;
         }
         if (n->state[b] == BLOCK_AWAY)
-            route_start(n, (uint32_t)b, false);
+            route_start(n, (uint32_t)b, false, false);
     }
 }
 
@@ -181,7 +200,7 @@ static void read_block(struct node *n)
     far_read(&n->far, n->at);
     struct prefetch_plan plan = prefetch_next(&n->stream, &read);
     if (n->state[n->at] == BLOCK_AWAY)
-        route_start(n, n->at, true);
+        route_start(n, n->at, true, false);
     fetch_plan(n, &plan);
 }
 
@@ -195,6 +214,10 @@ static void job_goes_on(struct node *n)
             want_hurry(&r->want, w->queue.now_us / 1000);
             if (r->is_wanting)
                 index_wake(n);
+            bool awaits_turn = r->awaits_turn;
+            r->awaits_turn = false;
+            if (awaits_turn)
+                route_look(n, r);
             fetch_far(n);
             return;
         }

@@ -19,8 +19,10 @@ struct route {
     uint32_t block;
     struct want want;
     bool is_wanting;       /* the index is asked */
+    bool awaits_turn;      /* enough is asked of those who have it */
     bool is_locked;        /* others wait for us */
     bool is_far, is_guess; /* the peer was guessed */
+    bool is_ahead;         /* and it was asked in turn */
     int rounds;
     int64_t fetched_ms; /* the origin was asked then */
     int peer;           /* that is asked; -1: none */
@@ -76,7 +78,7 @@ struct node {
     struct redis_batch batch;
 
     /* peers */
-    int asked[NODES_MAX];
+    int asked[NODES_MAX], ahead[NODES_MAX]; /* all requests, those in turn */
     int64_t busy_until_ms[NODES_MAX];
     struct breaker breakers[NODES_MAX], guessing;
     struct silence silences[NODES_MAX], silence; /* of each, of all */
@@ -95,13 +97,15 @@ static inline bool node_holds(const struct node *n, uint32_t block)
 
 /* --- the parts of a node, for each other --- */
 
-/* node_peers.c: is there a holder to ask; which one is asked. -1: none; then `how` says
- * more. */
+/* node_peers.c: is there a holder to ask; which one is asked. -1: none; `how` says more. */
 struct found {
     bool soon; /* there may be one in a moment */
     bool far;  /* another zone has it; a lock is needed */
+    bool turn; /* there is one, once another block of it is here */
 };
 int peers_find(struct node *n, const struct route *r, struct found *how);
+/* Other nodes that are known to have it. */
+size_t peers_holding(const struct node *n, uint32_t block);
 /* One that may have it although nothing is known of that; -1: none. */
 int peers_guess(const struct node *n, const struct route *r);
 void peers_ask(struct node *n, struct route *r, int peer);
@@ -116,9 +120,13 @@ bool index_may_guess(const struct node *n, const struct route *r);
 size_t index_nodes(const struct node *n);
 void index_first_beat(struct node *n);
 void index_published(struct node *n, uint32_t block);
+/* Looks who has it by now, where that is old news. */
+void index_refresh(struct node *n, uint32_t block);
 
 /* node.c */
 void route_look(struct node *n, struct route *r);
+/* A block came from a peer, or not: asks for those that waited for that. */
+void routes_next_turns(struct node *n);
 void route_origin(struct node *n, struct route *r);
 void route_here(struct node *n, struct route *r);
 

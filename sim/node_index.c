@@ -294,6 +294,20 @@ void index_wake(struct node *n)
         wake_at(n, now_ms(n) > n->next_batch_ms ? now_ms(n) : next_ms(n, n->next_batch_ms));
 }
 
+void index_refresh(struct node *n, uint32_t block)
+{
+    int segment = segment_of(n, block);
+    size_t readers = 0;
+    for (int i = 0; i < n->world->scenario->nodes; i++)
+        readers += n->reads[i] && n->knows[i];
+    if (segment < 0 || !is_old(n, &n->views[segment]) ||
+        now_ms(n) - n->views[segment].viewed_ms < WANT_TURN_LOOK_GAP_MS ||
+        peers_holding(n, block) >= readers)
+        return;
+    n->views[segment].look_up = true;
+    index_wake(n);
+}
+
 static void run_batch(struct node *n)
 {
     bool is_ready = now_ms(n) >= n->next_batch_ms;

@@ -84,8 +84,21 @@ int peers_find(struct node *n, const struct route *r, struct found *how)
     }
     if (count == 0)
         return -1;
-    *how = (struct found){0};
-    return peers[placement_pick(holders, count, w->content, r->block, n->id, false)];
+    size_t best = placement_pick(holders, count, w->content, r->block, n->id, false);
+    *how = (struct found){.turn = !r->want.is_demanded && !r->is_far &&
+                                  n->ahead[peers[best]] >= PLACEMENT_AT_ONCE};
+    return peers[best];
+}
+
+/* As index_holders(). */
+size_t peers_holding(const struct node *n, uint32_t block)
+{
+    size_t count = 0;
+    const struct view *v = &n->views[block / SEGMENT_BLOCKS];
+    uint32_t bit = block % SEGMENT_BLOCKS;
+    for (int i = 0; i < n->world->scenario->nodes && v->viewed_ms >= 0; i++)
+        count += i != n->index && n->knows[i] && (v->bits[i][bit / 64] >> bit % 64 & 1);
+    return count;
 }
 
 /* As index_guess_peer(). */
@@ -133,6 +146,7 @@ static void ended(struct node *n, struct route *r, enum outcome how)
     int64_t now_ms = n->world->queue.now_us / 1000;
     r->peer = -1;
     n->asked[peer]--;
+    n->ahead[peer] -= r->is_ahead;
     if (r->is_guess)
         guess_ended(n, r, how);
     if (how == GOOD) {
@@ -156,6 +170,7 @@ static void ended(struct node *n, struct route *r, enum outcome how)
         route_here(n, r);
     else
         route_look(n, r);
+    routes_next_turns(n);
 }
 
 static void on_flow(void *user, int64_t block)
@@ -220,7 +235,9 @@ void peers_ask(struct node *n, struct route *r, int peer)
     breaker_allows(&n->breakers[peer], &rules, n->world->queue.now_us / 1000);
     r->peer = peer;
     r->tried[r->n_tried++] = peer;
+    r->is_ahead = !r->want.is_demanded && !r->is_far;
     n->asked[peer]++;
+    n->ahead[peer] += r->is_ahead;
     queue_at(&n->world->queue, n->world->queue.now_us + ROUND_TRIP_US / 2, at_holder, n, r->block);
 }
 

@@ -24,9 +24,9 @@ static void test_a_busy_holder_is_waited_for(void **state)
     (void)state;
     struct probe *p = ask_holder(a, b, block);
     for (int i = 0; i < 2 * INDEX_TRIES; i++) {
-        assert_true(index_take_peer(b, &p->want, &peer));
+        assert_int_equal(index_take_peer(b, &p->want, &peer), INDEX_TAKEN);
         index_give_peer(b, &p->want, &peer, PEER_BUSY, "");
-        assert_false(index_take_peer(b, &p->want, &peer));
+        assert_int_equal(index_take_peer(b, &p->want, &peer), INDEX_TAKE_NONE);
         assert_true(index_may_hold(b, &block));
         free(p);
         p = ask(b, block, 60000);
@@ -53,16 +53,16 @@ static void test_a_slow_holder_is_waited_for(void **state)
     struct index_peer peer;
     (void)state;
     struct probe *p = ask_holder(a, b, block);
-    assert_true(index_take_peer(b, &p->want, &peer));
+    assert_int_equal(index_take_peer(b, &p->want, &peer), INDEX_TAKEN);
     assert_true(peer.is_only);
     peer.is_only = false; /* as if another one had had it, too */
     peer.was_silent = peer.was_reachable = true;
     index_give_peer(b, &p->want, &peer, PEER_FAILED, "silent");
-    assert_false(index_take_peer(b, &p->want, &peer));
+    assert_int_equal(index_take_peer(b, &p->want, &peer), INDEX_TAKE_NONE);
     assert_true(index_may_hold(b, &block));
     assert_int_equal(ask_again(b, p), INDEX_PEER); /* once it may be asked again */
 
-    assert_true(index_take_peer(b, &p->want, &peer));
+    assert_int_equal(index_take_peer(b, &p->want, &peer), INDEX_TAKEN);
     peer.was_silent = true;
     peer.was_reachable = false;
     index_give_peer(b, &p->want, &peer, PEER_FAILED, "gone");
@@ -91,9 +91,10 @@ static void test_one_fetches_the_other_waits(void **state)
     index_publish(a, &block);
     index_fetched(a, &first->want, true, 1);
     assert_int_equal(answer_of(second), INDEX_PEER);
-    assert_true(index_take_peer(b, &second->want, &peer));
+    assert_int_equal(index_take_peer(b, &second->want, &peer), INDEX_TAKEN);
     assert_int_equal(peer.node, 1);
-    assert_false(index_take_peer(b, &second->want, &peer)); /* each is asked once */
+    assert_int_equal(index_take_peer(b, &second->want, &peer),
+                     INDEX_TAKE_NONE); /* each is asked once */
     index_give_peer(b, &second->want, &peer, PEER_GOOD, "");
 
     block.block = 6;
@@ -155,7 +156,7 @@ static void test_a_zone_is_let_go(void **state)
     struct probe *first = ask(b, block, 60000);
     assert_int_equal(answer_of(first), INDEX_PEER);
     assert_true(first->want.want.crosses);
-    assert_true(index_take_peer(b, &first->want, &peer));
+    assert_int_equal(index_take_peer(b, &first->want, &peer), INDEX_TAKEN);
     index_give_peer(b, &first->want, &peer, PEER_MISSING, "");
     first->answers = 0;
     first->want.want.until_ms = clock_monotonic_ms();
@@ -170,6 +171,60 @@ static void test_a_zone_is_let_go(void **state)
     index_free(c);
     free(first);
     free(second);
+}
+
+/* What is only read ahead asks a holder for so much at once, and then waits for its turn; who is
+ * waited for doesn't. Meanwhile it is found out who has it now. */
+static void test_a_holder_is_asked_in_turns(void **state)
+{
+    enum { AHEAD = PLACEMENT_AT_ONCE, DEMANDED, WANTS };
+    struct index *a = join(1, 114), *b = join(2, 114), *c = join(3, 114);
+    struct index_block block = {.version = {8, 8}, .blocks = 100};
+    struct index_want wants[WANTS];
+    struct index_peer peers[WANTS];
+    char key[SEGMENT_KEY_SIZE];
+    (void)state;
+    memset(wants, 0, sizeof(wants));
+    wait_for_nodes(b, 2);
+    segment_key_of(c, &block, key);
+    index_opened(c, block.version, block.blocks);
+    while (!is_said(key, 3)) /* that it reads it, and has none of it yet */
+        usleep(20000);
+    for (; block.block < WANTS; block.block++)
+        index_publish(a, &block);
+    block.block = AHEAD;
+    struct probe *last = ask(b, block, 60000); /* one that nobody waits for, as the other nodes' */
+    while (answer_of(last) == INDEX_YOURS) {
+        index_fetched(b, &last->want, false, 1);
+        free(last);
+        last = ask(b, block, 60000);
+    }
+    for (int i = 0; i < WANTS; i++) {
+        wants[i].what = block;
+        wants[i].what.block = (uint64_t)i;
+    }
+    wants[DEMANDED].want.is_demanded = true;
+    for (int i = 0; i < AHEAD; i++)
+        assert_int_equal(index_take_peer(b, &wants[i], &peers[i]), INDEX_TAKEN);
+    assert_int_equal(index_take_peer(b, &wants[AHEAD], &peers[AHEAD]), INDEX_TAKE_LATER);
+    assert_int_equal(index_take_peer(b, &wants[DEMANDED], &peers[DEMANDED]), INDEX_TAKEN);
+    index_give_peer(b, &wants[DEMANDED], &peers[DEMANDED], PEER_GOOD, "");
+    assert_int_equal(index_take_peer(b, &wants[AHEAD], &peers[AHEAD]), INDEX_TAKE_LATER);
+    index_give_peer(b, &wants[1], &peers[1], PEER_GOOD, "");
+    assert_int_equal(index_take_peer(b, &wants[AHEAD], &peers[AHEAD]), INDEX_TAKEN);
+    index_give_peer(b, &wants[AHEAD], &peers[AHEAD], PEER_MISSING, "");
+
+    wants[AHEAD].n_tried = 0;
+    assert_int_equal(index_take_peer(b, &wants[AHEAD], &peers[AHEAD]), INDEX_TAKEN);
+    struct index_want more = {.what = block};
+    index_publish(c, &block);
+    while (index_take_peer(b, &more, &peers[0]) == INDEX_TAKE_LATER)
+        usleep(1000);
+    assert_int_equal(peers[0].node, 3);
+    free(last);
+    index_free(a);
+    index_free(b);
+    index_free(c);
 }
 
 static void test_waiting_is_bounded(void **state)
@@ -195,6 +250,7 @@ int main(void)
         cmocka_unit_test(test_a_slow_holder_is_waited_for),
         cmocka_unit_test(test_one_fetches_the_other_waits),
         cmocka_unit_test(test_a_zone_is_let_go),
+        cmocka_unit_test(test_a_holder_is_asked_in_turns),
         cmocka_unit_test(test_waiting_is_bounded),
     };
     return cmocka_run_group_tests_name("index", tests, NULL, NULL);
