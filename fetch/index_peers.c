@@ -119,7 +119,7 @@ enum index_found index_find_peer(struct index *ix, struct index_want *w, struct 
     if (best == n)
         return found;
     struct member *m = members_find(&ix->members, holders[best].node);
-    if (takes_turns(w) && m->ahead >= PLACEMENT_AT_ONCE)
+    if (takes_turns(w) && m->ahead >= placement_at_once(m->distance))
         return FOUND_TURN;
     if (!out)
         return FOUND;

@@ -4,6 +4,7 @@
 
 #define PATIENCE_STEP_MS 60 /* about a GET of 4 MiB */
 #define PATIENCE_STEPS   3
+#define FAR_TIMES        5 /* 120 MiB: 60 ms at 2 GB/s */
 /* One or two requests more or less make no difference. */
 #define ASKED_ALIKE PLACEMENT_AT_ONCE
 
@@ -73,6 +74,11 @@ enum placement_distance placement_distance(const char *own_zone, const char *zon
     if (own_len != len || memcmp(own_zone, zone, len) != 0)
         return PLACEMENT_OTHER_REGION;
     return strcmp(own_zone, zone) == 0 ? PLACEMENT_SAME_ZONE : PLACEMENT_SAME_REGION;
+}
+
+uint32_t placement_at_once(enum placement_distance distance)
+{
+    return distance == PLACEMENT_OTHER_REGION ? FAR_TIMES * PLACEMENT_AT_ONCE : PLACEMENT_AT_ONCE;
 }
 
 /* Is `a` to be asked rather than `b`? Both may be asked. */

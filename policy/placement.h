@@ -62,6 +62,9 @@ struct placement_holder {
  * an eighth of its time, as all nodes have the same window. */
 #define PLACEMENT_AT_ONCE 6
 
+/* The same by distance: what comes from another region is on its way for long, and needs more. */
+uint32_t placement_at_once(enum placement_distance distance);
+
 /* Which of the holders is to be asked; `n` when none is. A near one, then one that we don't ask
  * already; among equals each asking node (`self`) and each block has an order of its own, so that
  * the holders share the load. Other regions are asked only where `other_regions` (their bytes

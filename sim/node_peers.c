@@ -86,7 +86,8 @@ int peers_find(struct node *n, const struct route *r, struct found *how)
         return -1;
     size_t best = placement_pick(holders, count, w->content, r->block, n->id, false);
     *how = (struct found){.turn = !r->want.is_demanded && !r->is_far &&
-                                  n->ahead[peers[best]] >= PLACEMENT_AT_ONCE};
+                                  (uint32_t)n->ahead[peers[best]] >=
+                                      placement_at_once(holders[best].distance)};
     return peers[best];
 }
 

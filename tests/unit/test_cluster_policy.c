@@ -231,6 +231,15 @@ static void test_pick_of_a_holder(void **state)
     assert_int_equal(placement_pick(h, 2, 1, 2, 6, true), 1); /* where it was asked for */
 }
 
+/* As many as are on their way at once; few where that takes no time. */
+static void test_turns_by_distance(void **state)
+{
+    (void)state;
+    assert_int_equal(placement_at_once(PLACEMENT_SAME_ZONE), PLACEMENT_AT_ONCE);
+    assert_int_equal(placement_at_once(PLACEMENT_SAME_REGION), PLACEMENT_AT_ONCE);
+    assert_in_range(placement_at_once(PLACEMENT_OTHER_REGION), 4 * PLACEMENT_AT_ONCE, 32);
+}
+
 static void test_holders_share_the_load(void **state)
 {
     size_t first[8] = {0};
@@ -263,6 +272,7 @@ int main(void)
         cmocka_unit_test(test_guesses_go_to_those_before),
         cmocka_unit_test(test_placement_distance),
         cmocka_unit_test(test_pick_of_a_holder),
+        cmocka_unit_test(test_turns_by_distance),
         cmocka_unit_test(test_holders_share_the_load),
     };
     return cmocka_run_group_tests_name("cluster policy", tests, NULL, NULL);
