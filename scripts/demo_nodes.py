@@ -47,6 +47,13 @@ class Node:
     def counters(self):
         return self.status().get("counters", {})
 
+    def write_all(self):
+        """What a slow disk hasn't taken yet is in memory, where other nodes don't get it."""
+        until = time.monotonic() + WAIT_S
+        while self.status().get("store", {}).get("memory_bytes", 0) > 0 and time.monotonic() < until:
+            time.sleep(0.05)
+        time.sleep(0.1)   # the last block is announced
+
     def kill(self):
         """As if the machine were gone: no word to anybody."""
         with contextlib.suppress(KeyError, ProcessLookupError):
@@ -76,6 +83,7 @@ class SecondAct:
             if started.returncode != 0:
                 return "nginx did not start"
         self.run(first, "node 1, cold", command, result_of_first_act)
+        first.write_all()
         spent = self.run(second, "node 2, cold", command, result_of_first_act)
         if spent["s3_get_requests"] != 0:
             return f"node 2 sent S3 {spent['s3_get_requests']} GET requests for what node 1 has"
