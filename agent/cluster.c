@@ -250,6 +250,12 @@ bool cluster_may_hold(const struct agent *a, const struct version *v, uint64_t i
     return a->cluster && index_may_hold(a->cluster->index, &b);
 }
 
+size_t cluster_holders(const struct agent *a, const struct version *v, uint64_t index)
+{
+    struct index_block b = block_of(v, index);
+    return a->cluster ? index_holders(a->cluster->index, &b) : 0;
+}
+
 uint64_t cluster_node(const struct cluster *c)
 {
     return c->node;

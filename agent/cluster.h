@@ -27,6 +27,9 @@ void cluster_opened(const struct agent *a, const struct version *v);
 /* Is it worth looking for the whole block elsewhere: is it known to be there, or isn't it known? */
 bool cluster_may_hold(const struct agent *a, const struct version *v, uint64_t index);
 
+/* Other nodes that are known to have it, of those that index_readers() tells of. */
+size_t cluster_holders(const struct agent *a, const struct version *v, uint64_t index);
+
 /* This node's id. */
 uint64_t cluster_node(const struct cluster *c);
 

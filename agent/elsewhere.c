@@ -148,9 +148,24 @@ static bool may_ask_index(struct elsewhere *e)
     return index_usable(ix) || index_may_guess(ix, &e->want);
 }
 
-static void ask_index(struct elsewhere *e)
+static bool is_over(const struct elsewhere *e)
 {
-    if (may_ask_index(e) && e->rounds++ < WANT_ROUNDS_MAX)
+    return want_is_over(&e->want.want, clock_monotonic_ms());
+}
+
+static enum index_taken ask_peer_in_time(struct elsewhere *e)
+{
+    return is_over(e) ? INDEX_TAKE_NONE : ask_peer(e);
+}
+
+/* With what that said; frees it where there is nobody to ask. */
+static void goes_on(struct elsewhere *e, enum index_taken taken)
+{
+    if (taken == INDEX_TAKEN)
+        return;
+    if (taken == INDEX_TAKE_LATER)
+        await_turn(e);
+    else if (!is_over(e) && may_ask_index(e) && e->rounds++ < WANT_ROUNDS_MAX)
         index_want(cluster_index(e->agent->cluster), &e->want);
     else
         finish(e, ELSEWHERE_ORIGIN);
@@ -159,15 +174,7 @@ static void ask_index(struct elsewhere *e)
 /* A peer that is known, else the index. */
 static void look(struct elsewhere *e)
 {
-    if (want_is_over(&e->want.want, clock_monotonic_ms())) {
-        finish(e, ELSEWHERE_ORIGIN);
-        return;
-    }
-    enum index_taken taken = ask_peer(e);
-    if (taken == INDEX_TAKE_LATER)
-        await_turn(e);
-    else if (taken == INDEX_TAKE_NONE)
-        ask_index(e);
+    goes_on(e, ask_peer_in_time(e));
 }
 
 /* Asks for the first whose turn it is. False: there is none among the first few, which is where to
@@ -178,18 +185,14 @@ static bool next_turn(void)
     int passed = 0;
     DL_FOREACH(turns, e)
     {
-        bool is_over = want_is_over(&e->want.want, clock_monotonic_ms());
-        enum index_taken taken = is_over ? INDEX_TAKE_NONE : ask_peer(e);
-        if (taken == INDEX_TAKE_LATER && ++passed < TURNS_LOOKED_AT)
-            continue;
-        if (taken == INDEX_TAKE_LATER)
+        enum index_taken taken = ask_peer_in_time(e);
+        if (taken != INDEX_TAKE_LATER) {
+            leave_turns(e);
+            goes_on(e, taken);
+            return true;
+        }
+        if (++passed == TURNS_LOOKED_AT)
             return false;
-        leave_turns(e);
-        if (is_over)
-            finish(e, ELSEWHERE_ORIGIN);
-        else if (taken == INDEX_TAKE_NONE)
-            ask_index(e);
-        return true;
     }
     return false;
 }

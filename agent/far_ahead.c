@@ -86,12 +86,10 @@ static void ask_readers(struct agent *a, struct far_run *r, const struct version
 }
 
 /* Where all others have a block, it is worth nothing to them that this node has it, too. */
-static bool somebody_lacks(struct agent *a, const struct far_run *r, const struct version *v,
+static bool somebody_lacks(const struct agent *a, const struct far_run *r, const struct version *v,
                            uint64_t block)
 {
-    struct index_block b = {.block = block, .blocks = version_blocks(v)};
-    memcpy(b.version, v->id.bytes, sizeof(b.version));
-    return index_holders(cluster_index(a->cluster), &b) < r->n_readers;
+    return cluster_holders(a, v, block) < r->n_readers;
 }
 
 static void start(struct agent *a, struct far_run *r, const struct version *v,

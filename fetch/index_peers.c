@@ -269,10 +269,7 @@ static void refresh(struct index *ix, const struct index_want *w)
 {
     uint64_t nodes[HOLDERS_MAX];
     struct segment *s = segment_find(ix->segments, w->what.version, segment_number(w->what.block));
-    int64_t gap_ms = want_look_gap_ms(index_nodes(ix));
-    if (gap_ms < WANT_TURN_LOOK_GAP_MS)
-        gap_ms = WANT_TURN_LOOK_GAP_MS;
-    if (!s || clock_monotonic_ms() - s->viewed_ms < gap_ms)
+    if (!s || clock_monotonic_ms() - s->viewed_ms < want_turn_look_gap_ms(index_nodes(ix)))
         return;
     if (count_holders(ix, &w->what) >=
         index_known_readers(ix, w->what.version, false, nodes, HOLDERS_MAX))

@@ -6,6 +6,7 @@
 #define POLL_MOST_MS      64
 #define CLAIM_EVERY       4 /* polls of a lock that another has, between tries to take it */
 #define PATIENT_LOOK_MS   20
+#define TURN_LOOK_GAP_MS  20
 #define BATCH_NODES_IN_MS 5
 #define NODES_GAP_MS      250
 #define BUSY_MS           20 /* a few blocks at 10 to 25 Gb/s */
@@ -176,6 +177,12 @@ int64_t want_batch_gap_ms(size_t nodes)
 int64_t want_look_gap_ms(size_t nodes)
 {
     return (int64_t)(nodes * 8 / 5);
+}
+
+int64_t want_turn_look_gap_ms(size_t nodes)
+{
+    int64_t gap_ms = want_look_gap_ms(nodes);
+    return gap_ms > TURN_LOOK_GAP_MS ? gap_ms : TURN_LOOK_GAP_MS;
 }
 
 int64_t want_nodes_gap_ms(size_t nodes)

@@ -136,8 +136,8 @@ void want_hurry(struct want *w, int64_t now_ms);
 int64_t want_batch_gap_ms(size_t nodes);
 /* How old what is known of a segment may be when a want is to LOOK. CLAIM always looks. */
 int64_t want_look_gap_ms(size_t nodes);
-/* And when it is known who holds the block, but not yet our turn to ask: no less than that. */
-#define WANT_TURN_LOOK_GAP_MS 20
+/* And when it is known who holds the block, but not yet our turn to ask. */
+int64_t want_turn_look_gap_ms(size_t nodes);
 /* A holder shows up that isn't known as a node: from the last look at the nodes to the next. */
 int64_t want_nodes_gap_ms(size_t nodes);
 

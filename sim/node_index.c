@@ -300,8 +300,8 @@ void index_refresh(struct node *n, uint32_t block)
     size_t readers = 0;
     for (int i = 0; i < n->world->scenario->nodes; i++)
         readers += n->reads[i] && n->knows[i];
-    if (segment < 0 || !is_old(n, &n->views[segment]) ||
-        now_ms(n) - n->views[segment].viewed_ms < WANT_TURN_LOOK_GAP_MS ||
+    if (segment < 0 ||
+        now_ms(n) - n->views[segment].viewed_ms < want_turn_look_gap_ms(index_nodes(n)) ||
         peers_holding(n, block) >= readers)
         return;
     n->views[segment].look_up = true;

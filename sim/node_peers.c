@@ -44,6 +44,11 @@ static bool knows_gone(struct node *n, int peer, int64_t now_ms)
     return n->met_ms[peer] < n->beat_ms;
 }
 
+static bool takes_turns(const struct route *r)
+{
+    return !r->want.is_demanded && !r->is_far;
+}
+
 /* As index_find_peer() of fetch/index_peers.c. */
 int peers_find(struct node *n, const struct route *r, struct found *how)
 {
@@ -85,9 +90,8 @@ int peers_find(struct node *n, const struct route *r, struct found *how)
     if (count == 0)
         return -1;
     size_t best = placement_pick(holders, count, w->content, r->block, n->id, false);
-    *how = (struct found){.turn = !r->want.is_demanded && !r->is_far &&
-                                  (uint32_t)n->ahead[peers[best]] >=
-                                      placement_at_once(holders[best].distance)};
+    *how = (struct found){.turn = takes_turns(r) && (uint32_t)n->ahead[peers[best]] >=
+                                                        placement_at_once(holders[best].distance)};
     return peers[best];
 }
 
@@ -236,7 +240,7 @@ void peers_ask(struct node *n, struct route *r, int peer)
     breaker_allows(&n->breakers[peer], &rules, n->world->queue.now_us / 1000);
     r->peer = peer;
     r->tried[r->n_tried++] = peer;
-    r->is_ahead = !r->want.is_demanded && !r->is_far;
+    r->is_ahead = takes_turns(r);
     n->asked[peer]++;
     n->ahead[peer] += r->is_ahead;
     queue_at(&n->world->queue, n->world->queue.now_us + ROUND_TRIP_US / 2, at_holder, n, r->block);

@@ -83,18 +83,13 @@ static inline struct index_config config_of(uint64_t node, uint8_t tenant)
     return c;
 }
 
-static inline struct index *join_as(const struct index_config *c)
-{
-    struct index *ix = index_new(c);
-    index_start(ix);
-    return ix;
-}
-
 static inline struct index *join_zone(uint64_t node, uint8_t tenant, const char *zone)
 {
     struct index_config c = config_of(node, tenant);
     snprintf(c.zone, sizeof(c.zone), "%s", zone);
-    return join_as(&c);
+    struct index *ix = index_new(&c);
+    index_start(ix);
+    return ix;
 }
 
 static inline struct index *join(uint64_t node, uint8_t tenant)

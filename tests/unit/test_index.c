@@ -1,18 +1,24 @@
 /* fetch/index: who is asked for a block that is wanted, and who fetches it. */
 #include "tests/unit/index_nodes.h"
 
+/* Until somebody is known to have it: it may ask before the block is announced. */
+static struct probe *ask_until_held(struct index *ix, struct index_block block)
+{
+    struct probe *p = ask(ix, block, 60000);
+    while (answer_of(p) == INDEX_YOURS) {
+        index_fetched(ix, &p->want, false, 1);
+        free(p);
+        p = ask(ix, block, 60000);
+    }
+    return p;
+}
+
 /* `a` announces the block, and `b`, who knows nobody else, asks for it. */
 static struct probe *ask_holder(struct index *a, struct index *b, struct index_block block)
 {
     wait_for_nodes(b, 1);
     index_publish(a, &block);
-    struct probe *p = ask(b, block, 60000);
-    while (answer_of(p) == INDEX_YOURS) { /* it asked before the block was announced */
-        index_fetched(b, &p->want, false, 1);
-        free(p);
-        p = ask(b, block, 60000);
-    }
-    return p;
+    return ask_until_held(b, block);
 }
 
 /* A holder that is busy is asked again in a moment, and its block not fetched from the origin. */
@@ -193,12 +199,7 @@ static void test_a_holder_is_asked_in_turns(void **state)
     for (; block.block < WANTS; block.block++)
         index_publish(a, &block);
     block.block = AHEAD;
-    struct probe *last = ask(b, block, 60000); /* one that nobody waits for, as the other nodes' */
-    while (answer_of(last) == INDEX_YOURS) {
-        index_fetched(b, &last->want, false, 1);
-        free(last);
-        last = ask(b, block, 60000);
-    }
+    struct probe *last = ask_until_held(b, block);
     for (int i = 0; i < WANTS; i++) {
         wants[i].what = block;
         wants[i].what.block = (uint64_t)i;
